@@ -1,0 +1,50 @@
+"""What each table must look like, as data; checked by the program that reads it and by the host before publishing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterable, Tuple
+
+from stagekit.program import DataError
+
+COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
+FEATURE_PREFIXES = tuple(f"{compartment}_" for compartment in COMPARTMENTS)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns a table must have: `required` by name, and at least one for each of `prefixes`."""
+
+    name: str
+    required: Tuple[str, ...]
+    prefixes: Tuple[str, ...] = ()
+
+    def check(self, columns: Iterable[str], where: str) -> None:
+        """Raise DataError, naming `where`, if a column is missing, unnamed or there twice."""
+        names = list(columns)
+        missing = [name for name in self.required if name not in names]
+        missing += [f"{prefix}*" for prefix in self.prefixes if not any(name.startswith(prefix) for name in names)]
+        if missing:
+            raise DataError(f"{where}: a {self.name} table needs the column {', '.join(missing)}; it has {_few(names)}")
+        if any(not name or name.startswith("Unnamed:") for name in names):
+            raise DataError(f"{where}: a column has no name; remove the stray index column")
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if twice:
+            raise DataError(f"{where}: the column {', '.join(twice[:5])} stands there twice")
+
+
+def _few(names: list) -> str:  # type: ignore[type-arg]  # Python 3.8 has no list[str]
+    return ", ".join(names[:6]) + (f", ... ({len(names)} columns)" if len(names) > 6 else "") if names else "none"
+
+
+LOAD_DATA = Table("load_data", ("Metadata_Plate", "Metadata_Well", "Metadata_Site"), ("FileName_Orig",))
+LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", LOAD_DATA.required, ("FileName_Orig", "FileName_Illum"))
+BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"))
+PLATEMAP = Table("platemap", ("well_position", "broad_sample"))
+EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"))
+PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))
+ANNOTATED_PROFILES = Table("annotated profiles", (*PROFILES.required, "Metadata_broad_sample", "Metadata_control_type"))
+
+BY_NAME: Dict[str, Table] = {
+    name.lower(): value for name, value in list(globals().items()) if isinstance(value, Table)
+}

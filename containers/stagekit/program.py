@@ -1,0 +1,108 @@
+"""The frame of a stage program: flags, exit codes, units and result.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Type
+
+EXIT_BUG = 1
+EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
+UNIT_STATES = ("ok", "failed", "skipped")
+
+
+class DataError(Exception):
+    """The input breaks a rule; the text names the file, the rule, the value and the next step."""
+
+
+class Shard(NamedTuple):
+    """Part `index` (from 1) of `count` nearly equal, contiguous parts."""
+
+    index: int
+    count: int
+
+    def of(self, items: Sequence[Any]) -> List[Any]:
+        """Return this shard's slice of `items`, order kept; every item is in exactly one shard."""
+        start = (self.index - 1) * len(items) // self.count
+        stop = self.index * len(items) // self.count
+        return list(items[start:stop])
+
+
+def shard(text: str) -> Shard:
+    """Read the flag `--shard 3/20`."""
+    index, count = (int(part) for part in text.split("/"))
+    if not 1 <= index <= count:
+        raise ValueError(text)
+    return Shard(index, count)
+
+
+def parser(doc: Optional[str]) -> argparse.ArgumentParser:
+    """Return a parser with the flags that every stage has: the plate (or batch) and the output folder."""
+    flags = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--plate", required=True, help="the plate's barcode")
+    flags.add_argument("--output", required=True, type=Path, help="the run's folder; nothing is written elsewhere")
+    return flags
+
+
+class Report:
+    """What a program says of its run: units as they end, and result.json once all is well.
+
+    `<output>/units.jsonl` grows by one line a unit while the program runs; `<output>/result.json`
+    appears only when the `with` block ends without an exception, so its absence means failure.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.warnings: List[str] = []
+        self.facts: Dict[str, Any] = {}
+
+    def warn(self, message: str) -> None:
+        """Print a warning and keep it for the manifest."""
+        print(f"warning: {message}", file=sys.stderr, flush=True)
+        self.warnings.append(message)
+
+    def fact(self, name: str, value: Any) -> None:
+        """Keep a JSON value for the manifest: a count, a hash, a version."""
+        self.facts[name] = value
+
+    def unit(self, name: str, state: str, seconds: float = 0.0, reason: str = "") -> None:
+        """Record that a unit (a site, a channel, a file) ended as `ok`, `failed` or `skipped`."""
+        if state not in UNIT_STATES:
+            raise ValueError(f"a unit's state is one of {UNIT_STATES}, not {state!r}")
+        record = {"unit": name, "state": state, "seconds": round(seconds, 3), "reason": reason}
+        with open(self.output / "units.jsonl", "a", encoding="utf-8") as units:
+            units.write(json.dumps(record) + "\n")
+
+    def __enter__(self) -> Report:
+        self.output.mkdir(parents=True, exist_ok=True)
+        for name in ("result.json", "units.jsonl"):  # of an earlier try in the same folder
+            (self.output / name).unlink() if (self.output / name).exists() else None
+        return self
+
+    def __exit__(
+        self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        if kind is not None:
+            return
+        partial = self.output / "result.json.partial"
+        partial.write_text(json.dumps({"warnings": self.warnings, "facts": self.facts}, indent=1), encoding="utf-8")
+        os.replace(partial, self.output / "result.json")
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call a program's `main` and leave with the exit code that its outcome deserves."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        main()
+    except DataError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_DATA)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(EXIT_BUG)
