@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterable, Tuple
+from typing import Dict, Iterable, List, Tuple
 
 from stagekit.program import DataError
 
@@ -33,7 +33,7 @@ class Table:
             raise DataError(f"{where}: the column {', '.join(twice[:5])} stands there twice")
 
 
-def _few(names: list) -> str:  # type: ignore[type-arg]  # Python 3.8 has no list[str]
+def _few(names: List[str]) -> str:
     return ", ".join(names[:6]) + (f", ... ({len(names)} columns)" if len(names) > 6 else "") if names else "none"
 
 
@@ -45,6 +45,10 @@ EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "co
 PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))
 ANNOTATED_PROFILES = Table("annotated profiles", (*PROFILES.required, "Metadata_broad_sample", "Metadata_control_type"))
 
+# The names that stages.toml uses under `contract`.
 BY_NAME: Dict[str, Table] = {
-    name.lower(): value for name, value in list(globals().items()) if isinstance(value, Table)
+    "load_data": LOAD_DATA,
+    "load_data_with_illum": LOAD_DATA_WITH_ILLUM,
+    "profiles": PROFILES,
+    "annotated_profiles": ANNOTATED_PROFILES,
 }

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -98,6 +99,8 @@ class Report:
 def run(main: Callable[[], None]) -> None:
     """Call a program's `main` and leave with the exit code that its outcome deserves."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    if os.environ.get("STAGE_GUARD") == "stdin":
+        threading.Thread(target=_end_with_host, daemon=True).start()
     try:
         main()
     except DataError as error:
@@ -106,3 +109,13 @@ def run(main: Callable[[], None]) -> None:
     except Exception:
         traceback.print_exc()
         sys.exit(EXIT_BUG)
+
+
+def _end_with_host() -> None:
+    """Wait until stdin closes, then end this program and its children.
+
+    The host holds the other end and never writes: it closes when the host dies, even by SIGKILL.
+    """
+    while sys.stdin.buffer.read(1):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)

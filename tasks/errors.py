@@ -1,0 +1,100 @@
+"""Every failure that is not our bug: what happened, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+
+class StageError(Exception):
+    """A failure that prints without a traceback; its text names the thing, the rule, the value and the next step."""
+
+
+class SettingsError(StageError):
+    """luigi.cfg or a command-line parameter holds something that cannot be used."""
+
+
+class BadNameError(StageError):
+    """A batch, plate or path from outside has a form that could escape the data root or reach a shell."""
+
+
+class DefinitionError(StageError):
+    """A stages.toml or image.toml breaks the form that docs/add_a_stage.md describes."""
+
+
+class MissingInputError(StageError):
+    """What a person should have laid under the data root is not there, or not only once."""
+
+
+class EngineError(StageError):
+    """No engine can run an image, or the engine itself failed."""
+
+
+class RecipeError(EngineError):
+    """The image that is here was not built from the recipe that is here."""
+
+
+class ProgramError(StageError):
+    """A stage's program ended badly."""
+
+
+class FalseSuccessError(StageError):
+    """A program said that all is well, and it is not."""
+
+
+class PublishError(StageError):
+    """Results are ready and cannot be put in their place."""
+
+
+EXIT_MEANINGS = {
+    1: "a bug in the program or its library",
+    2: "it does not know a flag that it was given",
+    65: "its input breaks the contract",
+    137: "killed",
+    143: "terminated",
+}
+
+HINTS = {
+    "No space left on device": "the disk is full; free space under the data root and run again",
+    "java.lang.OutOfMemoryError": "give the stage more memory: [{stage}] memory_gb in luigi.cfg",
+}
+
+
+def unknown(kind: str, name: str, known: Iterable[str], where: str) -> str:
+    """Return 'unknown plate X in Y; known: ...', with at most ten of the known names."""
+    names = sorted(known)
+    listed = ", ".join(names[:10]) + (f", ... ({len(names)} in all)" if len(names) > 10 else "") or "none"
+    return f"{where}: there is no {kind} {name!r}; known: {listed}"
+
+
+def exit_meaning(code: int, *, out_of_memory: bool = False, timed_out: bool = False) -> str:
+    """Say what an exit code of a stage program means."""
+    if out_of_memory:
+        return f"exit code {code} (out of memory)"
+    if timed_out:
+        return f"exit code {code} (stopped: it took longer than its limit)"
+    meaning = EXIT_MEANINGS.get(code)
+    return f"exit code {code}" + (f" ({meaning})" if meaning else "")
+
+
+def program_failed(title: str, what: str, words: Iterable[str], log: Path, command: str, hint: str = "") -> str:
+    """Return the block that a person reads at 3 a.m.: what failed, its own words, the log, how to repeat it."""
+    said = "".join(f"\n    {line}" for line in words)
+    remedy = f"\n  hint   {hint}" if hint else ""
+    return f"{title} failed: {what}{said}{remedy}\n  log    {log}\n  again  {command}"
+
+
+def no_engine(image: str, reasons: Mapping[str, str]) -> str:
+    """Return why no engine can run an image, an engine a line."""
+    lines = "".join(f"\n  {engine:<10} {reason}" for engine, reason in reasons.items())
+    return f"no engine can run the image {image!r}:{lines}"
+
+
+def hint_for(stage: str, words: Iterable[str], *, out_of_memory: bool, timed_out: bool) -> str:
+    """Return the next step for a known cause of failure, or nothing."""
+    if out_of_memory:
+        return f"give the stage more memory: [{stage}] memory_gb in luigi.cfg"
+    if timed_out:
+        return f"give the stage more time: [{stage}] minutes in luigi.cfg"
+    text = "\n".join(words)
+    return next((hint.format(stage=stage) for sign, hint in HINTS.items() if sign in text), "")

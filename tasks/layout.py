@@ -1,0 +1,90 @@
+"""The only module that spells a path: the Cell Painting Gallery layout, and the toolkit's own folder beside it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import BadNameError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CONTAINERS = REPOSITORY / "containers"
+BASES = CONTAINERS / "bases.toml"
+IMAGES_LOCK = CONTAINERS / "images.lock"
+
+# Letters, digits, dot, dash and underscore: what barcodes are made of, and nothing that a shell, a path or SQL reads.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+# Where a stage publishes, below <root>/<project>/<source>/: the keys are the `folder` of stages.toml.
+FOLDERS = {
+    "load_data_csv": "workspace/load_data_csv/{batch}/{plate}",
+    "illum": "images/{batch}/illum/{plate}",
+    "analysis": "workspace/analysis/{batch}/{plate}",
+    "backend": "workspace/backend/{batch}/{plate}",
+    "profiles": "workspace/profiles/{batch}/{plate}",
+    "quality_control": "workspace/quality_control/{batch}/{plate}",
+}
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return `name` if it is safe as one part of a path; raise BadNameError otherwise."""
+    if not NAME.fullmatch(name) or ".." in name:
+        message = (
+            f"{kind} {name!r} is no valid name: it must start with a letter or a digit and hold only letters, digits, "
+            "'.', '-' and '_' (and no '..')"
+        )
+        raise BadNameError(message)
+    return name
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one dataset below the data root; names are checked as they enter a path."""
+
+    root: Path
+    project: str
+    source: str
+
+    @property
+    def dataset(self) -> Path:
+        return self.root / checked_name("project", self.project) / checked_name("source", self.source)
+
+    def image_folders(self, batch: str) -> Path:
+        """Return the folder that holds a folder of images per plate, named <plate>__<time>-Measurement<n>."""
+        return self.dataset / "images" / checked_name("batch", batch) / "images"
+
+    def barcode_platemap(self, batch: str) -> Path:
+        return self.dataset / "workspace/metadata/platemaps" / checked_name("batch", batch) / "barcode_platemap.csv"
+
+    def platemap(self, batch: str, platemap: str) -> Path:
+        return self.barcode_platemap(batch).parent / "platemap" / f"{checked_name('platemap', platemap)}.txt"
+
+    def external_metadata(self, file_name: str) -> Path:
+        return self.dataset / "workspace/metadata/external_metadata" / checked_name("external metadata", file_name)
+
+    def published(self, folder: str, batch: str, plate: str) -> Path:
+        """Return where a stage with this `folder` key publishes the results of a plate."""
+        names = {"batch": checked_name("batch", batch), "plate": checked_name("plate", plate)}
+        return self.dataset / FOLDERS[folder].format(**names)
+
+    # The toolkit's own files lie on the same file system as the results, because a rename needs that.
+
+    @property
+    def work(self) -> Path:
+        return self.root / ".work"
+
+    def run(self, stage: str, batch: str, plate: str, run_id: str) -> Path:
+        """Return the run folder: inputs' description, command, logs, and the files until they are published."""
+        return self._own("runs") / stage / checked_name("batch", batch) / checked_name("plate", plate) / run_id
+
+    def manifest(self, stage: str, batch: str, plate: str) -> Path:
+        names = checked_name("batch", batch), checked_name("plate", plate)
+        return self._own("manifests") / stage / names[0] / f"{names[1]}.json"
+
+    def adopted(self, batch: str, name: str) -> Path:
+        """Return where the hashes of files that a person laid are remembered."""
+        return self._own("adopted") / checked_name("batch", batch) / f"{checked_name('plate', name)}.json"
+
+    def _own(self, kind: str) -> Path:
+        return self.work / kind / self.project / self.source

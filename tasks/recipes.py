@@ -1,0 +1,72 @@
+"""Hashes of what an image is made of, and of the code that a stage runs in it."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from tasks import layout, stages
+from tasks.stages import Image, Stage
+
+ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
+PROGRAM_FILES = ("*.py", "pipelines/*")
+
+
+@functools.cache
+def environment_hash(image: str) -> str:
+    """Hash what the environment is made from: the Dockerfile, the locks and sources that are compiled in."""
+    return _hash_files(_matching(stages.images()[image].folder, ENVIRONMENT_FILES))
+
+
+@functools.cache
+def recipe_hash(image: str) -> str:
+    """Hash everything that an image holds: the environment, stagekit and every program."""
+    folder = stages.images()[image].folder
+    own = _matching(folder, (*ENVIRONMENT_FILES, *PROGRAM_FILES))
+    return _hash_files([*own, *_matching(layout.CONTAINERS / "stagekit", ("*.py",))])
+
+
+@functools.cache
+def program_hash(stage: Stage) -> str:
+    """Hash a stage's program and the modules beside it that it imports, directly or through others."""
+    return _hash_files(sorted(_imported(stage.program_path, {stage.program_path})))
+
+
+def _imported(path: Path, found: set[Path]) -> set[Path]:
+    for name in _import_names(path):
+        parts = name.split(".")
+        for base in (path.parent, layout.CONTAINERS):
+            module = base.joinpath(*parts).with_suffix(".py")
+            if module.is_file() and module not in found:
+                found.add(module)
+                _imported(module, found)
+    return found
+
+
+def _import_names(path: Path) -> Iterable[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
+    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+
+
+def _hash_files(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(layout.CONTAINERS).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def labels(image: Image) -> dict[str, str]:
+    """Return the labels that tie a built image to its recipe."""
+    return {"org.platewright.recipe": recipe_hash(image.name), "org.opencontainers.image.title": image.name}

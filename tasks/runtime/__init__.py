@@ -1,0 +1,1 @@
+"""A Job in, a finished folder out; knows neither Luigi nor pandas."""

@@ -1,0 +1,139 @@
+"""The process engine's environments: one an image, made once by uv from the image's own hashed locks."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tasks import layout, recipes, stages
+from tasks.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+FOLDER = layout.REPOSITORY / ".environments"
+JDK_RELEASE = re.compile(r'JAVA_VERSION="17[."]')
+
+
+def folder(image: str) -> Path:
+    """Return the environment's folder; its name changes with the recipe, so an old one is never used."""
+    return FOLDER / f"{image}-{recipes.environment_hash(image)[:12]}"
+
+
+def python(image: str) -> Path:
+    return folder(image) / "bin" / "python"
+
+
+def variables(image: str) -> dict[str, str]:
+    """Return the variables that a program of this image needs to find its own libraries."""
+    path = os.pathsep.join([str(folder(image) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
+    java = java_home() if "javac" in stages.images()[image].host_commands else None
+    return {"PATH": path} | ({"JAVA_HOME": str(java)} if java else {})
+
+
+def unmakeable(image: str) -> str | None:
+    """Return why the environment is not there and cannot be made, with the remedy; None if all is well."""
+    if _complete(image).exists():
+        return None
+    missing = missing_host_packages(image)
+    if missing:
+        return f"the machine lacks what it is compiled with; type: {install_line(missing)}"
+    return None
+
+
+def missing_host_packages(image: str) -> list[str]:
+    """Return the Debian packages whose commands an image's environment needs and this machine lacks."""
+    commands = stages.images()[image].host_commands
+    lacking = [packages for command, packages in commands.items() if not _has(command)]
+    return [package for packages in lacking for package in packages.split()]
+
+
+def install_line(packages: list[str]) -> str:
+    """Return the one line to type on Debian or Ubuntu."""
+    sudo = "" if os.geteuid() == 0 else "sudo "
+    return f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {' '.join(packages)}"
+
+
+@functools.cache
+def java_home() -> Path | None:
+    """Return a JDK 17: JAVA_HOME, the one of `javac`, or one where Debian puts it."""
+    compiler = shutil.which("javac")
+    candidates = [Path(os.environ["JAVA_HOME"])] if os.environ.get("JAVA_HOME") else []
+    candidates += [Path(compiler).resolve().parent.parent] if compiler else []
+    candidates += sorted(Path("/usr/lib/jvm").glob("*"))
+    return next((home for home in candidates if _is_jdk_17(home)), None)
+
+
+def make(image: str) -> None:
+    """Make an image's environment unless it is there; only one process makes it, others wait for it."""
+    if _complete(image).exists():
+        return
+    with _lock(image):
+        if _complete(image).exists():
+            return
+        started = time.monotonic()
+        logger.info("making the environment of the image %s (once)", image)
+        shutil.rmtree(folder(image), ignore_errors=True)
+        _uv("venv", "--python", stages.images()[image].python, str(folder(image)), image=image)
+        for lock in stages.images()[image].locks:
+            compiled = lock.name != "requirements.lock"
+            how = ["--no-build-isolation"] if compiled else ["--only-binary", ":all:"]
+            options = ["--python", str(python(image)), "--no-deps", "--require-hashes", *how]
+            _uv("pip", "install", *options, "-r", str(lock), image=image)
+        _complete(image).touch()
+        logger.info("made the environment of the image %s in %.0f s", image, time.monotonic() - started)
+
+
+def _uv(*words: str, image: str) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    java = java_home()
+    environment = os.environ | {"UV_NO_CONFIG": "1"} | ({"JAVA_HOME": str(java)} if java else {})
+    versions = _pyenv_versions()
+    if versions:  # uv stops at pyenv's shims unless it is told which versions are there
+        environment["PYENV_VERSION"] = versions
+    done = subprocess.run([str(uv), *words], env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n    ".join(done.stderr.strip().splitlines()[-12:])
+        message = f"the environment of the image {image!r} could not be made: uv {words[0]} said\n    {tail}"
+        if words[0] == "venv":
+            version = stages.images()[image].python
+            message += f"\n  hint   install CPython {version}, for example with: {uv} python install {version}"
+        raise EngineError(message)
+
+
+@functools.cache
+def _pyenv_versions() -> str:
+    if not shutil.which("pyenv"):
+        return ""
+    done = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+    return ":".join(done.stdout.split())
+
+
+def _has(command: str) -> bool:
+    return java_home() is not None if command == "javac" else shutil.which(command) is not None
+
+
+def _is_jdk_17(home: Path) -> bool:
+    release = home / "release"
+    return (home / "bin/javac").exists() and release.exists() and bool(JDK_RELEASE.search(release.read_text()))
+
+
+def _complete(image: str) -> Path:
+    return folder(image) / ".complete"
+
+
+@contextmanager
+def _lock(image: str) -> Iterator[None]:
+    FOLDER.mkdir(exist_ok=True)
+    with open(FOLDER / f"{image}.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

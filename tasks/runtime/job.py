@@ -1,0 +1,65 @@
+"""What a run is, before it is an act: frozen values without behaviour."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tasks.stages import Resources
+
+OUTPUT = "/out"
+"""Where a program sees its run's folder, in a container; the published files are below /out/files."""
+TEMPORARY = "/tmp"
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file or folder of the host, and where the program sees it."""
+
+    source: Path
+    target: str
+    writable: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """One call of a program: one container run, one array element, or one local process."""
+
+    name: str
+    image: str
+    program: str
+    flags: tuple[str, ...]
+    inputs: tuple[Mount, ...]
+    folder: Path
+    """The run's own folder on the host: seen as /out, with logs, result.json and files/."""
+    resources: Resources
+    network: bool = False
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        return (*self.inputs, Mount(self.folder / "out", OUTPUT, writable=True))
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the command as the program's environment sees it."""
+        return ("python", f"/opt/stages/{self.image}/{self.program}", *self.flags, "--output", OUTPUT)
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self), indent=1, default=str)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended."""
+
+    exit_code: int
+    seconds: float
+    out_of_memory: bool = False
+    timed_out: bool = False
+    peak_memory_gb: float | None = None
+    cancelled: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0 and not self.cancelled

@@ -1,0 +1,145 @@
+"""The stage tables, containers/*/stages.toml and image.toml, as frozen values; checked once."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from stagekit import contracts
+from tasks import layout
+from tasks.errors import DefinitionError, unknown
+
+UNITS = ("plate", "site", "channel")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one shard of a stage may use."""
+
+    cpus: int
+    memory_gb: float
+    minutes: float
+    gpus: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: a program in an image, what it reads by name, and what it promises."""
+
+    name: str
+    image: str
+    summary: str
+    program: str
+    inputs: tuple[str, ...]
+    folder: str
+    outputs: Mapping[str, str]
+    unit: str
+    resources: Resources
+    network: bool
+    contract: Mapping[str, str]
+
+    @property
+    def sharded(self) -> bool:
+        return self.unit != "plate"
+
+    @property
+    def program_path(self) -> Path:
+        return layout.CONTAINERS / self.image / self.program
+
+    def output_names(self, plate: str) -> dict[str, str]:
+        """Return the path of every promised output below the stage's folder ('.' is the folder itself)."""
+        return {name: template.format(plate=plate) for name, template in self.outputs.items()}
+
+
+@dataclass(frozen=True)
+class Image:
+    """An environment that stages run in: a container image, or a virtual environment made from the same locks."""
+
+    name: str
+    summary: str
+    base: str
+    python: str
+    host_commands: Mapping[str, str]
+    """Commands that the process engine needs to build the environment, with the Debian packages that bring them."""
+
+    @property
+    def folder(self) -> Path:
+        return layout.CONTAINERS / self.name
+
+    @property
+    def locks(self) -> tuple[Path, ...]:
+        """Return the hashed locks in the order of installation: wheels, then what is compiled against them."""
+        names = ("requirements.lock", "requirements.build.lock")
+        return tuple(self.folder / name for name in names if (self.folder / name).exists())
+
+
+@functools.cache
+def load() -> Mapping[str, Stage]:
+    """Return every stage by name."""
+    stages: dict[str, Stage] = {}
+    for table in sorted(layout.CONTAINERS.glob("*/stages.toml")):
+        for name, entry in _read(table).items():
+            if name in stages:
+                raise DefinitionError(f"{table}: the stage {name!r} is defined in {stages[name].image} too")
+            stages[name] = _stage(name, entry, table)
+    return stages
+
+
+@functools.cache
+def images() -> Mapping[str, Image]:
+    """Return every image by name."""
+    found = {}
+    for path in sorted(layout.CONTAINERS.glob("*/image.toml")):
+        entry = _read(path)
+        commands = entry.pop("host", {}).get("commands", {})
+        _check_keys(path, path.parent.name, entry, {"summary", "base", "python"})
+        found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, **entry)
+    return found
+
+
+def stage(name: str) -> Stage:
+    """Return a stage by name, or raise DefinitionError with the names there are."""
+    if name not in load():
+        raise DefinitionError(unknown("stage", name, load(), "containers/*/stages.toml"))
+    return load()[name]
+
+
+def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
+    keys = {field.name for field in fields(Stage)} - {"name", "image"}
+    contract = entry.setdefault("contract", {})
+    _check_keys(table, name, entry, keys)
+    _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
+    stage = Stage(
+        name=name,
+        image=table.parent.name,
+        **{key: tuple(value) if key == "inputs" else value for key, value in entry.items() if key != "resources"},
+        resources=Resources(**entry["resources"]),
+    )
+    for kind, value, known in (
+        ("unit", stage.unit, UNITS),
+        ("folder", stage.folder, layout.FOLDERS),
+        *(("output", output, stage.outputs) for output in contract),
+        *(("contract", value, contracts.BY_NAME) for value in contract.values()),
+    ):
+        if value not in known:
+            raise DefinitionError(unknown(kind, value, known, f"{table} [{name}]"))
+    if not stage.program_path.is_file():
+        raise DefinitionError(f"{table} [{name}]: there is no program {stage.program!r} beside it")
+    return stage
+
+
+def _check_keys(path: Path, name: str, entry: Mapping[str, Any], expected: set[str]) -> None:
+    if set(entry) != expected:
+        missing, extra = sorted(expected - set(entry)), sorted(set(entry) - expected)
+        raise DefinitionError(f"{path} [{name}]: missing keys {missing}, unknown keys {extra}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DefinitionError(f"{path}: {error}") from error
