@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034,SC2016
 # Shared by the scripts of this folder and by .ci/run; sourced, never run. Names, folders, words and clocks.
 
 # The daemon's data lies outside the clone and survives a run: base images and build layers are its cache.

@@ -3,6 +3,7 @@
 #
 # Where no registry answers, the images are built upon these (`python -m tasks images build --base NAME=IMAGE`).
 # The machine's CA bundle is inside, so that pip trusts what this machine trusts; never ship an image built upon them.
+# shellcheck disable=SC2016  # the hooks of mmdebstrap are expanded by mmdebstrap
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/common.sh"
