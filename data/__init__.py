@@ -1,0 +1,1 @@
+"""Facts about published batches, and the generator of the demo batch."""
