@@ -1,0 +1,103 @@
+"""Estimate the uneven illumination of every channel over the whole plate.
+
+Unit and shard: a channel. Writes `<plate>_Illum<Channel>.npy`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Sequence
+
+import images
+import load_data
+import numpy as np
+import pipelines
+import run_cellprofiler
+from stagekit import contracts, program
+
+
+def main() -> None:
+    flags = program.parser(__doc__)
+    flags.add_argument("--load_data", required=True, type=Path)
+    flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
+    flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
+    flags.add_argument("--write_illumination", required=True, type=Path)
+    flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the channels")
+    args = flags.parse_args()
+    with program.Report(args.output) as report:
+        table = load_data.read(args.load_data, contracts.LOAD_DATA, args.plate)
+        table = load_data.localise(table, args.images)
+        text = pipelines.read(args.pipeline)
+        report.fact("cellprofiler", run_cellprofiler.version())
+        report.fact("pipeline", args.pipeline.name)
+        report.fact("pipeline_sha256", _sha256(args.pipeline.name, text, table.channels()))
+        for channel in args.shard.of(table.channels()):
+            _estimate(args, table, text, channel, report)
+
+
+def _sha256(name: str, text: str, channels: Sequence[str]) -> str:
+    """Return the hash of the pipelines of all channels, the same in every shard."""
+    rendered = dict.fromkeys(pipelines.render(name, text, [channel]).text for channel in channels)
+    return hashlib.sha256("".join(rendered).encode("utf-8")).hexdigest()
+
+
+def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: str, report: program.Report) -> None:
+    started = time.monotonic()
+    try:
+        # A literal pipeline names its own channels, so it must be given all of them.
+        needed = table.of_channels([channel] if pipelines.is_template(text) else table.channels())
+        shape = _one_shape(needed, args.images)
+        with tempfile.TemporaryDirectory(prefix="illumination-") as scratch:
+            pipeline = pipelines.render(args.pipeline.name, text, [channel])
+            _run(pipeline, needed, Path(scratch))
+            name = f"{args.plate}_Illum{channel}.npy"
+            function = images.read_function(Path(scratch) / "out" / name)
+            _check(name, function, shape)
+            args.write_illumination.mkdir(parents=True, exist_ok=True)
+            shutil.move(str(Path(scratch) / "out" / name), str(args.write_illumination / name))
+    except (ValueError, program.DataError) as error:
+        report.unit(channel, "failed", time.monotonic() - started, str(error).splitlines()[0])
+        raise program.DataError(f"channel {channel}: {error}") from error
+    report.unit(channel, "ok", time.monotonic() - started)
+
+
+def _one_shape(table: load_data.LoadData, folder: Path) -> images.Shape:
+    faults, shapes = {}, {}
+    for row in table.rows:
+        site = load_data.site_name(row)
+        try:
+            shapes[site] = images.site_shape(
+                [folder / row[load_data.ORIGINAL + channel] for channel in table.channels()]
+            )
+        except ValueError as error:
+            faults[site] = str(error)
+    usual = max(set(shapes.values()), key=list(shapes.values()).count, default=())
+    faults.update({site: f"its size is {shape}, elsewhere {usual}" for site, shape in shapes.items() if shape != usual})
+    if faults:
+        raise program.DataError(images.summary(table.name, faults))
+    return usual
+
+
+def _run(pipeline: pipelines.Pipeline, table: load_data.LoadData, scratch: Path) -> None:
+    job = run_cellprofiler.Run(
+        pipeline,
+        table.write(scratch / "load_data.csv"),
+        [load_data.site_name(row) for row in table.rows],
+        scratch / "out",
+        scratch / "cellprofiler",
+    )
+    run_cellprofiler.run(job, lambda image, seconds: None)
+
+
+def _check(name: str, function: np.ndarray, shape: images.Shape) -> None:
+    if function.shape != shape:
+        raise ValueError(f"{name} is {function.shape}, the channel's images are {shape}")
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,75 @@
+"""Decode every image before CellProfiler sees it: a TIFF cut in half passes through Bio-Formats in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+import numpy as np
+import tifffile
+
+import load_data
+from stagekit import program
+
+Shape = Tuple[int, ...]
+
+
+def check(table: load_data.LoadData, folder: Path, report: program.Report) -> Dict[str, Shape]:
+    """Return each site's image size; report every bad site as failed, then raise DataError naming them."""
+    shapes: Dict[str, Shape] = {}
+    faults: Dict[str, str] = {}
+    for row in table.rows:
+        site = load_data.site_name(row)
+        try:
+            shapes[site] = site_shape([folder / row[load_data.ORIGINAL + channel] for channel in table.channels()])
+        except ValueError as error:
+            faults[site] = str(error)
+            report.unit(site, "failed", reason=str(error))
+    if faults:
+        raise program.DataError(summary(table.name, faults))
+    return shapes
+
+
+def site_shape(paths: Sequence[Path]) -> Shape:
+    """Return the one size that all images of a site have; ValueError if one cannot be read or differs."""
+    shapes = {path: read(path).shape for path in paths}
+    first = shapes[paths[0]]
+    for path, shape in shapes.items():
+        if shape != first:
+            raise ValueError(f"{path.name} is {_size(shape)}, but {paths[0].name} is {_size(first)}")
+    return first
+
+
+def read(path: Path) -> np.ndarray:
+    """Return the pixels of a grey, single-plane TIFF; ValueError says why there are none."""
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing")
+    try:
+        pixels = tifffile.imread(path)
+    except Exception as error:  # tifffile and its codecs raise many kinds
+        raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
+    if pixels.ndim != 2 or pixels.size == 0:
+        raise ValueError(f"{path.name} is no single grey plane: its shape is {pixels.shape}")
+    return pixels
+
+
+def read_function(path: Path) -> np.ndarray:
+    """Return an illumination function; ValueError if it is missing, not finite or not positive."""
+    if not path.is_file():
+        raise ValueError(f"{path.name} is missing")
+    function = np.load(path, allow_pickle=False)
+    if not np.isfinite(function).all() or (function <= 0).any():
+        raise ValueError(f"{path.name} holds values that are not finite and positive")
+    return function
+
+
+def summary(name: str, faults: Dict[str, str]) -> str:
+    """Return a message that names every bad unit and why."""
+    lines: List[str] = [f"{unit}: {reason}" for unit, reason in faults.items()]
+    shown = "\n  ".join(lines[:50])
+    more = f"\n  and {len(lines) - 50} more" if len(lines) > 50 else ""
+    return f"{name}: {len(lines)} of its units cannot be used:\n  {shown}{more}"
+
+
+def _size(shape: Shape) -> str:
+    return " x ".join(str(side) for side in shape)

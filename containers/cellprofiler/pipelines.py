@@ -1,0 +1,75 @@
+"""Render a pipeline template for a plate's channels, and know which modules a pipeline runs."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Sequence, Tuple
+
+from stagekit import program
+
+MODULE = re.compile(r"^(\w+):\[module_num:\d+\|.*enabled:(True|False)", re.MULTILINE)
+BLOCK = re.compile(r"^\$for channel\n(.*?)^\$end\n", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
+# A setting may hold a dollar only where a template means one of these.
+PLACEHOLDER = re.compile(r"\$(channels?\b|for channel$|end$)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline as CellProfiler will read it."""
+
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
+
+    def modules(self) -> Tuple[str, ...]:
+        """Return the names of its enabled modules, in order."""
+        return tuple(name for name, enabled in MODULE.findall(self.text) if enabled == "True")
+
+
+def read(path: Path) -> str:
+    """Return the text of a .cppipe file; DataError if it is none."""
+    text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+    if "CellProfiler Pipeline:" not in text or not MODULE.search(text):
+        raise program.DataError(f"{path.name}: this is no CellProfiler pipeline (.cppipe)")
+    return text
+
+
+def is_template(text: str) -> bool:
+    """Say whether a pipeline has placeholders; one without any is used as it is."""
+    return PLACEHOLDER.search(text) is not None
+
+
+def render(name: str, text: str, channels: Sequence[str]) -> Pipeline:
+    """Return the pipeline for these channels; a text without placeholders comes back unchanged."""
+    if not is_template(text):
+        return Pipeline(name, text)
+    body = COMMENT.sub("", text)
+    body = BLOCK.sub(lambda block: "".join(_named(block.group(1), channel) for channel in channels), body)
+    body = body.replace("$channels", ", ".join(channels))
+    if PLACEHOLDER.search(body) and len(channels) == 1:
+        body = _named(body, channels[0])
+    if PLACEHOLDER.search(body):
+        raise program.DataError(f"{name}: $channel stands outside of $for channel ... $end, with several channels")
+    return Pipeline(name, body)
+
+
+def require_channels(pipeline: str, channels: Sequence[str], needed: Sequence[str]) -> None:
+    """Raise DataError if a channel that the segmentation needs is not on the plate."""
+    missing = [channel for channel in needed if channel not in channels]
+    if missing:
+        message = (
+            f"{pipeline}: the plate has no {' and no '.join(missing)} channel, but nuclei are found in DNA and cells "
+            f"in RNA; its channels are {', '.join(channels)}. Rename the column, or give another pipeline"
+        )
+        raise program.DataError(message)
+
+
+def _named(text: str, channel: str) -> str:
+    return re.sub(r"\$channel\b", channel, text)

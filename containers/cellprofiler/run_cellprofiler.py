@@ -1,0 +1,192 @@
+"""Run CellProfiler in a process of its own and believe nothing but what can be checked.
+
+It can leave with exit code 0 after it dropped modules or sites, so the log is read line by line: a
+line that means failure ends the run at once, and every module must have run on every image set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Callable, Dict, List, Sequence
+
+from pipelines import Pipeline
+from stagekit import program
+
+STEP = re.compile(r"Image # (\d+), module (\w+) # \d+: CPU_time = ([\d.]+) secs")
+FAILURES = (
+    "Failed to load pipeline",
+    "Error detected during run of module",
+    "Failed to complete post_run",
+    "Failed to prepare run",
+    "Could not load ",
+)
+OWN_WORDS = 12  # lines of the log that a message quotes
+
+Progress = Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One CellProfiler process over one table; `sites` are its rows, image number 1 first."""
+
+    pipeline: Pipeline
+    table: Path
+    sites: Sequence[str]
+    output: Path
+    scratch: Path
+
+    @property
+    def done_file(self) -> Path:
+        return self.scratch / "done.txt"
+
+    def words(self) -> List[str]:
+        """Return the command line."""
+        flags = {
+            "-p": self.scratch / "pipeline.cppipe",
+            "-o": self.output,
+            "-t": self.scratch,
+            "-d": self.done_file,
+            "--data-file": self.table,
+        }
+        return [sys.executable, "-m", "cellprofiler", "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
+
+
+@dataclass
+class Log:
+    """What CellProfiler said so far: the modules that ran on each image set, and its last lines."""
+
+    ran: Dict[int, List[str]] = field(default_factory=dict)
+    lines: List[str] = field(default_factory=list)
+    failure: str = ""
+
+    def read(self, line: str) -> int:
+        """Take in a line; return the image number if it says that a module ended, else 0."""
+        self.lines.append(line.rstrip())
+        if not self.failure and any(words in line for words in FAILURES):
+            self.failure = line.strip()
+        step = STEP.search(line)
+        if step is None:
+            return 0
+        self.ran.setdefault(int(step[1]), []).append(step[2])
+        return int(step[1])
+
+    def own_words(self) -> str:
+        """Return the lines that say what went wrong: those after the first failure, or the last ones."""
+        start = next((n for n, line in enumerate(self.lines) if self.failure and self.failure in line), None)
+        told = self.lines[start:] if start is not None else self.lines
+        if len(told) > OWN_WORDS:
+            told = [*told[: OWN_WORDS // 3], "...", *told[-2 * OWN_WORDS // 3 :]]
+        return "\n  | ".join(["CellProfiler said:", *told])
+
+
+def version() -> str:
+    """Return CellProfiler's version."""
+    return metadata.version("cellprofiler")
+
+
+def run(job: Run, progress: Progress) -> None:
+    """Run CellProfiler over the table; raise DataError with its own words unless every check holds."""
+    job.output.mkdir(parents=True, exist_ok=True)
+    job.scratch.mkdir(parents=True, exist_ok=True)
+    (job.scratch / "pipeline.cppipe").write_text(job.pipeline.text, encoding="utf-8")
+    job.done_file.unlink() if job.done_file.exists() else None
+    log = Log()
+    code = _follow(job, log, progress)
+    fault = _fault(job, log, code)
+    if fault:
+        raise program.DataError(f"{job.pipeline.name}: {fault}\n  {log.own_words()}")
+
+
+def _follow(job: Run, log: Log, progress: Progress) -> int:
+    expected = len(job.pipeline.modules())
+    process = subprocess.Popen(
+        job.words(),
+        cwd=job.scratch,  # never "/": Bio-Formats then fails on every image
+        env=_environment(job.scratch),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    try:
+        started = time.monotonic()
+        for line in process.stdout or ():
+            print(line, end="", file=sys.stderr, flush=True)
+            image = log.read(line)
+            if image and len(log.ran[image]) == expected:
+                now = time.monotonic()
+                progress(image, now - started)
+                started = now
+            if log.failure and _told_all(log):
+                break
+    finally:
+        _stop(process, gracefully=not log.failure)
+    return process.returncode
+
+
+def _told_all(log: Log) -> bool:
+    # A traceback follows the failure; it ends with a line that is not indented.
+    after = log.lines[next(n for n, line in enumerate(log.lines) if log.failure in line) + 1 :]
+    return len(after) > 60 or any(re.match(r"\w[\w.]*(Error|Exception|Interrupt)\b", line) for line in after)
+
+
+def _stop(process: "subprocess.Popen[str]", gracefully: bool) -> None:
+    if gracefully and sys.exc_info()[0] is None:
+        process.wait()
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _environment(scratch: Path) -> Dict[str, str]:
+    # One thread: several shards run side by side, and OpenBLAS's threads cost 3 CPU seconds a site for nothing.
+    own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
+    return {"MPLCONFIGDIR": str(scratch), **os.environ, **own}
+
+
+def _fault(job: Run, log: Log, code: int) -> str:
+    if log.failure:
+        return f"CellProfiler failed {_where(job, log)}"
+    if code != 0:
+        return f"CellProfiler left with exit code {code}{_meaning(code)} {_where(job, log)}"
+    done = job.done_file.read_text(encoding="utf-8").strip() if job.done_file.exists() else "nothing"
+    if done != "Complete":
+        return f"CellProfiler's done file says {done!r}, not 'Complete'"
+    expected = job.pipeline.modules()
+    for number, site in enumerate(job.sites, start=1):
+        left_out = _left_out(log.ran.get(number, []), expected)
+        if left_out:
+            return f"site {site}: {', '.join(left_out)} did not run, though CellProfiler reported success"
+    stray = sorted(set(log.ran) - set(range(1, len(job.sites) + 1)))
+    return f"it ran image sets {stray} that the table does not list" if stray else ""
+
+
+def _left_out(ran: Sequence[str], expected: Sequence[str]) -> List[str]:
+    counts = {name: ran.count(name) for name in expected}
+    return sorted(name for name in counts if counts[name] < expected.count(name))
+
+
+def _meaning(code: int) -> str:
+    # Popen gives a signal as a negative number; 137 is what a shell or container makes of a kill.
+    return " (killed: out of memory?)" if code in (-9, 137) else ""
+
+
+def _where(job: Run, log: Log) -> str:
+    started = max(log.ran, default=0)
+    if not started:
+        return f"before its first site, {job.sites[0]}"
+    complete = len(log.ran[started]) == len(job.pipeline.modules())
+    number = min(started + complete, len(job.sites))
+    return f"at site {job.sites[number - 1]}" if not complete or started < len(job.sites) else "after its last site"
