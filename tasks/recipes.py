@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tasks import layout, stages
-from tasks.stages import Image, Stage
+from tasks.stages import Stage
 
 ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
 PROGRAM_FILES = ("*.py", "pipelines/*")
@@ -65,8 +65,3 @@ def _hash_files(paths: Iterable[Path]) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{path.relative_to(layout.CONTAINERS).as_posix()} {content}\n".encode())
     return digest.hexdigest()
-
-
-def labels(image: Image) -> dict[str, str]:
-    """Return the labels that tie a built image to its recipe."""
-    return {"org.platewright.recipe": recipe_hash(image.name), "org.opencontainers.image.title": image.name}

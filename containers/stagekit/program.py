@@ -116,6 +116,6 @@ def _end_with_host() -> None:
 
     The host holds the other end and never writes: it closes when the host dies, even by SIGKILL.
     """
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not sys.stdin: its lock would hold up a normal exit
         pass
     os.killpg(os.getpgrp(), signal.SIGKILL)

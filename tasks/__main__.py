@@ -1,0 +1,33 @@
+"""`python -m tasks <verb>`: everything beside the runs themselves."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tasks.errors import StageError
+from tasks.verbs import demo, images
+
+VERBS = {"demo": demo, "images": images}
+
+
+def main() -> int:
+    """Read the verb and its flags, do it, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tasks", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    for name, module in VERBS.items():
+        first = (module.__doc__ or "").splitlines()[0]
+        module.add(verbs.add_parser(name, help=first, description=module.__doc__))
+    args = parser.parse_args()
+    try:
+        return VERBS[args.verb].act(args)
+    except StageError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

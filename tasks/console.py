@@ -1,0 +1,54 @@
+"""How a run speaks to a person: our lines, Luigi's summary, and no traceback for a failure that is not our bug."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+
+from tasks.errors import StageError
+
+LUIGI_NOISE = (
+    "Informed scheduler",
+    "Done scheduling",
+    "Running Worker",
+    "Loaded ",
+    "logging configured",
+    "Worker Worker",
+    "[pid ",
+    "There are no more tasks",
+)
+
+
+class _Quiet(logging.Filter):
+    """Drop Luigi's book-keeping, and the traceback of a StageError."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, StageError):
+            record.msg, record.args = f"ERROR: {error}", ()
+            record.exc_info = record.exc_text = None
+            return True
+        message = record.getMessage()
+        return record.levelno >= logging.WARNING or not message.startswith(LUIGI_NOISE)
+
+
+def set_up() -> None:
+    """Send our log lines to stderr, and stop on SIGTERM as on Ctrl-C: nothing is left running."""
+    logger = logging.getLogger("tasks")
+    if not logger.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        logging.getLogger("luigi-interface").addFilter(_Quiet())
+    main_thread = threading.current_thread() is threading.main_thread()
+    if main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

@@ -1,0 +1,77 @@
+"""Find what a person laid under the data root: a plate's images, platemap and external metadata."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from stagekit import contracts
+from stagekit.program import DataError
+from tasks import errors
+from tasks.errors import MissingInputError
+from tasks.layout import Layout, checked_name
+
+IMAGES = "Images"
+
+
+def images(layout: Layout, batch: str, plate: str) -> Path:
+    """Return the folder of a plate's TIFFs; its full name holds the time of imaging and is looked up.
+
+    Raises MissingInputError if the plate has no folder, or several measurements.
+    """
+    folder = layout.image_folders(batch)
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not names:
+        raise MissingInputError(f"{folder}: no plate's images lie here; lay them as <plate>__<time>-Measurement1/Images/")
+    found = [name for name in names if name == plate or name.startswith(f"{plate}__")]
+    if not found:
+        plates = {name.split("__")[0] for name in names}
+        raise MissingInputError(errors.unknown("plate", plate, plates, str(folder)))
+    if len(found) > 1:
+        raise MissingInputError(f"{folder}: plate {plate} has several measurements, keep one: {', '.join(found)}")
+    inner = folder / found[0] / IMAGES
+    return inner if inner.is_dir() else folder / found[0]
+
+
+def plates(layout: Layout, batch: str) -> list[str]:
+    """Return the plates that barcode_platemap.csv lists for a batch, in its order."""
+    return list(_platemap_names(layout, batch))
+
+
+def platemap(layout: Layout, batch: str, plate: str) -> Path:
+    """Return the plate's platemap file; raise MissingInputError if the plate or the file is not there."""
+    checked_name("plate", plate)
+    names = _platemap_names(layout, batch)
+    if plate not in names:
+        raise MissingInputError(errors.unknown("plate", plate, names, str(layout.barcode_platemap(batch))))
+    return existing_file(layout.platemap(batch, names[plate]), f"the platemap of plate {plate}")
+
+
+def external_metadata(layout: Layout, batch: str, plate: str, pattern: str) -> Path:
+    """Return the table that says what each perturbation of a plate is.
+
+    `pattern` names it after the platemap: {platemap} is its name, {stem} its name without `_platemap`.
+    """
+    name = platemap(layout, batch, plate).stem
+    file_name = pattern.format(platemap=name, stem=name.removesuffix("_platemap"))
+    path = layout.external_metadata(file_name)
+    return existing_file(path, f"the external metadata of plate {plate} ([dataset] external_metadata = {pattern})")
+
+
+def _platemap_names(layout: Layout, batch: str) -> dict[str, str]:
+    path = existing_file(layout.barcode_platemap(batch), f"the list of plates of batch {batch}")
+    with open(path, newline="", encoding="utf-8-sig") as table:
+        reader = csv.DictReader(table)
+        try:
+            contracts.BARCODE_PLATEMAP.check(reader.fieldnames or [], str(path))
+        except DataError as error:
+            raise MissingInputError(str(error)) from error
+        return {row["Assay_Plate_Barcode"]: row["Plate_Map_Name"] for row in reader}
+
+
+def existing_file(path: Path, what: str) -> Path:
+    if not path.is_file():
+        beside = sorted(entry.name for entry in path.parent.iterdir())[:8] if path.parent.is_dir() else []
+        lies = f"; there lie: {', '.join(beside)}" if beside else "; nor is its folder"
+        raise MissingInputError(f"{path}: {what} is not there{lies}")
+    return path

@@ -1,0 +1,121 @@
+"""The record that makes a result complete, and how results get to their place: rename first, manifest last."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import PublishError
+from tasks.fingerprint import Artifact, digest
+from tasks.layout import Layout
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a stage made of a plate, from what, by what, and what it said."""
+
+    stage: str
+    batch: str
+    plate: str
+    fingerprint: Mapping[str, Any]
+    outputs: Mapping[str, Mapping[str, Any]]
+    """name -> path (relative to the data root), digest, files, bytes."""
+    environment: Mapping[str, str]
+    run: str
+    started: str
+    seconds: float
+    units: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    version: int = VERSION
+
+    def artifacts(self, root: Path) -> dict[str, Artifact]:
+        return {
+            name: Artifact(root / entry["path"], entry["digest"], entry["files"], entry["bytes"])
+            for name, entry in self.outputs.items()
+        }
+
+    def is_of(self, fingerprint: Mapping[str, object]) -> bool:
+        return digest(self.fingerprint) == digest(fingerprint)
+
+
+def read(path: Path) -> Manifest | None:
+    """Return the manifest at `path`, or None if there is none that this version wrote whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return Manifest(**{**content, "warnings": tuple(content["warnings"])}) if content["version"] == VERSION else None
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def publish(layout: Layout, manifest: Manifest, files: Mapping[str, tuple[Path, Path]]) -> None:
+    """Move every output (name -> where it is, where it goes) into its place, the manifest last.
+
+    The intent is written first, beside the manifest's place: after a crash `resume` goes on from it.
+    A file there that is not ours is never overwritten.
+    """
+    path = layout.manifest(manifest.stage, manifest.batch, manifest.plate)
+    ours = read(path) is not None or _intent(path).exists()
+    for _, target in files.values():
+        if target.exists() and not ours:
+            message = f"{target} is there and was not made by this toolkit; move it away and run again"
+            raise PublishError(message)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(_intent(path), manifest)
+        _carry_out(layout, path, files)
+    except OSError as error:
+        raise PublishError(f"{manifest.stage}/{manifest.plate}: the results could not be published: {error}") from error
+
+
+def resume(layout: Layout, path: Path, fingerprint: Mapping[str, object], files: Mapping[str, tuple[Path, Path]]) -> bool:
+    """Finish a publication that a crash cut short; return whether there was one of this very result."""
+    intent = read(_intent(path))
+    if intent is None or not intent.is_of(fingerprint):
+        return False
+    if not all(source.exists() or target.exists() for source, target in files.values()):
+        return False
+    _carry_out(layout, path, files)
+    return True
+
+
+def _intent(path: Path) -> Path:
+    return path.with_suffix(".publishing")
+
+
+def _carry_out(layout: Layout, path: Path, files: Mapping[str, tuple[Path, Path]]) -> None:
+    path.unlink(missing_ok=True)  # from here on the old result is no longer claimed
+    for source, target in files.values():
+        if source.exists():  # else an earlier try has moved it
+            _replace(source, target, layout.work / "trash")
+    os.replace(_intent(path), path)
+
+
+def _write(path: Path, manifest: Manifest) -> None:
+    partial = path.with_suffix(".partial")
+    with open(partial, "w", encoding="utf-8") as handle:
+        json.dump(asdict(manifest), handle, indent=1)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(partial, path)
+
+
+def _replace(source: Path, target: Path, trash: Path) -> None:
+    """Rename `source` to `target`; a folder that is there is moved away first, for a rename wants it empty."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_dir():
+        os.replace(source, target)
+        return
+    trash.mkdir(parents=True, exist_ok=True)
+    old = trash / uuid.uuid4().hex
+    os.replace(target, old)
+    os.replace(source, target)
+    shutil.rmtree(old, ignore_errors=True)

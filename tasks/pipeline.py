@@ -1,0 +1,216 @@
+"""The graph: a class per stage, with its edges and parameters, and the runs that a person asks for."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from tasks import inputs, layout, settings
+from tasks.stage_task import LaidTask, PlateTask, StageTask
+
+logger = logging.getLogger(__name__)
+
+PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
+NEGCON = "Metadata_control_type == 'negcon'"
+
+
+def setting(section: str, name: str, kind: type[luigi.Parameter], **how: Any) -> Any:
+    """Return a parameter that luigi.cfg's [section] overrides."""
+    return kind(config_path={"section": section, "name": name}, **how)
+
+
+# What a person laid.
+
+
+class Images(LaidTask):
+    name = "images"
+    remembered = True
+
+    def path(self) -> Path:
+        return inputs.images(settings.load().layout, self.batch_id, self.plate)
+
+
+class Platemap(LaidTask):
+    name = "platemap"
+
+    def path(self) -> Path:
+        return inputs.platemap(settings.load().layout, self.batch_id, self.plate)
+
+
+class ExternalMetadata(LaidTask):
+    name = "external_metadata"
+
+    def path(self) -> Path:
+        given = settings.load()
+        return inputs.external_metadata(given.layout, self.batch_id, self.plate, given.external_metadata)
+
+
+# From images to single cells.
+
+
+class LoadData(StageTask):
+    stage = "load_data"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(Images), self.clone(Platemap)]
+
+    def flags(self) -> dict[str, str]:
+        """Add where things lie in the gallery: the table names them there, not on this machine."""
+        given = settings.load().layout
+        images = inputs.images(given, self.batch_id, self.plate).relative_to(given.root)
+        illumination = given.published("illum", self.batch_id, self.plate).relative_to(given.root)
+        return {"image_folder": images.as_posix(), "illumination_folder": illumination.as_posix()}
+
+
+class Illumination(StageTask):
+    stage = "illumination"
+    pipeline = setting("illumination", "pipeline", luigi.OptionalParameter, default="", significant=False)
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(LoadData), self.clone(Images)]
+
+    def files(self) -> Mapping[str, Path]:
+        return {"pipeline": _pipeline(self.pipeline, "illumination.cppipe")}
+
+
+class Measure(StageTask):
+    stage = "measure"
+    pipeline = setting("measure", "pipeline", luigi.OptionalParameter, default="", significant=False)
+    sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=8, significant=False)
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(LoadData), self.clone(Images), self.clone(Illumination)]
+
+    def files(self) -> Mapping[str, Path]:
+        return {"pipeline": _pipeline(self.pipeline, "analysis.cppipe")}
+
+    def shard_count(self, units: int) -> int:
+        """Return a multiple of the cores, so that none is idle at the end; a shard holds whole wells."""
+        cores = settings.load().slots.cores
+        return min(units, cores * math.ceil(units / (cores * self.sites_per_shard)))
+
+
+class Montage(StageTask):
+    stage = "montage"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(LoadData), self.clone(Images), self.clone(Measure)]
+
+
+# From single cells to profiles.
+
+
+class Collate(StageTask):
+    stage = "collate"
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Measure)
+
+
+class Aggregate(StageTask):
+    stage = "aggregate"
+    method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Collate)
+
+
+class Annotate(StageTask):
+    stage = "annotate"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(Aggregate), self.clone(Platemap), self.clone(ExternalMetadata)]
+
+
+class Normalize(StageTask):
+    stage = "normalize"
+    samples = setting("normalize", "samples", luigi.Parameter, default="all")
+    method = setting(
+        "normalize", "method", luigi.ChoiceParameter, choices=["mad_robustize", "standardize"], default="mad_robustize"
+    )
+    min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
+    on_few_negcon = setting(
+        "normalize", "on_few_negcon", luigi.ChoiceParameter, choices=["warn", "error"], default="warn"
+    )
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Annotate)
+
+
+class NormalizeNegcon(Normalize):
+    stage = "normalize_negcon"
+    samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
+
+
+class SelectFeatures(StageTask):
+    stage = "select_features"
+    operations = setting(
+        "select_features",
+        "operations",
+        luigi.Parameter,
+        default="variance_threshold,correlation_threshold,drop_na_columns,blocklist",
+    )
+    na_cutoff = setting("select_features", "na_cutoff", luigi.FloatParameter, default=0.05)
+    corr_threshold = setting("select_features", "corr_threshold", luigi.FloatParameter, default=0.9)
+    freq_cut = setting("select_features", "freq_cut", luigi.FloatParameter, default=0.05)
+    unique_cut = setting("select_features", "unique_cut", luigi.FloatParameter, default=0.1)
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Normalize)
+
+
+class SelectFeaturesNegcon(SelectFeatures):
+    stage = "select_features_negcon"
+
+    def requires(self) -> luigi.Task:
+        return self.clone(NormalizeNegcon)
+
+
+# What a person asks for.
+
+
+class RunPlate(PlateTask, luigi.WrapperTask):
+    """All that is made of one plate."""
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
+
+
+class RunBatch(luigi.WrapperTask):
+    """All that is made of a batch, or of the plates named."""
+
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+    plates = luigi.ListParameter(default=[], description='["BR00117013", ...]; all plates of the batch if empty')
+
+    def requires(self) -> list[luigi.Task]:
+        plates = self.plates or inputs.plates(settings.load().layout, self.batch_id)
+        return [RunPlate(batch_id=self.batch_id, plate=plate) for plate in plates]
+
+
+def stage_tasks() -> dict[str, type[StageTask]]:
+    """Return the class of every stage."""
+    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, StageTask)]
+    return {task.stage: task for task in found if task is not StageTask}
+
+
+def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:
+    """Return the settings that luigi.cfg may hold for every stage: section -> name -> parameter."""
+    sections: dict[str, dict[str, luigi.Parameter]] = {}
+    for stage, task in stage_tasks().items():
+        sections.setdefault(stage, {})
+        for _, parameter in task.get_params():
+            place = getattr(parameter, "_config_path", None)
+            if place:
+                sections.setdefault(place["section"], {})[place["name"]] = parameter
+    return sections
+
+
+def _pipeline(given: str | None, own: str) -> Path:
+    """Return the user's pipeline file, or ours."""
+    path = Path(given) if given else PIPELINES / own
+    return inputs.existing_file(path, "the pipeline that luigi.cfg names") if given else path

@@ -1,0 +1,67 @@
+"""A bar for long work: units done, failed and left, and the time that is left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+logger = logging.getLogger(__name__)
+
+LINE_SECONDS = 15.0
+Tell = Callable[[int, str], None]
+
+
+class Bar:
+    """Shows how a stage goes: a moving bar on a terminal, else a line of the log now and then."""
+
+    def __init__(self, title: str, unit: str, total: int, tell: Tell) -> None:
+        self.title, self.unit, self.total, self.tell = title, unit, total, tell
+        self.started = self.printed = time.monotonic()
+        self.said = ""
+        self.bar = _terminal_bar() if sys.stderr.isatty() and total > 1 else None
+        self.row: TaskID | None = None
+
+    def __enter__(self) -> Bar:
+        if self.bar:
+            self.bar.start()
+            self.row = self.bar.add_task(self.title, total=self.total, said="")
+        return self
+
+    def update(self, done: int, failed: int) -> None:
+        """Show the state: units that ended well, and that did not."""
+        said = self.describe(done, failed)
+        if said != self.said:
+            self.tell(100 * (done + failed) // max(self.total, 1), said)
+            self.said = said
+        if self.bar and self.row is not None:
+            self.bar.update(self.row, completed=done + failed, said=said)
+        elif self.total > 1 and time.monotonic() - self.printed > LINE_SECONDS:
+            self.printed = time.monotonic()
+            logger.info("%s: %s", self.title, said)
+
+    def describe(self, done: int, failed: int) -> str:
+        """Return '12 of 24 sites, 1 failed, 11 left, about 2 min'."""
+        ended = done + failed
+        left = self.total - ended
+        text = f"{done} of {self.total} {self.unit}s, {failed} failed, {left} left"
+        if not ended or not left:
+            return text
+        seconds = (time.monotonic() - self.started) / ended * left
+        return text + (f", about {seconds / 60:.0f} min" if seconds > 90 else f", about {seconds:.0f} s")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bar:
+            self.bar.stop()
+
+
+def _terminal_bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[said]}"), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,181 @@
+"""The Docker engine: every program in a container of its image, with as few rights as it can have."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from docker.types import Mount as DockerMount
+
+from tasks.errors import EngineError
+from tasks.runtime import images
+from tasks.runtime.job import TEMPORARY, Job, Outcome
+
+GRACE_SECONDS = 10
+POLL_SECONDS = 0.2
+OWNER_LABEL = "org.platewright.owner"
+"""host:pid of the process that watches a container: when that is gone, the container is a leftover."""
+
+
+class DockerEngine:
+    """Runs a program as a container, through the engine's API."""
+
+    name = "docker"
+
+    def unusable(self, image: str) -> str | None:
+        try:
+            _client().ping()
+        except DockerException as error:
+            return f"no daemon answers ({_first_line(error)})"
+        try:
+            images.checked_reference(image, self._labels)
+        except EngineError as error:
+            return str(error)
+        return None
+
+    def prepare(self, image: str) -> None:
+        """Remove containers whose host process died before it could."""
+        host = socket.gethostname()
+        for container in _client().containers.list(all=True, filters={"label": OWNER_LABEL}):
+            owner_host, _, pid = container.labels[OWNER_LABEL].rpartition(":")
+            if owner_host == host and not Path(f"/proc/{pid}").exists():
+                _remove(container)
+
+    def environment(self, image: str) -> dict[str, str]:
+        return {"engine": self.name, "image": images.checked_reference(image, self._labels)}
+
+    def command(self, job: Job) -> list[str]:
+        options = create_options(job)
+        words = ["docker", "run", "--rm", "--init", "--read-only", f"--user={options['user']}"]
+        words += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--network={options['network_mode']}"]
+        words += [f"--memory={options['mem_limit']}", f"--cpus={job.resources.cpus}"]
+        words += [f"--tmpfs={path}:{how}" for path, how in options["tmpfs"].items()]
+        words += [f"--env={name}={value}" for name, value in options["environment"].items() if name != "STAGE_GUARD"]
+        for mount in job.mounts:
+            mode = "" if mount.writable else ",readonly"
+            words.append(f"--mount=type=bind,source={mount.source},target={mount.target}{mode}")
+        return [*words, images.reference(job.image), *job.words]
+
+    def run(self, job: Job, cancelled: threading.Event) -> Outcome:
+        with _container(job) as container:
+            # stdin is held open and never written to: it closes when we die, and stagekit's guard
+            # then ends the program.
+            held = container.attach_socket(params={"stdin": 1, "stream": 1})
+            started = time.monotonic()
+            container.start()
+            readers = [_follow(container, job.folder / f"{stream}.log", stream) for stream in ("stdout", "stderr")]
+            outcome = self._wait(container, job, cancelled, started)
+            for reader in readers:
+                reader.join(GRACE_SECONDS)
+            held.close()
+            return outcome
+
+    def _wait(self, container: Container, job: Job, cancelled: threading.Event, started: float) -> Outcome:
+        while True:
+            container.reload()
+            seconds = time.monotonic() - started
+            state = container.attrs["State"]
+            if state["Status"] in ("exited", "dead"):
+                out_of_memory = bool(state["OOMKilled"])
+                # The killer may take a child: the program then reports its child's death as its own failure.
+                return Outcome(int(state["ExitCode"]), seconds, out_of_memory=out_of_memory)
+            timed_out = seconds > job.resources.minutes * 60
+            if cancelled.is_set() or timed_out:
+                container.stop(timeout=GRACE_SECONDS)
+                return Outcome(143, seconds, timed_out=timed_out, cancelled=cancelled.is_set())
+            cancelled.wait(POLL_SECONDS)
+
+    @staticmethod
+    def _labels(reference: str) -> Mapping[str, str] | None:
+        try:
+            return dict(_client().images.get(reference).labels)
+        except ImageNotFound:
+            return None
+
+
+def create_options(job: Job) -> dict[str, Any]:
+    """Return what the container of a job is made with; compose.yaml holds the same, and a test compares them."""
+    temporary = ("HOME", "TMPDIR", "MPLCONFIGDIR")
+    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    user = f"{os.getuid()}:{os.getgid()}"
+    return {
+        "user": user,
+        "read_only": True,
+        "init": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "network_mode": "bridge" if job.network else "none",
+        "mem_limit": int(job.resources.memory_gb * 2**30),
+        "memswap_limit": int(job.resources.memory_gb * 2**30),
+        "nano_cpus": int(job.resources.cpus * 10**9),
+        "tmpfs": {TEMPORARY: "rw,exec,mode=1777"},
+        "environment": {
+            "STAGE_GUARD": "stdin",
+            "PYTHONHASHSEED": "0",
+            **dict.fromkeys(temporary, TEMPORARY),
+            **dict.fromkeys(threads, str(job.resources.cpus)),
+        },
+    }
+
+
+@contextmanager
+def _container(job: Job) -> Iterator[Container]:
+    """Create a job's container, and remove it whatever happens."""
+    mounts = [DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in job.mounts]
+    try:
+        container = _client().containers.create(
+            images.reference(job.image),
+            list(job.words),
+            name=job.name,
+            labels={OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
+            mounts=mounts,
+            stdin_open=True,
+            detach=False,
+            **create_options(job),
+        )
+    except (APIError, DockerException) as error:
+        raise EngineError(f"docker could not create the container {job.name}: {_first_line(error)}") from error
+    try:
+        yield container
+    finally:
+        _remove(container)
+
+
+def _remove(container: Container) -> None:
+    try:
+        container.remove(force=True, v=True)
+    except NotFound:
+        pass
+
+
+def _follow(container: Container, path: Path, stream: str) -> threading.Thread:
+    """Copy one stream of a container into a file while it runs."""
+
+    def copy() -> None:
+        with open(path, "wb") as log:
+            for chunk in container.logs(stream=True, follow=True, stdout=stream == "stdout", stderr=stream == "stderr"):
+                log.write(chunk)
+                log.flush()
+
+    thread = threading.Thread(target=copy, daemon=True)
+    thread.start()
+    return thread
+
+
+@functools.cache
+def _client() -> docker.DockerClient:
+    return docker.from_env(timeout=60)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

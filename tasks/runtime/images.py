@@ -1,0 +1,96 @@
+"""The images that are here: built or pulled, tied to their recipes by containers/images.lock."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tasks import layout, recipes, stages
+from tasks.errors import EngineError, RecipeError
+
+logger = logging.getLogger(__name__)
+
+BUILD = "python -m tasks images build"
+RECIPE_LABEL = "org.platewright.recipe"
+LabelReader = Callable[[str], Mapping[str, str] | None]
+
+
+def tag(image: str) -> str:
+    """Return the name that a person and compose.yaml use; runs go by digest."""
+    return f"platewright/{image}:local"
+
+
+def reference(image: str) -> str:
+    """Return the digest by which the image is run."""
+    entry = read_lock().get(image)
+    if entry is None:
+        raise EngineError(f"the image is not built; type: {BUILD} {image}")
+    return entry["digest"]
+
+
+def checked_reference(image: str, labels: LabelReader) -> str:
+    """Return the digest if lock, recipe and the image that is here agree; raise with the way out if not."""
+    digest = reference(image)
+    recipe = recipes.recipe_hash(image)
+    if read_lock()[image]["recipe"] != recipe:
+        raise RecipeError(f"the image was built from another recipe than the one here; type: {BUILD} {image}")
+    found = labels(digest)
+    if found is None:
+        raise RecipeError(f"the image {digest[:19]} of images.lock is not in the engine; type: {BUILD} {image}")
+    if found.get(RECIPE_LABEL) != recipe:
+        raise RecipeError(f"the image {digest[:19]} does not bear this recipe's label; type: {BUILD} {image}")
+    return digest
+
+
+def read_lock() -> dict[str, dict[str, str]]:
+    """Return image -> recipe and digest, as far as images were built here."""
+    if not layout.IMAGES_LOCK.exists():
+        return {}
+    lock: dict[str, dict[str, str]] = json.loads(layout.IMAGES_LOCK.read_text(encoding="utf-8"))
+    return lock
+
+
+def build(image: str, bases: Mapping[str, str]) -> str:
+    """Build an image with the docker command and lock its digest; return the digest."""
+    command = ["docker", "build", *build_options(image, bases), str(layout.CONTAINERS)]
+    logger.info("building the image %s", image)
+    started = time.monotonic()
+    with tempfile.NamedTemporaryFile("r") as identity:
+        done = subprocess.run([*command[:2], "--iidfile", identity.name, *command[2:]], check=False)
+        if done.returncode:
+            raise EngineError(f"the image {image!r} could not be built; docker's words are above; again: {command}")
+        digest = Path(identity.name).read_text().strip()
+    write_lock(image, digest)
+    logger.info("built the image %s in %.0f s", image, time.monotonic() - started)
+    return digest
+
+
+def build_options(image: str, bases: Mapping[str, str]) -> list[str]:
+    """Return the options of `docker build` for an image: base by digest, labels, tag."""
+    definition = stages.images()[image]
+    base = {**public_bases(), **bases}[definition.base]
+    labels = {RECIPE_LABEL: recipes.recipe_hash(image)}
+    options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image), "--build-arg", f"BASE={base}"]
+    for name, value in labels.items():
+        options += ["--label", f"{name}={value}"]
+    return options
+
+
+def public_bases() -> dict[str, str]:
+    """Return the bases' public digests."""
+    return tomllib.loads(layout.BASES.read_text(encoding="utf-8"))
+
+
+def write_lock(image: str, digest: str) -> None:
+    """Record what an image's recipe and digest are on this machine."""
+    lock = read_lock() | {image: {"recipe": recipes.recipe_hash(image), "digest": digest}}
+    partial = layout.IMAGES_LOCK.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    os.replace(partial, layout.IMAGES_LOCK)

@@ -1,0 +1,88 @@
+"""How many jobs run on this machine at once, over all processes that share a data root."""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import EngineError
+from tasks.stages import Resources
+
+POLL_SECONDS = 0.1
+
+
+def machine_cores() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def machine_memory_gb() -> float:
+    """Return the memory that is there, less a tenth for everything else."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30 * 0.9
+
+
+@dataclass(frozen=True)
+class Slots:
+    """A machine's budget: `cores` slots, each of which stands for its share of the memory.
+
+    A slot is a lock on a file, so that the kernel gives it back when its holder dies, and so that
+    several Luigi workers and several runs keep to one budget.
+    """
+
+    folder: Path
+    cores: int
+    memory_gb: float
+
+    def needed(self, resources: Resources) -> int:
+        """Return the slots that a job takes; raise EngineError if the machine is too small for it."""
+        share = self.memory_gb / self.cores
+        slots = max(resources.cpus, math.ceil(resources.memory_gb / share - 1e-9))
+        if slots > self.cores:
+            message = (
+                f"a job needs {resources.cpus} cores and {resources.memory_gb:g} GB; [runtime] gives {self.cores} cores "
+                f"and {self.memory_gb:.1f} GB: raise [runtime] memory_gb or cores, or lower the stage's own"
+            )
+            raise EngineError(message)
+        return slots
+
+    @contextmanager
+    def taken(self, resources: Resources, cancelled: threading.Event) -> Iterator[bool]:
+        """Wait for a job's slots and hold them; gives False if cancelled while waiting."""
+        wanted = self.needed(resources)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        held: list[int] = []
+        try:
+            while len(held) < wanted and not cancelled.is_set():
+                held += self._lock_free(wanted - len(held))
+                if len(held) < wanted:
+                    # Whoever holds a part of what it needs lets go, so that two never wait for each other.
+                    _release(held)
+                    cancelled.wait(POLL_SECONDS * (1 + os.getpid() % 5 / 10))
+            yield len(held) == wanted
+        finally:
+            _release(held)
+
+    def _lock_free(self, wanted: int) -> list[int]:
+        held: list[int] = []
+        for number in range(self.cores):
+            if len(held) == wanted:
+                break
+            handle = os.open(self.folder / f"slot-{number}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(handle)
+            except OSError:
+                os.close(handle)
+        return held
+
+
+def _release(held: list[int]) -> None:
+    while held:
+        with suppress(OSError):
+            os.close(held.pop())

@@ -1,0 +1,140 @@
+"""luigi.cfg's own sections as one frozen value; unknown keys and bad values end the run before it starts."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import luigi
+from luigi import configuration, interface, retcodes, scheduler, worker
+
+from tasks.errors import SettingsError
+from tasks.layout import Layout
+from tasks.runtime import engines
+from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
+from tasks.stages import Resources, Stage
+
+LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
+    "core": interface.core,
+    "worker": worker.worker,
+    "scheduler": scheduler.scheduler,
+    "retcode": retcodes.retcode,
+}
+# Read by Luigi from [core] without a declared parameter.
+LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
+FOREIGN_SECTIONS = {"resources", "email", "logging"}
+RESOURCE_KEYS = {"cpus": int, "memory_gb": float, "minutes": float}
+
+
+class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
+    root = luigi.Parameter(default="data_root", description="the data root; relative to luigi.cfg's folder")
+
+
+class dataset(luigi.Config):  # noqa: N801
+    project = luigi.Parameter(default="cpg0000-jump-pilot")
+    source = luigi.Parameter(default="source_4")
+    external_metadata = luigi.Parameter(default="{stem}_metadata.tsv")
+
+
+class runtime(luigi.Config):  # noqa: N801
+    engine = luigi.ChoiceParameter(choices=["auto", *engines.NAMES], default="auto")
+    place = luigi.ChoiceParameter(choices=["local"], default="local")
+    cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
+    memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
+
+
+SECTIONS: Mapping[str, type[luigi.Config]] = {"paths": paths, "dataset": dataset, "runtime": runtime}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What luigi.cfg says of the data, the engine and the machine."""
+
+    layout: Layout
+    external_metadata: str
+    engine: str
+    place: str
+    slots: Slots
+
+
+@functools.cache
+def load() -> Settings:
+    """Return the settings; raise SettingsError if one has a value that cannot be used."""
+    given = paths(), dataset(), runtime()
+    layout = Layout(_base() / given[0].root, given[1].project, given[1].source)
+    cores = _number("runtime", "cores", given[2].cores, machine_cores(), minimum=1)
+    memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, machine_memory_gb(), minimum=0.1)
+    slots = Slots(layout.work / "slots", int(cores), memory_gb)
+    assert layout.dataset  # checks the names
+    return Settings(layout, given[1].external_metadata, given[2].engine, given[2].place, slots)
+
+
+def resources(stage: Stage) -> Resources:
+    """Return a stage's resources: those of its table, overridden by luigi.cfg's section of its name."""
+    given = configuration.get_config()
+    own = {
+        key: kind(_number(stage.name, key, given.get(stage.name, key), 0, minimum=0.01))
+        for key, kind in RESOURCE_KEYS.items()
+        if given.has_option(stage.name, key)
+    }
+    return Resources(**{**stage.resources.__dict__, **own})
+
+
+def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
+    """Raise SettingsError for the first unknown section, unknown key or unreadable value of luigi.cfg."""
+    config = configuration.get_config()
+    known: dict[str, Mapping[str, luigi.Parameter]] = {
+        name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
+    }
+    known |= stage_sections
+    for section in config.sections():
+        if section in FOREIGN_SECTIONS:
+            continue
+        if section not in known:
+            raise SettingsError(f"luigi.cfg: there is no section [{section}]{_closest(section, known)}")
+        _check_section(section, known[section], config.options(section))
+    load()
+
+
+def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
+    extra = set(LUIGI_EXTRA.get(section, set())) if section in LUIGI_SECTIONS else set()
+    extra |= set() if section in LUIGI_SECTIONS or section in SECTIONS else set(RESOURCE_KEYS)
+    for key in keys:
+        parameter = parameters.get(key) or parameters.get(key.replace("-", "_"))
+        if parameter is None and key.replace("-", "_") not in extra:
+            raise SettingsError(f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}")
+        if parameter is not None:
+            value = configuration.get_config().get(section, key)
+            try:
+                parameter.normalize(parameter.parse(value))
+            except Exception as error:
+                raise SettingsError(f"luigi.cfg [{section}] {key} = {value}: {error}") from error
+
+
+def _number(section: str, key: str, text: str, automatic: float, minimum: float) -> float:
+    if text == "auto":
+        return automatic
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not number >= minimum:
+        message = f"luigi.cfg [{section}] {key} = {text}: it must be a number of at least {minimum:g}, or auto"
+        raise SettingsError(message)
+    return number
+
+
+def _base() -> Path:
+    """Return the folder that a relative path of luigi.cfg starts from: luigi.cfg's own."""
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    return Path(named).resolve().parent if named else Path.cwd()
+
+
+def _closest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    match = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {match[0]!r}?" if match else f"; known: {', '.join(names)}"

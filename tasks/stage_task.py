@@ -1,0 +1,204 @@
+"""StageTask: a stage's definition and parameters become a run, which is checked and published."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import luigi
+from luigi.task import flatten
+
+from tasks import fingerprint, ledger, manifest, settings, stages
+from tasks import run as runs
+from tasks.fingerprint import Artifact
+from tasks.manifest import Manifest
+from tasks.progress import Bar
+from tasks.run import Findings, Run
+from tasks.runtime import engines
+from tasks.runtime.engines import Engine
+from tasks.runtime.job import Job
+from tasks.runtime.places import Local, unfinished
+from tasks.stages import Stage
+
+logger = logging.getLogger(__name__)
+
+
+class PlateTask(luigi.Task):
+    """Something of one plate that promises artifacts by name."""
+
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+    plate = luigi.Parameter(description="the plate's barcode")
+
+    def promises(self) -> Mapping[str, Artifact]:
+        """Return what this task offers to those that require it; only asked of a complete task."""
+        raise NotImplementedError
+
+
+class LaidTask(PlateTask):
+    """A file or folder that a person laid under the data root: adopted with its hash, never completed."""
+
+    name: ClassVar[str]
+    remembered: ClassVar[bool] = False
+    """Whether the hashes of single files are remembered: for folders that are too large to read each time."""
+
+    def path(self) -> Path:
+        """Return where it lies; raise MissingInputError if it does not."""
+        raise NotImplementedError
+
+    def complete(self) -> bool:
+        return self.path().exists()
+
+    def promises(self) -> Mapping[str, Artifact]:
+        path = self.path()
+        memory = settings.load().layout.adopted(self.batch_id, self.plate) if self.remembered else None
+        return {self.name: fingerprint.artifact(path, memory)}
+
+
+class StageTask(PlateTask):
+    """Runs a stage on a plate. A subclass says which stage, which edges and which parameters; nothing else."""
+
+    stage: ClassVar[str]
+
+    def files(self) -> Mapping[str, Path]:
+        """Return inputs that are files of the project or the user, by the input's name."""
+        return {}
+
+    def flags(self) -> dict[str, str]:
+        """Return the parameters that go to the program and into the fingerprint."""
+        own = set(PlateTask.get_param_names())
+        significant = [name for name, parameter in self.get_params() if parameter.significant and name not in own]
+        return {name: str(getattr(self, name)) for name in significant}
+
+    @property
+    def definition(self) -> Stage:
+        return stages.stage(self.stage)
+
+    def manifest_path(self) -> Path:
+        return settings.load().layout.manifest(self.stage, self.batch_id, self.plate)
+
+    def output(self) -> luigi.LocalTarget:
+        return luigi.LocalTarget(str(self.manifest_path()))
+
+    def complete(self) -> bool:
+        """Say whether the published result is what would be made now: an existing file alone proves nothing."""
+        if not all(task.complete() for task in flatten(self.requires())):
+            return False
+        found = manifest.read(self.manifest_path())
+        if found is None or not found.is_of(self.fingerprint()):
+            return False
+        return all(entry.path.exists() for entry in found.artifacts(settings.load().layout.root).values())
+
+    def promises(self) -> Mapping[str, Artifact]:
+        found = manifest.read(self.manifest_path())
+        return found.artifacts(settings.load().layout.root) if found else {}
+
+    def inputs(self) -> dict[str, list[Artifact]]:
+        """Return the artifacts for every input's name: what a required task promises under it, or a file."""
+        own = {name: [fingerprint.artifact(path)] for name, path in self.files().items()}
+        offers = [task.promises() for task in flatten(self.requires())]
+        return {
+            name: own.get(name) or [offer[name] for offer in offers if name in offer] for name in self.definition.inputs
+        }
+
+    def fingerprint(self) -> dict[str, object]:
+        return fingerprint.fingerprint(self.definition, self.flags(), self.inputs())
+
+    def run(self) -> None:
+        engine = engines.choose(settings.load().engine, self.definition.image)
+        parts = self.fingerprint()
+        run = self._describe(parts)
+        files = self._moves(run)
+        if manifest.resume(settings.load().layout, self.manifest_path(), parts, files):
+            logger.info("%s: published what an interrupted run had made", run.title)
+            return
+        started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
+        findings = self._carry_out(run, engine)
+        seconds = round(time.monotonic() - clock, 3)
+        record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
+        manifest.publish(settings.load().layout, record, files)
+        shutil.rmtree(run.files, ignore_errors=True)
+        logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
+
+    def _describe(self, parts: Mapping[str, object]) -> Run:
+        units = self._units()
+        layout = settings.load().layout
+        return Run(
+            stage=self.definition,
+            plate=self.plate,
+            folder=layout.run(self.stage, self.batch_id, self.plate, fingerprint.digest(parts)[:12]),
+            flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
+            inputs=self.inputs(),
+            shards=self.shard_count(len(units)) if self.definition.sharded else 1,
+            units=units,
+            resources=settings.resources(self.definition),
+        )
+
+    def shard_count(self, units: int) -> int:
+        """Return into how many jobs a sharded stage is cut: by default one a unit."""
+        return units
+
+    def _units(self) -> tuple[str, ...]:
+        """Return the units to be accounted for, as the required tasks' manifests list them."""
+        for task in flatten(self.requires()):
+            found = manifest.read(task.manifest_path()) if isinstance(task, StageTask) else None
+            if found and self.definition.unit in found.facts:
+                return tuple(found.facts[self.definition.unit])
+        return ()
+
+    def _carry_out(self, run: Run, engine: Engine) -> Findings:
+        jobs = run.jobs()
+        todo = unfinished(jobs)
+        if todo:
+            shutil.rmtree(run.files, ignore_errors=True)  # brought together from another sharding
+        logger.info("%s: %s", run.title, self.definition.summary)
+        with Bar(run.title, self.definition.unit, max(len(run.units), 1), self._tell) as bar:
+            outcomes = Local(engine, settings.load().slots).run(todo, lambda: _show(bar, jobs))
+        runs.check_outcomes(run, todo, outcomes, engine)
+        return runs.gather(run, jobs)
+
+    def _tell(self, percent: int, said: str) -> None:
+        self.set_progress_percentage(percent)
+        self.set_status_message(said)
+
+    def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
+        place = settings.load().layout.published(self.definition.folder, self.batch_id, self.plate)
+        names = self.definition.output_names(self.plate)
+        return {name: (run.files / relative, place / relative) for name, relative in names.items()}
+
+    def _manifest(
+        self, run: Run, findings: Findings, parts: Mapping[str, Any], engine: Engine, started: str, seconds: float
+    ) -> Manifest:
+        root = settings.load().layout.root
+        outputs = {}
+        for name, (source, target) in self._moves(run).items():
+            made = fingerprint.artifact(source)
+            path = target.relative_to(root).as_posix()
+            outputs[name] = {"path": path, "digest": made.digest, "files": made.files, "bytes": made.bytes}
+        return Manifest(
+            stage=self.stage,
+            batch=self.batch_id,
+            plate=self.plate,
+            fingerprint=parts,
+            outputs=outputs,
+            environment=engine.environment(self.definition.image),
+            run=run.folder.relative_to(root).as_posix(),
+            started=started,
+            seconds=seconds,
+            units=findings.units,
+            warnings=findings.warnings,
+            facts=findings.facts,
+        )
+
+
+def _show(bar: Bar, jobs: list[Job]) -> None:
+    counts = ledger.counts(ledger.units(job.folder for job in jobs))
+    bar.update(counts.get("ok", 0), counts.get("failed", 0))
+
+
+def _told(findings: Findings) -> str:
+    return "".join(f"\n    warning: {warning}" for warning in findings.warnings)

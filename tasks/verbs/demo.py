@@ -1,0 +1,66 @@
+"""Write the demo batch into the data root and run it, from images to profiles."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import luigi
+
+from data.demo.plan import BATCH, PLATES
+from tasks import layout, manifest, pipeline, settings, stages
+from tasks.runtime import engines
+from tasks.verbs import images
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--plates", default="", help="A,B: only these plates")
+    parser.add_argument("--wells", default="", help="A01,B02: only these wells")
+
+
+def act(args: argparse.Namespace) -> int:
+    given = settings.load()
+    plates = args.plates.split(",") if args.plates else list(PLATES)
+    _draw(plates, args.wells)
+    if given.engine == "process" or given.engine == "auto" and not _containers_usable():
+        images.prepare(list(stages.images()))
+    task = pipeline.RunBatch(batch_id=BATCH, plates=plates)
+    was_complete = task.complete()
+    if not was_complete and not luigi.build([task], local_scheduler=True, log_level="INFO"):
+        return 30  # as [retcode] task_failed
+    if was_complete:
+        print("everything is complete already; nothing was run")
+    for plate in plates:
+        _show(plate)
+    return 0
+
+
+def _draw(plates: list[str], wells: str) -> None:
+    given = settings.load().layout
+    words = ["--root", str(given.root), "--project", given.project, "--source", given.source]
+    words += ["--plates", ",".join(plates), *(["--wells", wells] if wells else [])]
+    subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=layout.REPOSITORY, check=True)
+
+
+def _containers_usable() -> bool:
+    containers = [name for name in engines.NAMES if name != "process"]
+    return any(all(engines.engine(name).unusable(image) is None for image in stages.images()) for name in containers)
+
+
+def _show(plate: str) -> None:
+    """Print what lies there now, the picture last: paths relative to where the command was typed."""
+    given = settings.load().layout
+    print(f"\n{plate}")
+    for name in pipeline.stage_tasks():
+        found = manifest.read(given.manifest(name, BATCH, plate))
+        for output in found.artifacts(given.root).values() if found else ():
+            print(f"  {name:<24}{_short(output.path)}")
+    montage = manifest.read(given.manifest("montage", BATCH, plate))
+    if montage:
+        print(f"  look at  {_short(given.root / montage.outputs['montage']['path'])}")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,78 @@
+"""Build the stages' images, make the process engine's environments, and show what is here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks import recipes, stages
+from tasks.errors import EngineError, unknown
+from tasks.runtime import environments, images
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|prepare|list")
+    build = actions.add_parser("build", help="build images with docker, and lock their digests")
+    build.add_argument("images", nargs="*", help="all images if none is named")
+    build.add_argument(
+        "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
+    )
+    prepare = actions.add_parser("prepare", help="make the environments of the process engine")
+    prepare.add_argument("images", nargs="*", help="all images if none is named")
+    actions.add_parser("list", help="show every image: built, its digest, its environment")
+
+
+def act(args: argparse.Namespace) -> int:
+    if args.action == "build":
+        bases = _bases(args.base)
+        for image in _named(args.images):
+            images.build(image, bases)
+    elif args.action == "prepare":
+        prepare(_named(args.images))
+    else:
+        Console().print(_table())
+    return 0
+
+
+def prepare(names: list[str]) -> None:
+    """Make environments; as root on Debian what they are compiled with is installed, else the line to type is shown."""
+    packages = sorted({package for name in names for package in environments.missing_host_packages(name)})
+    if packages and os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["sh", "-c", environments.install_line(packages)], check=False)
+    for name in names:
+        reason = environments.unmakeable(name)
+        if reason:
+            raise EngineError(f"the environment of the image {name!r} cannot be made: {reason}")
+        environments.make(name)
+
+
+def _named(names: list[str]) -> list[str]:
+    for name in names:
+        if name not in stages.images():
+            raise EngineError(unknown("image", name, stages.images(), "containers/"))
+    return names or list(stages.images())
+
+
+def _bases(given: list[str]) -> dict[str, str]:
+    bases = dict(pair.split("=", 1) for pair in given if "=" in pair)
+    for name in [pair.split("=", 1)[0] for pair in given]:
+        if name not in images.public_bases() or name not in bases:
+            raise EngineError(unknown("base", name, images.public_bases(), "--base NAME=IMAGE, containers/bases.toml"))
+    return bases
+
+
+def _table() -> Table:
+    table = Table("image", "what it holds", "built", "environment")
+    for name, image in stages.images().items():
+        locked = images.read_lock().get(name)
+        state = "no" if not locked else locked["digest"][7:19]
+        if locked and locked["recipe"] != recipes.recipe_hash(name):
+            state += " (of an older recipe)"
+        made = "made" if environments.unmakeable(name) is None and environments.python(name).exists() else "no"
+        table.add_row(name, image.summary, state, made)
+    return table
