@@ -1,0 +1,95 @@
+"""Say of every well of a plate which perturbation it holds: profiles joined with the platemap and the perturbations."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import List
+
+import pandas as pd
+import profiles
+from stagekit import contracts, program
+
+WELL = "well_position"
+KEY = "broad_sample"
+
+
+def main() -> None:
+    """Read the flags, join, write."""
+    flags = program.parser(__doc__)
+    flags.add_argument("--profiles", required=True, type=Path, help="the aggregated profiles of the plate")
+    flags.add_argument("--platemap", required=True, type=Path, help="tab separated: well_position, broad_sample, ...")
+    flags.add_argument("--external_metadata", required=True, type=Path, help="tab separated: a row for a broad_sample")
+    flags.add_argument("--write_profiles", required=True, type=Path)
+    args = flags.parse_args()
+    with program.Report(args.output) as report:
+        wells = profiles.read(args.profiles)
+        platemap = profiles.read_text(args.platemap, contracts.PLATEMAP)
+        perturbations = profiles.read_text(args.external_metadata, contracts.EXTERNAL_METADATA)
+        _check_unique(platemap[WELL], args.platemap)
+        _check_unique(perturbations[KEY], args.external_metadata)
+        _check_overlap(platemap, perturbations, args.external_metadata)
+        _check_places(wells, platemap, args)
+        _tell(report, wells, platemap, perturbations)
+        profiles.write(join(wells, platemap, perturbations), args.write_profiles)
+
+
+def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> pd.DataFrame:
+    """Return the wells with what the platemap and the perturbations say of them, platemap columns first.
+
+    An empty broad_sample is a key like any other: it is the one of the DMSO row, or of no row at all.
+    """
+    annotated = platemap.add_prefix("Metadata_").merge(
+        wells, left_on=f"Metadata_{WELL}", right_on="Metadata_Well", how="inner", validate="1:m"
+    )
+    annotated = annotated.drop(columns=f"Metadata_{WELL}")
+    annotated = annotated.merge(
+        perturbations.add_prefix("Metadata_"), on=f"Metadata_{KEY}", how="left", validate="m:1"
+    )
+    metadata = profiles.metadata_of(annotated)
+    annotated[metadata] = annotated[metadata].fillna("")
+    return annotated[[*metadata, *profiles.features_of(annotated)]]
+
+
+def _check_unique(keys: pd.Series, path: Path) -> None:
+    twice = keys[keys.duplicated()].unique()
+    if len(twice):
+        shown = ", ".join(repr(key) for key in twice[:5])
+        message = f"{path.name}: {keys.name} {shown} has more than one row; keep one, or wells would be multiplied"
+        raise program.DataError(message)
+
+
+def _check_overlap(platemap: pd.DataFrame, perturbations: pd.DataFrame, path: Path) -> None:
+    both = [name for name in perturbations.columns if name in set(platemap.columns) - {KEY}]
+    taken = [name for name in perturbations.columns if name in ("Plate", "Well", WELL)]
+    if both or taken:
+        message = f"{path.name}: the column {', '.join(both + taken)} is already the platemap's or the profiles'; rename it"
+        raise program.DataError(message)
+
+
+def _check_places(wells: pd.DataFrame, platemap: pd.DataFrame, args: argparse.Namespace) -> None:
+    unknown = [well for well in wells["Metadata_Well"] if well not in set(platemap[WELL])]
+    if unknown:
+        message = (
+            f"{args.platemap.name}: plate {args.plate} has {len(unknown)} wells that are not in the platemap: "
+            f"{', '.join(unknown[:10])}; wells are written like A01"
+        )
+        raise program.DataError(message)
+
+
+def _tell(report: program.Report, wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> None:
+    """Report what the joins leave open: wells without a profile, perturbations without a row."""
+    absent = [well for well in platemap[WELL] if well not in set(wells["Metadata_Well"])]
+    known = set(perturbations[KEY])
+    unknown: List[str] = sorted({key for key in platemap[KEY] if key and key not in known})
+    if absent:
+        report.warn(f"{len(absent)} wells of the platemap have no profile: {', '.join(absent[:10])}")
+    if unknown:
+        report.warn(f"{len(unknown)} broad_sample have no row in the external metadata: {', '.join(unknown[:10])}")
+    report.fact("wells", len(wells))
+    report.fact("wells_without_profile", absent)
+    report.fact("broad_samples_without_metadata", unknown)
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,102 @@
+"""Profile tables: one row a well, exact text in the Metadata_ columns, numbers in the feature columns after them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import List
+
+import numpy as np
+import pandas as pd
+from stagekit import contracts, program
+
+PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
+MISSING = ["", "nan", "NaN", "NA"]
+
+
+def metadata_of(table: pd.DataFrame) -> List[str]:
+    """Return the metadata columns, in order."""
+    return [name for name in table.columns if name.startswith("Metadata_")]
+
+
+def features_of(table: pd.DataFrame) -> List[str]:
+    """Return the feature columns, in order."""
+    return [name for name in table.columns if name.startswith(contracts.FEATURE_PREFIXES)]
+
+
+def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataFrame:
+    """Read and check a table of profiles; a missing text is "", a missing number NaN."""
+    columns = _header(path)
+    contract.check(columns, path.name)
+    metadata = [name for name in columns if name.startswith("Metadata_")]
+    features = [name for name in columns if name.startswith(contracts.FEATURE_PREFIXES)]
+    strangers = [name for name in columns if name not in {*metadata, *features}]
+    if strangers:
+        prefixes = ", ".join(("Metadata_", *contracts.FEATURE_PREFIXES))
+        message = f"{path.name}: the column {', '.join(strangers[:5])} starts with none of {prefixes}; rename or remove it"
+        raise program.DataError(message)
+    types = {**dict.fromkeys(metadata, "str"), **dict.fromkeys(features, "float64")}
+    table = _parse(path, types)
+    _check_wells(table, path)
+    return table
+
+
+def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
+    """Read and check a table of nothing but text: csv, or tab separated with any other ending."""
+    separator = "," if path.suffix == ".csv" else "\t"
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as lines:
+            rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise program.DataError(f"{path.name}: not a table of text: {error}") from error
+    header = rows[0] if rows else []
+    contract.check(header, path.name)
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            message = f"{path.name}: row {number} has {len(row)} fields, the header {len(header)}; complete the row"
+            raise program.DataError(message)
+    return pd.DataFrame(rows[1:], columns=header, dtype="str")
+
+
+def write(table: pd.DataFrame, path: Path) -> None:
+    """Write metadata, then features, as csv.gz; the same table always gives the same bytes."""
+    metadata, features = metadata_of(table), features_of(table)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            rows = csv.writer(text, lineterminator="\n")
+            rows.writerow([*metadata, *features])
+            values = table[features].to_numpy(dtype="float64")
+            for texts, numbers in zip(table[metadata].itertuples(index=False, name=None), values):
+                rows.writerow([*texts, *_rounded(numbers)])
+
+
+def _rounded(numbers: np.ndarray) -> List[str]:
+    return [PRECISION % number if number == number else "" for number in numbers.tolist()]
+
+
+def _header(path: Path) -> List[str]:
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as lines:
+            return next(csv.reader(lines), [])
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise program.DataError(f"{path.name}: cannot be read: {error}") from error
+
+
+def _parse(path: Path, types: dict[str, str]) -> pd.DataFrame:
+    missing = {name: MISSING for name, kind in types.items() if kind == "float64"}
+    try:
+        return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
+    except (OSError, EOFError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise program.DataError(f"{path.name}: not a complete table of numbers: {error}") from error
+
+
+def _check_wells(table: pd.DataFrame, path: Path) -> None:
+    if table.empty:
+        raise program.DataError(f"{path.name}: holds no well")
+    key = ["Metadata_Plate", "Metadata_Well"]
+    twice = table.loc[table.duplicated(key), "Metadata_Well"].unique()
+    if len(twice):
+        raise program.DataError(f"{path.name}: the well {', '.join(twice[:5])} stands there twice; a row is a well")

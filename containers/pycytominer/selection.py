@@ -1,0 +1,113 @@
+"""Which features a rule excludes: each rule looks at all features, none at what another one left."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Callable, Dict, List
+
+import numpy as np
+import pandas as pd
+from pycytominer import feature_select
+
+# Where a cell lies and which number it bears is no phenotype, but varies like one (defect D5).
+LOCATION = re.compile(r"_Location_|_BoundingBox|_AreaShape_Center_|_Parent_|_Children_|_?Object_?Number")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The settings of the rules."""
+
+    na_cutoff: float
+    corr_threshold: float
+    freq_cut: float
+    unique_cut: float
+
+
+Rule = Callable[[pd.DataFrame, Thresholds], List[str]]
+
+
+def excluded(table: pd.DataFrame, operations: List[str], thresholds: Thresholds) -> Dict[str, List[str]]:
+    """Return for each operation the features that it excludes of a table that holds nothing but features."""
+    return {operation: OPERATIONS[operation](table, thresholds) for operation in operations}
+
+
+def is_location(feature: str) -> bool:
+    """Say whether a feature is a place or an object's number."""
+    return bool(LOCATION.search(feature))
+
+
+def _dropped(table: pd.DataFrame, operation: str, **settings: float) -> List[str]:
+    kept = feature_select(table, features=list(table.columns), operation=operation, **settings)
+    return [name for name in table.columns if name not in set(kept.columns)]
+
+
+def _frequency(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+    # The resource's variance_threshold; pycytominer 1.7 gave that name to another rule, and this one a new name.
+    cuts = {"freq_cut": thresholds.freq_cut, "unique_cut": thresholds.unique_cut}
+    return _dropped(table, "frequency_threshold", **cuts)
+
+
+def _missing(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+    return _dropped(table, "drop_na_columns", na_cutoff=thresholds.na_cutoff)
+
+
+def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+    return _dropped(table, "blocklist")
+
+
+def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+    """Exclude of each pair with r above the threshold the feature with the larger sum of |r|.
+
+    pycytominer's rule; its own code takes minutes where pairs are many (it visits each in Python) or a value is missing.
+    """
+    r = correlate(table.to_numpy(dtype="float64"))
+    # Rounded, so that of two equal features it is always the later one that goes, on every machine.
+    sums = np.round(np.abs(r).sum(axis=0), 9)
+    rank = np.empty(len(sums), dtype="int64")
+    rank[np.argsort(sums, kind="stable")] = np.arange(len(sums))
+    loses = [bool((rank[r[at] > thresholds.corr_threshold] < rank[at]).any()) for at in range(len(rank))]
+    return [name for name, lost in zip(table.columns, loses) if lost]
+
+
+def correlate(values: np.ndarray) -> np.ndarray:
+    """Return Pearson's r of every two columns over the rows where both have a value; 0 where it is not defined."""
+    there = np.isfinite(values)
+    values = np.where(there, values, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
+        flat = np.nanmax(values, axis=0, initial=-np.inf) <= np.nanmin(values, axis=0, initial=np.inf)
+        standard = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
+    standard[:, flat] = 0
+    standard[~there] = 0
+    r = standard.T @ standard / len(values)
+    holey = np.flatnonzero(~there.all(axis=0))
+    if len(holey):
+        r[:, holey] = _correlate_pairwise(standard, there.astype("float64"), holey)
+        r[holey, :] = r[:, holey].T
+    r[flat, :] = r[:, flat] = 0
+    return r
+
+
+def _correlate_pairwise(standard: np.ndarray, there: np.ndarray, holey: np.ndarray) -> np.ndarray:
+    """Return r of every column with the `holey` ones: sums over the rows that two columns share, as matrix products."""
+    squares, other, other_there = standard**2, standard[:, holey], there[:, holey]
+    count = there.T @ other_there
+    sum_x, sum_y = standard.T @ other_there, there.T @ other
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = standard.T @ other - sum_x * sum_y / count
+        spread_x = squares.T @ other_there - sum_x**2 / count
+        spread_y = there.T @ squares[:, holey] - sum_y**2 / count
+        r = covariance / np.sqrt(spread_x * spread_y)
+    tiny = 1e-12 * np.maximum(count, 1)  # what rounding leaves of a spread of nothing
+    return np.where((spread_x > tiny) & (spread_y > tiny), r, 0)
+
+
+OPERATIONS: Dict[str, Rule] = {
+    "variance_threshold": _frequency,
+    "frequency_threshold": _frequency,
+    "correlation_threshold": _correlated,
+    "drop_na_columns": _missing,
+    "blocklist": _blocked,
+}
