@@ -126,6 +126,6 @@ def _refuse_twice(name: str, what: str, named: Sequence[Tuple[str, str]]) -> Non
         raise program.DataError(f"{name}: {what} stands there twice: {', '.join(twice[:8])}{more}")
 
 
-def _order(row: Row) -> Tuple[str, int, str]:
-    site = row["Metadata_Site"]
-    return row["Metadata_Well"], int(site) if site.isdigit() else 0, site
+def _order(row: Row) -> Tuple[str, str]:
+    # As text, site 10 before site 2: the order in which LoadData numbers its groups.
+    return row["Metadata_Well"], row["Metadata_Site"]

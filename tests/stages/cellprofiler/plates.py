@@ -1,0 +1,188 @@
+"""Small plates for CellProfiler's programs: crops of real images where they are at hand, and drawn cells elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+REPOSITORY = Path(__file__).parents[3]
+FOLDER = REPOSITORY / "containers" / "cellprofiler"
+REAL_IMAGES = REPOSITORY / "../shared/data/cpjump1/images"
+NUMBERS = {"Mito": 1, "AGP": 2, "RNA": 3, "ER": 4, "DNA": 5, "HighZBF": 6, "LowZBF": 7, "Brightfield": 8}
+PLATE = "BR00117013"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A plate on disk: its images, load_data tables and (flat) illumination functions."""
+
+    folder: Path
+    channels: tuple[str, ...]
+    sites: tuple[tuple[str, str], ...]
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "images"
+
+    @property
+    def illumination(self) -> Path:
+        return self.folder / "illumination"
+
+    def image(self, well: str, site: str, channel: str) -> Path:
+        row, column = ord(well[0]) - 64, int(well[1:])
+        name = f"r{row:02d}c{column:02d}f{int(site):02d}p01-ch{NUMBERS[channel]}sk1fk1fl1.tiff"
+        return self.images / name
+
+    def table(self, with_illumination: bool) -> Path:
+        return self.folder / ("load_data_with_illum.csv" if with_illumination else "load_data.csv")
+
+    def write_tables(self) -> None:
+        for illuminated in (False, True):
+            lines = [self._line(well, site, illuminated) for well, site in self.sites]
+            with open(self.table(illuminated), "w", newline="") as out:
+                table = csv.DictWriter(out, list(lines[0]))
+                table.writeheader()
+                table.writerows(lines)
+
+    def _line(self, well: str, site: str, illuminated: bool) -> dict[str, str]:
+        line = {"Metadata_Plate": PLATE, "Metadata_Well": well, "Metadata_Site": site}
+        for channel in self.channels:
+            line[f"FileName_Orig{channel}"] = self.image(well, site, channel).name
+            line[f"PathName_Orig{channel}"] = "/far/away/images"
+            if illuminated:
+                line[f"FileName_Illum{channel}"] = f"{PLATE}_Illum{channel}.npy"
+                line[f"PathName_Illum{channel}"] = "/far/away/illum"
+        return line
+
+
+def drawn_cells(seed: int, size: int) -> np.ndarray:
+    """Return a grey picture of round cells on a grid, jittered and noisy."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[:size, :size]
+    picture = np.full((size, size), 300.0)
+    for top in range(32, size - 16, 48):
+        for left in range(32, size - 16, 48):
+            centre = (top + random.integers(-6, 7), left + random.integers(-6, 7))
+            distance = np.hypot(y - centre[0], x - centre[1])
+            picture += 6000 * np.clip(1.3 - distance / 14, 0, 1)
+    return (picture + random.normal(0, 30, picture.shape)).clip(0, 65535).astype(np.uint16)
+
+
+def make_plate(folder: Path, channels=("DNA", "RNA"), sites=(("A01", "1"), ("B02", "1")), size: int = 128) -> Plate:
+    """Write a plate of drawn cells."""
+    plate = Plate(folder, tuple(channels), tuple(sites))
+    plate.images.mkdir(parents=True)
+    plate.illumination.mkdir()
+    for place, (well, site) in enumerate(plate.sites):
+        for channel in plate.channels:
+            picture = drawn_cells(place, size) // (1 + NUMBERS[channel] % 3)
+            tifffile.imwrite(plate.image(well, site, channel), picture, compression="lzw")
+    for channel in plate.channels:
+        np.save(plate.illumination / f"{PLATE}_Illum{channel}.npy", np.ones((size, size), np.float32))
+    plate.write_tables()
+    return plate
+
+
+def crop_plate(folder: Path, channels: tuple[str, ...], size: int = 256) -> Plate:
+    """Write crops of the four real wells, with flat illumination functions."""
+    if not REAL_IMAGES.is_dir():
+        pytest.skip(f"the real images are not at {REAL_IMAGES}")
+    names = sorted({path.name[:9] for path in REAL_IMAGES.glob("*.tiff")})
+    places = [re.match(r"r(\d+)c(\d+)f(\d+)", name) for name in names]
+    sites = tuple((f"{chr(64 + int(p[1]))}{int(p[2]):02d}", str(int(p[3]))) for p in places if p)
+    plate = Plate(folder, channels, sites)
+    plate.images.mkdir(parents=True)
+    plate.illumination.mkdir()
+    for well, site in sites:
+        for channel in channels:
+            name = plate.image(well, site, channel).name
+            whole = tifffile.imread(REAL_IMAGES / name)
+            tifffile.imwrite(plate.images / name, whole[400 : 400 + size, 400 : 400 + size], compression="lzw")
+    for channel in channels:
+        np.save(plate.illumination / f"{PLATE}_Illum{channel}.npy", np.ones((size, size), np.float32))
+    plate.write_tables()
+    return plate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a program ended, and what it left below its --output."""
+
+    code: int
+    stderr: str
+    output: Path
+
+    @property
+    def files(self) -> Path:
+        return self.output / "files"
+
+    @property
+    def analysis(self) -> Path:
+        return self.files / "analysis"
+
+    def units(self) -> dict[str, str]:
+        """Return each unit's state."""
+        path = self.output / "units.jsonl"
+        records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return {record["unit"]: record["state"] for record in records}
+
+    def facts(self) -> dict[str, object]:
+        return json.loads((self.output / "result.json").read_text())["facts"]
+
+    def cellprofiler_started(self) -> bool:
+        return "Times reported are CPU" in self.stderr or "Image # 1" in self.stderr
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The image's programs, run with its interpreter as the host runs them."""
+
+    python: Path
+    scratch: Path
+
+    def run(self, program: str, *words: object) -> Outcome:
+        output = Path(words[words.index("--output") + 1])
+        temporary = self.scratch / "tmp"
+        temporary.mkdir(exist_ok=True)
+        ran = subprocess.run(
+            [self.python, FOLDER / program, *map(str, words)],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(REPOSITORY / "containers"),
+                "TMPDIR": str(temporary),
+                "MPLCONFIGDIR": str(temporary),
+            },
+            cwd=self.scratch,
+            capture_output=True,
+            text=True,
+        )
+        return Outcome(ran.returncode, ran.stderr, output)
+
+    def illumination(self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None) -> Outcome:
+        return self.run(
+            "illumination.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
+            "--pipeline", pipeline or FOLDER / "pipelines/illumination.cppipe",
+            "--write_illumination", output / "files", "--output", output, "--shard", shard,
+        )  # fmt: skip
+
+    def measure(self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None) -> Outcome:
+        return self.run(
+            "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
+            "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
+            "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
+        )  # fmt: skip
+
+    def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:
+        return self.run(
+            "montage.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
+            "--analysis", analysis, "--write_montage", output / f"files/{PLATE}_montage.png", "--output", output,
+        )  # fmt: skip
