@@ -13,9 +13,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Sequence
 
+import numpy as np
+
 import images
 import load_data
-import numpy as np
 import pipelines
 import run_cellprofiler
 from stagekit import contracts, program

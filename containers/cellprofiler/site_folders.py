@@ -46,7 +46,7 @@ def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> 
             _write(folder / "Image.csv", *_image_table(header, cells, site))
             _write(folder / "Experiment.csv", *experiment)
             found[load_data.site_name(site.row)] = counts["Cells"]
-    missing = [name for name in map(lambda site: load_data.site_name(site.row), sites) if name not in found]
+    missing = [name for name in (load_data.site_name(site.row) for site in sites) if name not in found]
     if missing:
         raise program.DataError(f"CellProfiler reported success but wrote nothing for: {', '.join(missing)}")
     return found

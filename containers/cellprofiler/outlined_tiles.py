@@ -1,0 +1,125 @@
+"""Draw a well: three channels as one false-colour tile, with the outlines of its nuclei and cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+from PIL import Image
+
+import images
+
+# Which channel a colour shows: the first of these that the plate has.
+COLOURS = {"red": ("AGP", "Mito"), "green": ("RNA", "ER"), "blue": ("DNA",)}
+PERCENTILES = (1.0, 99.7)
+CELL_OUTLINE = (255, 214, 90)
+NUCLEUS_OUTLINE = (255, 255, 255)
+
+Limits = Mapping[str, Tuple[float, float]]
+
+
+class Site(NamedTuple):
+    """The files of the site that stands for a well."""
+
+    well: str
+    images: Mapping[str, Path]
+    outlines: Mapping[str, Path]
+
+
+def choose_channels(channels: Sequence[str]) -> Dict[str, str]:
+    """Return the channel of each colour; colours that the plate cannot fill take the channels left over."""
+    chosen = {
+        colour: next(name for name in wanted if name in channels)
+        for colour, wanted in COLOURS.items()
+        if any(name in channels for name in wanted)
+    }
+    left = [name for name in channels if name not in chosen.values()]
+    for colour in COLOURS:
+        if colour not in chosen and left:
+            chosen[colour] = left.pop(0)
+    return chosen
+
+
+def small(path: Path, side: int) -> np.ndarray:
+    """Return an image reduced to fit `side` pixels, each the mean of what it covers."""
+    picture = Image.fromarray(images.read(path).astype(np.float32), mode="F")
+    return np.asarray(picture.resize(_fit(picture.size, side), Image.BOX))
+
+
+def common_limits(tiles: Sequence[Mapping[str, np.ndarray]]) -> Limits:
+    """Return each colour's black and white level, the same for all wells, so that brightness can be compared."""
+    limits = {}
+    for colour in {colour for tile in tiles for colour in tile}:
+        values = np.concatenate([tile[colour].ravel() for tile in tiles if colour in tile])
+        low, high = np.percentile(values, PERCENTILES)
+        limits[colour] = (float(low), float(max(high, low + 1)))
+    return limits
+
+
+def composite(tile: Mapping[str, np.ndarray], limits: Limits, side: int) -> Image.Image:
+    """Return a square false-colour picture; a colour without a channel stays black."""
+    height, width = next(iter(tile.values())).shape
+    picture = np.zeros((side, side, 3), np.uint8)
+    top, left = (side - height) // 2, (side - width) // 2
+    for plane, colour in enumerate(COLOURS):
+        if colour in tile:
+            low, high = limits[colour]
+            # The square root lifts the cytoplasm, which is far dimmer than the nuclei.
+            level = np.sqrt(np.clip((tile[colour] - low) / (high - low), 0, 1))
+            picture[top : top + height, left : left + width, plane] = np.round(230 * level)
+    return Image.fromarray(picture)
+
+
+def draw_outlines(picture: Image.Image, outlines: Mapping[str, Path]) -> None:
+    """Draw cell, then nucleus outlines onto a tile; thin lines fade with the reduction instead of breaking."""
+    for kind, colour in (("cell", CELL_OUTLINE), ("nuclei", NUCLEUS_OUTLINE)):
+        if kind in outlines:
+            lines = _reduced_lines(outlines[kind], picture.size[0])
+            place = tuple((whole - part) // 2 for whole, part in zip(picture.size, lines.size))
+            picture.paste(colour, (place[0], place[1], place[0] + lines.size[0], place[1] + lines.size[1]), lines)
+
+
+def _reduced_lines(path: Path, side: int) -> Image.Image:
+    with Image.open(path) as source:
+        lines = np.asarray(source.convert("L")) > 0
+    size = _fit((lines.shape[1], lines.shape[0]), side)
+    cover = np.asarray(Image.fromarray((lines * 255).astype(np.uint8)).resize(size, Image.BOX), np.float32) / 255
+    factor = max(1.0, max(lines.shape) / side)
+    # A line of one pixel covers 1/factor of a reduced pixel.
+    strength = np.clip(cover * factor, 0, 1) * (0.9 if factor < 3 else 0.7)
+    return Image.fromarray(np.round(255 * strength).astype(np.uint8))
+
+
+def _fit(size: Tuple[int, int], side: int) -> Tuple[int, int]:
+    scale = side / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def sites_of(
+    rows: Sequence[Mapping[str, str]], channels: Mapping[str, str], folder: Path, analysis: Path
+) -> List[Site]:
+    """Return the first site of every well: the image that each colour shows, and the outlines there are."""
+    first: Dict[str, Mapping[str, str]] = {}
+    for row in rows:
+        known = first.get(row["Metadata_Well"])
+        if known is None or _number(row) < _number(known):
+            first[row["Metadata_Well"]] = row
+    return [
+        Site(
+            well,
+            {colour: folder / row[f"FileName_Orig{name}"] for colour, name in channels.items()},
+            _outlines(analysis / f"{row['Metadata_Plate']}-{well}-{row['Metadata_Site']}" / "outlines"),
+        )
+        for well, row in sorted(first.items())
+    ]
+
+
+def _outlines(folder: Path) -> Dict[str, Path]:
+    found = {kind: sorted(folder.glob(f"*--{kind}_outlines.png")) for kind in ("cell", "nuclei")}
+    return {kind: paths[0] for kind, paths in found.items() if paths}
+
+
+def _number(row: Mapping[str, str]) -> Tuple[int, str]:
+    site = row["Metadata_Site"]
+    return (int(site) if site.isdigit() else 0), site
