@@ -5,6 +5,7 @@ Each well is its first site in false colours, with the same scale for all, place
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Mapping, NamedTuple, Sequence, Tuple
@@ -17,34 +18,37 @@ import outlined_tiles
 from outlined_tiles import Site
 from stagekit import contracts, program
 
-WIDEST = 3000
-MARGIN = 24
+WIDEST, NARROWEST = 3000, 760
+LARGEST_TILE = 640
+MARGIN, LEFT, TOP = 24, 58, 150
 BACKGROUND, INK, FAINT, EMPTY = (20, 22, 26), (236, 238, 240), (140, 146, 154), (32, 35, 40)
 WELL = re.compile(r"([A-Z]{1,2})(\d{1,2})")
-LARGEST_TILE = 480
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 TONES = {"red": (255, 96, 96), "green": (110, 230, 110), "blue": (120, 150, 255)}
 
 
 class Grid(NamedTuple):
-    """Where tiles go: the rows and columns that the plate uses, and the side of a tile."""
+    """Where the tiles go: by the plate's rows and columns, or closely in reading order if that were mostly empty."""
 
     rows: Sequence[str]
     columns: Sequence[int]
+    cells: Mapping[str, Tuple[int, int]]  # well: row, column in the picture
     side: int
-    gap: int
-    top: int
-    left: int
 
-    def corner(self, well: str) -> Tuple[int, int]:
-        """Return the upper left corner of a well's tile."""
-        row, column = place(well)
+    @property
+    def gap(self) -> int:
+        return 8 if self.side > 150 else 4
+
+    def corner(self, row: int, column: int) -> Tuple[int, int]:
+        """Return the upper left corner of a tile."""
         step = self.side + self.gap
-        return self.left + self.columns.index(column) * step, self.top + self.rows.index(row) * step
+        return LEFT + column * step, TOP + row * step
 
     def size(self) -> Tuple[int, int]:
-        step = self.side + self.gap
-        return self.left + len(self.columns) * step + MARGIN, self.top + len(self.rows) * step + MARGIN
+        """Return the picture's width and height; wide enough for the legend."""
+        last = [max(place) for place in zip(*self.cells.values())]
+        x, y = self.corner(last[0] + 1, last[1] + 1)
+        return max(x + MARGIN, NARROWEST), y + MARGIN
 
 
 def main() -> None:
@@ -74,14 +78,14 @@ def draw(plate: str, sites: Sequence[Site], channels: Mapping[str, str], report:
     }
     limits = outlined_tiles.common_limits(list(tiles.values()))
     canvas = Image.new("RGB", grid.size(), BACKGROUND)
-    _draw_frame(canvas, grid, plate, channels, sites)
+    _draw_frame(canvas, grid, plate, channels)
     for site in sites:
         tile = outlined_tiles.composite(tiles[site.well], limits, grid.side)
         if not site.outlines:
             report.warn(f"well {site.well}: measure left no outlines")
         outlined_tiles.draw_outlines(tile, site.outlines)
         _write_name(tile, site.well)
-        canvas.paste(tile, grid.corner(site.well))
+        canvas.paste(tile, grid.corner(*grid.cells[site.well]))
     return canvas
 
 
@@ -97,29 +101,33 @@ def layout(wells: Sequence[str]) -> Grid:
     """Return the grid of the rows and columns that hold a well."""
     rows = sorted({place(well)[0] for well in wells}, key=lambda row: (len(row), row))
     columns = sorted({place(well)[1] for well in wells})
-    gap = 4 if len(columns) > 12 else 8
-    left = MARGIN + 34
-    side = min(LARGEST_TILE, (WIDEST - left - MARGIN) // max(len(columns), 3) - gap)
-    return Grid(rows, columns, side, gap, top=150, left=left)
+    cells = {well: (rows.index(place(well)[0]), columns.index(place(well)[1])) for well in wells}
+    wide = len(columns)
+    if 2 * len(wells) < len(rows) * len(columns):
+        wide = math.ceil(math.sqrt(len(wells)))
+        ordered = sorted(cells, key=lambda well: cells[well])
+        cells = {well: divmod(number, wide) for number, well in enumerate(ordered)}
+        rows, columns = [], []
+    side = min(LARGEST_TILE, (WIDEST - LEFT - MARGIN) // wide - 8)
+    return Grid(rows, columns, cells, side)
 
 
-def _draw_frame(
-    canvas: Image.Image, grid: Grid, plate: str, channels: Mapping[str, str], sites: Sequence[Site]
-) -> None:
+def _draw_frame(canvas: Image.Image, grid: Grid, plate: str, channels: Mapping[str, str]) -> None:
     pen = ImageDraw.Draw(canvas)
-    pen.text((grid.left, 20), f"Plate {plate}", INK, _font(34, bold=True))
-    wells = f"{len(sites)} well{'s' if len(sites) > 1 else ''}, first site of each, one brightness scale for all"
-    pen.text((grid.left, 62), wells, FAINT, _font(18))
-    _draw_legend(pen, (grid.left, 92), channels)
-    half = grid.side // 2
-    for row in grid.rows:
-        pen.text((MARGIN, grid.corner(f"{row}{grid.columns[0]:02d}")[1] + half), row, FAINT, _font(20), anchor="lm")
-        for column in grid.columns:
-            x, y = grid.corner(f"{row}{column:02d}")
+    pen.text((LEFT, 20), f"Plate {plate}", INK, _font(34, bold=True))
+    count = len(grid.cells)
+    wells = f"{count} well{'s' if count > 1 else ''}, first site of each, one brightness scale for all"
+    pen.text((LEFT, 62), wells, FAINT, _font(18))
+    _draw_legend(pen, (LEFT, 92), channels)
+    half, font = grid.side // 2, _font(20)
+    for number, name in enumerate(grid.rows):
+        pen.text((MARGIN, grid.corner(number, 0)[1] + half), name, FAINT, font, anchor="lm")
+        for column in range(len(grid.columns)):
+            x, y = grid.corner(number, column)
             pen.rectangle((x, y, x + grid.side - 1, y + grid.side - 1), EMPTY)
-    for column in grid.columns:
-        x, y = grid.corner(f"{grid.rows[0]}{column:02d}")
-        pen.text((x + half, y - 6), f"{column:02d}", FAINT, _font(20), anchor="mb")
+    for number, column in enumerate(grid.columns):
+        x, y = grid.corner(0, number)
+        pen.text((x + half, y - 6), f"{column:02d}", FAINT, font, anchor="mb")
 
 
 def _draw_legend(pen: ImageDraw.ImageDraw, start: Tuple[int, int], channels: Mapping[str, str]) -> None:

@@ -15,6 +15,9 @@ BLOCK = re.compile(r"^\$for channel\n(.*?)^\$end\n", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 # A setting may hold a dollar only where a template means one of these.
 PLACEHOLDER = re.compile(r"\$(channels?\b|for channel$|end$)", re.MULTILINE)
+# CellProfiler drops names in silence where a list is written in the other kind's way.
+TIGHT_LIST = re.compile(r"^    (Select the objects|Select metadata tags for grouping):(.*, .*)$", re.MULTILINE)
+LOOSE_LIST = re.compile(r"^    (Select (?:images|objects|object sets) to measure):(.*,\S.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ def read(path: Path) -> str:
     text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
     if "CellProfiler Pipeline:" not in text or not MODULE.search(text):
         raise program.DataError(f"{path.name}: this is no CellProfiler pipeline (.cppipe)")
+    _check_lists(path.name, text)
     return text
 
 
@@ -73,3 +77,11 @@ def require_channels(pipeline: str, channels: Sequence[str], needed: Sequence[st
 
 def _named(text: str, channel: str) -> str:
     return re.sub(r"\$channel\b", channel, text)
+
+
+def _check_lists(name: str, text: str) -> None:
+    for pattern, rule in ((TIGHT_LIST, "without blanks"), (LOOSE_LIST, "with a blank after each comma")):
+        wrong = pattern.search(text)
+        if wrong:
+            message = f"{name}: '{wrong[1]}:{wrong[2]}' must be written {rule}, or CellProfiler drops names in silence"
+            raise program.DataError(message)

@@ -92,11 +92,11 @@ def make_plate(folder: Path, channels=("DNA", "RNA"), sites=(("A01", "1"), ("B02
     return plate
 
 
-def crop_plate(folder: Path, channels: tuple[str, ...], size: int = 256) -> Plate:
-    """Write crops of the four real wells, with flat illumination functions."""
+def crop_plate(folder: Path, channels: tuple[str, ...], wells: int = 4, size: int = 192) -> Plate:
+    """Write crops of real wells, with flat illumination functions."""
     if not REAL_IMAGES.is_dir():
         pytest.skip(f"the real images are not at {REAL_IMAGES}")
-    names = sorted({path.name[:9] for path in REAL_IMAGES.glob("*.tiff")})
+    names = sorted({path.name[:9] for path in REAL_IMAGES.glob("*.tiff")})[:wells]
     places = [re.match(r"r(\d+)c(\d+)f(\d+)", name) for name in names]
     sites = tuple((f"{chr(64 + int(p[1]))}{int(p[2]):02d}", str(int(p[3]))) for p in places if p)
     plate = Plate(folder, channels, sites)
@@ -186,3 +186,20 @@ class Programs:
             "montage.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
             "--analysis", analysis, "--write_montage", output / f"files/{PLATE}_montage.png", "--output", output,
         )  # fmt: skip
+
+
+def rendered(programs: Programs, channels: tuple[str, ...], name: str = "analysis.cppipe") -> str:
+    """Return the text of one of our pipelines, as the programs render it."""
+    words = f"import pathlib, pipelines; text = pipelines.read(pathlib.Path({str(FOLDER / 'pipelines' / name)!r}))"
+    show = f"print(pipelines.render('x', text, {list(channels)!r}).text, end='')"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(REPOSITORY / "containers")])}
+    ran = subprocess.run(
+        [programs.python, "-c", f"{words}; {show}"], env=environment, capture_output=True, text=True, check=False
+    )
+    return ran.stdout or ran.stderr
+
+
+def without_modules(text: str, *names: str) -> str:
+    """Return a pipeline without these modules."""
+    head, *modules = re.split(r"\n(?=\w+:\[module_num)", text)
+    return "\n".join([head, *(module for module in modules if module.split(":")[0] not in names)])

@@ -1,0 +1,122 @@
+"""A bad unit is named before CellProfiler starts: much of it would pass in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.stages.cellprofiler.plates import PLATE, Plate, Programs, make_plate
+
+Fault = tuple[str, str, str]
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> Plate:
+    return make_plate(tmp_path / "plate", size=64)
+
+
+def refused(programs: Programs, plate: Plate, tmp_path: Path) -> str:
+    """Return the message with which measure refuses a plate before CellProfiler starts."""
+    outcome = programs.measure(plate, tmp_path / "out")
+
+    assert outcome.code == 65
+    assert not outcome.cellprofiler_started()
+    assert not (outcome.output / "result.json").exists()
+    return outcome.stderr
+
+
+@pytest.mark.parametrize("compression", ["lzw", None])
+def test_a_truncated_tiff_is_named(programs: Programs, plate: Plate, tmp_path: Path, compression: str | None):
+    image = plate.image("B02", "1", "RNA")
+    tifffile.imwrite(image, tifffile.imread(image), compression=compression)
+    image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+    said = refused(programs, plate, tmp_path)
+
+    assert f"B02-1: {image.name} does not decode" in said
+    assert "A01-1:" not in said
+
+
+def test_every_bad_site_is_named_and_reported(programs: Programs, tmp_path: Path):
+    plate = make_plate(tmp_path / "plate", sites=(("A01", "1"), ("A01", "2"), ("B02", "1")), size=64)
+    plate.image("A01", "2", "DNA").unlink()
+    plate.image("B02", "1", "RNA").write_bytes(b"")
+    outcome = programs.measure(plate, tmp_path / "out")
+
+    assert "A01-2: r01c01f02p01-ch5sk1fk1fl1.tiff is missing" in outcome.stderr
+    assert "B02-1: r02c02f01p01-ch3sk1fk1fl1.tiff does not decode" in outcome.stderr
+    assert outcome.units() == {"A01-2": "failed", "B02-1": "failed"}
+
+
+def test_channels_of_different_size_are_named(programs: Programs, plate: Plate, tmp_path: Path):
+    tifffile.imwrite(plate.image("A01", "1", "RNA"), np.zeros((64, 60), np.uint16))
+
+    assert "A01-1: r01c01f01p01-ch3sk1fk1fl1.tiff is 64 x 60" in refused(programs, plate, tmp_path)
+
+
+def test_a_colour_image_is_named(programs: Programs, plate: Plate, tmp_path: Path):
+    tifffile.imwrite(plate.image("A01", "1", "RNA"), np.zeros((64, 64, 3), np.uint16), photometric="rgb")
+
+    assert "is no single grey plane" in refused(programs, plate, tmp_path)
+
+
+def test_a_row_that_stands_there_twice_is_named(programs: Programs, plate: Plate, tmp_path: Path):
+    lines = plate.table(True).read_text().splitlines()
+    plate.table(True).write_text("\n".join([*lines, lines[-1]]) + "\n")
+
+    assert "the site stands there twice: B02-1" in refused(programs, plate, tmp_path)
+
+
+def test_two_channels_that_name_one_file_are_named(programs: Programs, plate: Plate, tmp_path: Path):
+    dna, rna = plate.image("A01", "1", "DNA").name, plate.image("A01", "1", "RNA").name
+    plate.table(True).write_text(plate.table(True).read_text().replace(rna, dna))
+
+    assert f"the image stands there twice: {dna} (site A01-1)" in refused(programs, plate, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (lambda text: text.splitlines()[0] + "\n", "it lists no site"),
+        (lambda text: text[: text.rindex(",")], "was the file cut short?"),
+        (lambda text: text.replace(f"{PLATE},B02", f"{PLATE},"), "line 3 has no Metadata_Well"),
+        (lambda text: text.replace(f"{PLATE},B02", "117013,B02"), "but the plate is BR00117013"),
+        (lambda text: text.replace("FileName_OrigDNA", "FileName_OrigRNA"), "stands there twice"),
+        (lambda text: text.replace("Metadata_Well", "Well"), "needs the column Metadata_Well"),
+        (lambda text: text.replace("r01c01f01p01-ch5", "../r01c01f01p01-ch5"), "a name without a folder"),
+    ],
+    ids=["empty", "cut", "blank-well", "another-plate", "column-twice", "no-well-column", "path"],
+)
+def test_a_broken_load_data_is_refused(programs: Programs, plate: Plate, tmp_path: Path, spoil, message: str):
+    plate.table(True).write_text(spoil(plate.table(True).read_text()))
+
+    assert message in refused(programs, plate, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (None, f"{PLATE}_IllumRNA.npy is missing"),
+        (np.zeros((64, 64)), "not finite and positive"),
+        (np.full((64, 64), np.nan), "not finite and positive"),
+        (np.ones((64, 60)), "its images (64, 64)"),
+    ],
+    ids=["missing", "zero", "nan", "size"],
+)
+def test_a_bad_illumination_function_is_named(programs: Programs, plate: Plate, tmp_path: Path, function, message):
+    path = plate.illumination / f"{PLATE}_IllumRNA.npy"
+    path.unlink() if function is None else np.save(path, function)
+
+    assert message in refused(programs, plate, tmp_path)
+
+
+def test_illumination_names_the_image_that_does_not_decode(programs: Programs, plate: Plate, tmp_path: Path):
+    image = plate.image("B02", "1", "RNA")
+    image.write_bytes(image.read_bytes()[:200])
+    outcome = programs.illumination(plate, tmp_path / "out", shard="2/2")
+
+    assert outcome.code == 65
+    assert f"B02-1: {image.name} does not decode" in outcome.stderr
+    assert outcome.units() == {"RNA": "failed"}
