@@ -26,7 +26,7 @@ class Resources:
     gpus: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one object a stage, so that it can be a key
 class Stage:
     """One step: a program in an image, what it reads by name, and what it promises."""
 
@@ -99,6 +99,11 @@ def images() -> Mapping[str, Image]:
         _check_keys(path, path.parent.name, entry, {"summary", "base", "python"})
         found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, **entry)
     return found
+
+
+def stage_images() -> list[str]:
+    """Return the names of the images that a stage runs in."""
+    return sorted({stage.image for stage in load().values()})
 
 
 def stage(name: str) -> Stage:

@@ -10,6 +10,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from tasks import layout, recipes, stages
@@ -76,16 +77,22 @@ def build_options(image: str, bases: Mapping[str, str]) -> list[str]:
     """Return the options of `docker build` for an image: base by digest, labels, tag."""
     definition = stages.images()[image]
     base = {**public_bases(), **bases}[definition.base]
-    labels = {RECIPE_LABEL: recipes.recipe_hash(image)}
-    options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image), "--build-arg", f"BASE={base}"]
-    for name, value in labels.items():
-        options += ["--label", f"{name}={value}"]
-    return options
+    arguments = {"BASE": base, "TITLE": f"platewright/{image}", "VERSION": metadata.version("platewright")}
+    arguments["REVISION"] = _revision()
+    options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image)]
+    options += ["--label", f"{RECIPE_LABEL}={recipes.recipe_hash(image)}"]
+    return options + [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
 
 
 def public_bases() -> dict[str, str]:
     """Return the bases' public digests."""
     return tomllib.loads(layout.BASES.read_text(encoding="utf-8"))
+
+
+def _revision() -> str:
+    command = ["git", "-C", str(layout.REPOSITORY), "rev-parse", "HEAD"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def write_lock(image: str, digest: str) -> None:

@@ -37,7 +37,7 @@ class ProcessEngine:
         return {"engine": self.name, "environment": recipes.environment_hash(image)}
 
     def command(self, job: Job) -> list[str]:
-        settings = [f"{name}={value}" for name, value in self._variables(job).items()]
+        settings = [f"{name}={value}" for name, value in self._variables(job).items() if name != "STAGE_GUARD"]
         return ["env", "-i", *settings, *self._words(job)]
 
     def run(self, job: Job, cancelled: threading.Event) -> Outcome:

@@ -25,7 +25,7 @@ def act(args: argparse.Namespace) -> int:
     plates = args.plates.split(",") if args.plates else list(PLATES)
     _draw(plates, args.wells)
     if given.engine == "process" or given.engine == "auto" and not _containers_usable():
-        images.prepare(list(stages.images()))
+        images.prepare(stages.stage_images())
     task = pipeline.RunBatch(batch_id=BATCH, plates=plates)
     was_complete = task.complete()
     if not was_complete and not luigi.build([task], local_scheduler=True, log_level="INFO"):
@@ -46,7 +46,7 @@ def _draw(plates: list[str], wells: str) -> None:
 
 def _containers_usable() -> bool:
     containers = [name for name in engines.NAMES if name != "process"]
-    return any(all(engines.engine(name).unusable(image) is None for image in stages.images()) for name in containers)
+    return any(all(engines.engine(name).unusable(image) is None for image in stages.stage_images()) for name in containers)
 
 
 def _show(plate: str) -> None:

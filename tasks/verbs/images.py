@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
     )
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
-    prepare.add_argument("images", nargs="*", help="all images if none is named")
+    prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
     actions.add_parser("list", help="show every image: built, its digest, its environment")
 
 
@@ -33,7 +33,7 @@ def act(args: argparse.Namespace) -> int:
         for image in _named(args.images):
             images.build(image, bases)
     elif args.action == "prepare":
-        prepare(_named(args.images))
+        prepare(_named(args.images) if args.images else stages.stage_images())
     else:
         Console().print(_table())
     return 0
