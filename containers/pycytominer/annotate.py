@@ -43,9 +43,7 @@ def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFram
         wells, left_on=f"Metadata_{WELL}", right_on="Metadata_Well", how="inner", validate="1:m"
     )
     annotated = annotated.drop(columns=f"Metadata_{WELL}")
-    annotated = annotated.merge(
-        perturbations.add_prefix("Metadata_"), on=f"Metadata_{KEY}", how="left", validate="m:1"
-    )
+    annotated = annotated.merge(perturbations.add_prefix("Metadata_"), on=f"Metadata_{KEY}", how="left", validate="m:1")
     metadata = profiles.metadata_of(annotated)
     annotated[metadata] = annotated[metadata].fillna("")
     return annotated[[*metadata, *profiles.features_of(annotated)]]
@@ -63,7 +61,8 @@ def _check_overlap(platemap: pd.DataFrame, perturbations: pd.DataFrame, path: Pa
     both = [name for name in perturbations.columns if name in set(platemap.columns) - {KEY}]
     taken = [name for name in perturbations.columns if name in ("Plate", "Well", WELL)]
     if both or taken:
-        message = f"{path.name}: the column {', '.join(both + taken)} is already the platemap's or the profiles'; rename it"
+        names = ", ".join(both + taken)
+        message = f"{path.name}: the platemap or the profiles have the column {names} already; rename one"
         raise program.DataError(message)
 
 

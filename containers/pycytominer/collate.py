@@ -1,8 +1,8 @@
 """Join the site csv files of a plate into one sqlite of single cells, as cytominer-database laid it out.
 
-Tables Image, Cells, Cytoplasm, Nuclei share the key (TableNumber, ImageNumber), a number for each site. Image columns keep
-their names (`Metadata_Plate`, `Count_Cells`); object columns get their table's (`Cells_AreaShape_Area`), but for
-`ObjectNumber`: what pycytominer's SingleCells reads with its defaults.
+Tables Image, Cells, Cytoplasm, Nuclei share the key (TableNumber, ImageNumber), a number for each site. Image columns
+keep their names (`Metadata_Plate`, `Count_Cells`); object columns get their table's (`Cells_AreaShape_Area`), but for
+`ObjectNumber`: this is what pycytominer's SingleCells reads with its defaults.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def _affinity(table: str, name: str) -> str:
     return "TEXT" if table == "Image" and name.startswith(sites.TEXTS) else "REAL"
 
 
-def _insert(database: sqlite3.Connection, number: int, site: sites.Site, layout: Dict[str, List[str]]) -> Dict[str, int]:
+def _insert(
+    database: sqlite3.Connection, number: int, site: sites.Site, layout: Dict[str, List[str]]
+) -> Dict[str, int]:
     """Insert one site and return the rows of each table; they must be what the Image csv counted."""
     counts = {}
     image = sites.image(site, layout["Image"])
@@ -96,12 +98,13 @@ def _insert(database: sqlite3.Connection, number: int, site: sites.Site, layout:
         rows = [image.row] if table == "Image" else sites.objects(site, table, names, image.number)
         # Both numbers are ours: sites measured apart all bear ImageNumber 1, and would be joined crosswise.
         marks = ", ".join("?" * len(columns(table, names)))
-        cursor = database.executemany(f'INSERT INTO "{table}" VALUES ({marks})', ((number, number, *row) for row in rows))
+        keyed = ((number, number, *row) for row in rows)
+        cursor = database.executemany(f'INSERT INTO "{table}" VALUES ({marks})', keyed)
         counts[table] = max(cursor.rowcount, 0)
     for table, expected in image.counts.items():
         if counts[table] != expected:
-            message = f"{site.name}: {table}.csv has {counts[table]} rows, but Image.csv counted {expected}; measure it again"
-            raise program.DataError(message)
+            message = f"{site.name}: {table}.csv has {counts[table]} rows, but Image.csv counted {expected}"
+            raise program.DataError(f"{message}; measure the site again")
     return counts
 
 

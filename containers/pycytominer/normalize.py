@@ -20,8 +20,8 @@ def main() -> None:
     flags.add_argument("--profiles", required=True, type=Path, help="the annotated profiles of the plate")
     flags.add_argument("--method", required=True, choices=METHODS)
     flags.add_argument("--samples", required=True, help="all, or a pandas query of the wells to scale against")
-    flags.add_argument("--min_negcon_wells", required=True, type=int, help="with fewer wells to scale against: see next")
-    flags.add_argument("--on_few_negcon", required=True, choices=["warn", "error"], help="warn and write metadata only")
+    flags.add_argument("--min_negcon_wells", required=True, type=int, help="with fewer wells to scale against ...")
+    flags.add_argument("--on_few_negcon", required=True, choices=["warn", "error"], help="write metadata only, or fail")
     flags.add_argument("--write_profiles", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
@@ -49,7 +49,7 @@ def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
     except Exception as error:  # pandas raises whatever its parser meets
         raise program.DataError(f"the samples {samples!r} are no query of {where}: {error}") from error
     if found.empty:
-        raise program.DataError(f"{where}: no row has {samples}; mark the wells in the metadata, or choose other samples")
+        raise program.DataError(f"{where}: no row has {samples}; mark such wells in the metadata or choose others")
     return pd.Series(table.index.isin(found), index=table.index)
 
 

@@ -35,8 +35,8 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
     strangers = [name for name in columns if name not in {*metadata, *features}]
     if strangers:
         prefixes = ", ".join(("Metadata_", *contracts.FEATURE_PREFIXES))
-        message = f"{path.name}: the column {', '.join(strangers[:5])} starts with none of {prefixes}; rename or remove it"
-        raise program.DataError(message)
+        message = f"{path.name}: the column {', '.join(strangers[:5])} starts with none of {prefixes}"
+        raise program.DataError(f"{message}; rename or remove it")
     types = {**dict.fromkeys(metadata, "str"), **dict.fromkeys(features, "float64")}
     table = _parse(path, types)
     _check_wells(table, path)
@@ -64,13 +64,16 @@ def write(table: pd.DataFrame, path: Path) -> None:
     """Write metadata, then features, as csv.gz; the same table always gives the same bytes."""
     metadata, features = metadata_of(table), features_of(table)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-        with io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
-            rows = csv.writer(text, lineterminator="\n")
-            rows.writerow([*metadata, *features])
-            values = table[features].to_numpy(dtype="float64")
-            for texts, numbers in zip(table[metadata].itertuples(index=False, name=None), values):
-                rows.writerow([*texts, *_rounded(numbers)])
+    texts = table[metadata].itertuples(index=False, name=None)
+    values = table[features].to_numpy(dtype="float64")
+    with (
+        open(path, "wb") as file,
+        gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8", newline="") as lines,
+    ):
+        rows = csv.writer(lines, lineterminator="\n")
+        rows.writerow([*metadata, *features])
+        rows.writerows([*text, *_rounded(numbers)] for text, numbers in zip(texts, values, strict=True))
 
 
 def _rounded(numbers: np.ndarray) -> List[str]:

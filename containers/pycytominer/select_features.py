@@ -20,12 +20,12 @@ OPERATIONS = ("variance_threshold", "frequency_threshold", "correlation_threshol
 def main() -> None:
     """Read the flags, select over all plates, write each."""
     flags = program.parser(__doc__)
-    flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="normalized profiles, a file for each plate")
+    flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="normalized, a file a plate")
     flags.add_argument("--operations", required=True, type=_operations, help=f"by commas: {', '.join(OPERATIONS)}")
     flags.add_argument("--na_cutoff", required=True, type=_fraction, help="drop_na_columns: highest part missing")
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
-    flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct values / wells")
+    flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
     flags.add_argument("--location_features", required=True, choices=["drop", "keep"], help="places, object numbers")
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
     args = flags.parse_args()
@@ -34,13 +34,13 @@ def main() -> None:
     with program.Report(args.output) as report:
         plates = [profiles.read(path, contracts.ANNOTATED_PROFILES) for path in args.profiles]
         kept = _select(plates, args, report)
-        for plate, path in zip(plates, args.write_profiles):
+        for plate, path in zip(plates, args.write_profiles, strict=True):
             profiles.write(plate[[*profiles.metadata_of(plate), *(name for name in kept if name in plate)]], path)
 
 
 def _select(plates: List[pd.DataFrame], args: argparse.Namespace, report: program.Report) -> List[str]:
     """Return the features to keep, of those that all plates have."""
-    for plate, path in zip(plates, args.profiles):
+    for plate, path in zip(plates, args.profiles, strict=True):
         if not profiles.features_of(plate):
             report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
     full = [plate for plate in plates if profiles.features_of(plate)]

@@ -60,7 +60,8 @@ def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
 def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
     """Exclude of each pair with r above the threshold the feature with the larger sum of |r|.
 
-    pycytominer's rule; its own code takes minutes where pairs are many (it visits each in Python) or a value is missing.
+    This is pycytominer's rule; its own code takes minutes where pairs are many (it visits each in Python) or a value
+    is missing.
     """
     r = correlate(table.to_numpy(dtype="float64"))
     # Rounded, so that of two equal features it is always the later one that goes, on every machine.
@@ -68,7 +69,7 @@ def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
     rank = np.empty(len(sums), dtype="int64")
     rank[np.argsort(sums, kind="stable")] = np.arange(len(sums))
     loses = [bool((rank[r[at] > thresholds.corr_threshold] < rank[at]).any()) for at in range(len(rank))]
-    return [name for name, lost in zip(table.columns, loses) if lost]
+    return [name for name, lost in zip(table.columns, loses, strict=True) if lost]
 
 
 def correlate(values: np.ndarray) -> np.ndarray:

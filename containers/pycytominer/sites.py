@@ -1,4 +1,4 @@
-"""The csv files that CellProfiler wrote of a site, checked as they are read. Standard library only: it starts at once."""
+"""The csv files that CellProfiler wrote of a site, checked as they are read."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def find(analysis: Path, plate: str) -> List[Site]:
     for folder in sorted(path for path in analysis.iterdir() if path.is_dir()):
         match = re.fullmatch(re.escape(plate) + r"-([A-Z]+[0-9]+)-([0-9]+)", folder.name)
         if not match:
-            message = f"{folder.name}: not a site of plate {plate}: a site's folder is named {plate}-A01-1; move it away"
-            raise program.DataError(message)
+            message = f"{folder.name}: not a site of plate {plate}, whose folders are named like {plate}-A01-1"
+            raise program.DataError(f"{message}; move it away")
         found.append(Site(folder, plate, match[1], int(match[2])))
     if not found:
         raise program.DataError(f"{analysis.name}: holds no site folder of plate {plate}; was it measured?")
@@ -74,7 +74,7 @@ def image(site: Site, names: List[str]) -> Image:
     rows = list(_rows(site, "Image", names))
     if len(rows) != 1:
         raise program.DataError(f"{site.name}: Image.csv has {len(rows)} rows instead of one; measure the site again")
-    values = dict(zip(names, rows[0]))
+    values = dict(zip(names, rows[0], strict=True))
     for name, expected in (("Plate", site.plate), ("Well", site.well), ("Site", str(site.number))):
         told = values.get(f"Metadata_{name}")
         if told != expected and not (name == "Site" and _value(told or "") == site.number):
@@ -102,8 +102,8 @@ def _rows(site: Site, table: str, names: List[str]) -> Iterator[Sequence[str]]:
     """Yield the rows of a csv, only its columns `names`; a row that is cut short is an error."""
     stored = header(site, table)
     if stored != names:
-        other = sorted(set(stored) ^ set(names))[:5] or ["the order"]
-        message = f"{site.name}: {table}.csv has other columns than the first site: {', '.join(other)}; measure it again"
+        other = ", ".join(sorted(set(stored) ^ set(names))[:5]) or "the order"
+        message = f"{site.name}: {table}.csv has other columns than the first site: {other}; measure the site again"
         raise program.DataError(message)
     with open(_path(site, table), encoding="utf-8", newline="") as lines:
         reader = csv.reader(lines)

@@ -1,0 +1,160 @@
+"""Wells come out as pycytominer's SingleCells averages them."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+PLATE = "00117013"
+ORACLE = """
+import sys
+from pycytominer.cyto_utils.cells import SingleCells
+backend, method, written = sys.argv[1:]
+cells = SingleCells("sqlite:///" + backend, aggregation_operation=method)
+cells.aggregate_profiles().to_csv(written, index=False)
+"""
+UNROUNDED = """
+import sqlite3, sys
+sys.path.insert(0, sys.argv[1])
+import aggregate
+from stagekit import program
+backend, method, plate, written = sys.argv[2:]
+database = sqlite3.connect(backend)
+wells = aggregate.aggregate(database, plate, aggregate.METHODS[method], program.Report(None))
+wells.to_csv(written, index=False)
+"""
+PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
+
+
+@pytest.fixture
+def backend(stage, analysis, tmp_path) -> Path:
+    path = tmp_path / "plate.sqlite"
+    stage("collate", analysis=analysis, write_backend=path)
+    return path
+
+
+@pytest.fixture
+def aggregate(stage, backend, tmp_path):
+    def run(method: str = "mean", path: Path = backend):
+        return stage("aggregate", method=method, backend=path, write_profiles=tmp_path / "wells.csv.gz")
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["mean", "median"])
+def test_wells_are_what_pycytominer_makes_of_the_same_backend(oracle, backend, tmp_path, method, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(PROGRAMS.parent))
+    oracle(UNROUNDED, PROGRAMS, backend, method, PLATE, tmp_path / "ours.csv")
+    oracle(ORACLE, backend, method, tmp_path / "theirs.csv")
+
+    ours = pd.read_csv(tmp_path / "ours.csv", dtype={"Metadata_Plate": str})
+    theirs = pd.read_csv(tmp_path / "theirs.csv", dtype={"Metadata_Plate": str})
+    theirs = theirs.drop(columns=["Metadata_Site_Count", "Metadata_Object_Count"])
+    assert list(ours) == list(theirs)
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, atol=0)
+
+
+def test_a_mean_is_over_all_cells_of_the_well_not_over_its_sites(aggregate, analysis, load, tmp_path):
+    outcome = aggregate()
+
+    sites = [pd.read_csv(analysis / f"{PLATE}-B01-{site}" / "Nuclei.csv") for site in (1, 2)]
+    expected = pd.concat(sites)["Texture_X_DNA"].mean()
+    wells = load(tmp_path / "wells.csv.gz").set_index("Metadata_Well")
+    assert outcome.code == 0
+    assert len(sites[0]) != len(sites[1])
+    assert wells.loc["B01", "Nuclei_Texture_X_DNA"] == float(f"{expected:.5g}")
+
+
+def test_plate_and_well_come_first_then_the_features_of_each_compartment(aggregate, load, tmp_path):
+    outcome = aggregate()
+
+    wells = load(tmp_path / "wells.csv.gz")
+    compartments = [name.split("_")[0] for name in wells.columns[2:]]
+    assert list(wells.columns[:2]) == ["Metadata_Plate", "Metadata_Well"]
+    assert compartments == sorted(compartments)
+    assert set(wells["Metadata_Plate"]) == {PLATE}
+    assert outcome.facts["wells"] == 3
+    assert outcome.facts["features"] == len(compartments) == 9
+
+
+def test_a_well_without_cells_is_left_out_and_told(aggregate, backend, load, tmp_path):
+    database = sqlite3.connect(backend)
+    images = "SELECT ImageNumber FROM Image WHERE Metadata_Well = 'A02'"
+    database.execute(f"DELETE FROM Cytoplasm WHERE ImageNumber IN ({images})")
+    database.commit()
+
+    outcome = aggregate()
+
+    assert load(tmp_path / "wells.csv.gz")["Metadata_Well"].tolist() == ["A01", "B01"]
+    assert outcome.facts["wells_without_cells"] == ["A02"]
+    assert "1 wells have no cell and so no profile: A02" in outcome.warnings[0]
+
+
+def test_a_feature_that_no_cell_has_is_missing_not_zero(aggregate, backend, load, tmp_path):
+    database = sqlite3.connect(backend)
+    database.execute("UPDATE Cells SET Cells_AreaShape_Area = NULL")
+    database.commit()
+
+    aggregate()
+
+    assert np.isnan(load(tmp_path / "wells.csv.gz")["Cells_AreaShape_Area"]).all()
+
+
+def test_a_backend_with_prefixed_image_columns_and_numbers_as_text_is_read_too(aggregate, backend, load, tmp_path):
+    aggregate()
+    expected = load(tmp_path / "wells.csv.gz")
+    database = sqlite3.connect(backend)
+    for name in ("Plate", "Well"):
+        database.execute(f"ALTER TABLE Image RENAME COLUMN Metadata_{name} TO Image_Metadata_{name}")
+    database.execute("CREATE TABLE texts (TableNumber TEXT, ImageNumber TEXT, Nuclei_Texture_X_DNA TEXT)")
+    database.execute("INSERT INTO texts SELECT TableNumber, ImageNumber, Nuclei_Texture_X_DNA FROM Nuclei")
+    database.executescript("DROP TABLE Nuclei; ALTER TABLE texts RENAME TO Nuclei;")
+
+    outcome = aggregate()
+
+    wells = load(tmp_path / "wells.csv.gz")
+    assert outcome.code == 0
+    pd.testing.assert_frame_equal(wells, expected[list(wells)])
+
+
+def harmed(backend: Path, harm: str) -> Path:
+    path = backend.with_name("harmed.sqlite")
+    if harm == "empty file":
+        path.write_bytes(b"")
+        return path
+    if harm == "no sqlite":
+        path.write_text("Metadata_Plate,Metadata_Well\n")
+        return path
+    shutil.copy(backend, path)
+    database = sqlite3.connect(path)
+    database.execute(harm)
+    database.commit()
+    return path
+
+
+HARMS = {
+    "empty file": ("empty file", "not a backend"),
+    "not sqlite": ("no sqlite", "not a backend"),
+    "another plate": ("UPDATE Image SET Metadata_Plate = 'BR1'", "holds BR1"),
+    "no image": ("DELETE FROM Image", "holds no image"),
+    "no cell": ("DELETE FROM Nuclei", "no well with cells"),
+    "no table": ("DROP TABLE Nuclei", "has no table Nuclei"),
+    "an image twice": ("INSERT INTO Image SELECT * FROM Image LIMIT 1", "twice"),
+}
+
+
+@pytest.mark.parametrize(("harm", "words"), HARMS.values(), ids=HARMS)
+def test_a_backend_that_cannot_be_averaged_is_an_error(aggregate, backend, harm, words):
+    outcome = aggregate(path=harmed(backend, harm))
+
+    assert outcome.code == 65
+    assert words in outcome.stderr
+
+
+def test_an_unknown_method_is_refused(aggregate):
+    assert aggregate(method="mode").code == 2

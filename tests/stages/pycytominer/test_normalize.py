@@ -1,0 +1,159 @@
+"""Features are scaled against the chosen wells; where that is impossible, the file and the log say so."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+NEGCON = "Metadata_control_type == 'negcon'"
+PLATE = "00117013"
+
+
+@pytest.fixture
+def normalize(stage, save, annotated, tmp_path):
+    defaults = {"method": "mad_robustize", "samples": NEGCON, "min_negcon_wells": 2, "on_few_negcon": "warn"}
+
+    def run(table: pd.DataFrame = annotated, **flags):
+        path = save(table, "augmented.csv.gz")
+        return stage("normalize", profiles=path, write_profiles=tmp_path / "normalized.csv.gz", **{**defaults, **flags})
+
+    return run
+
+
+@pytest.fixture
+def written(load, tmp_path):
+    return lambda: load(tmp_path / "normalized.csv.gz")
+
+
+def by_hand(values: pd.Series, reference: pd.Series, method: str) -> pd.Series:
+    known = sorted(reference.dropna())
+    if method == "mad_robustize":
+        center = np.median(known)
+        width = 1.4826 * np.median([abs(value - center) for value in known])
+    elif method == "robustize":
+        center = np.median(known)
+        width = np.percentile(known, 75) - np.percentile(known, 25)
+    else:
+        center = sum(known) / len(known)
+        width = (sum((value - center) ** 2 for value in known) / len(known)) ** 0.5
+    return (values - center) / width
+
+
+@pytest.mark.parametrize("method", ["mad_robustize", "robustize", "standardize"])
+@pytest.mark.parametrize("samples", ["all", NEGCON], ids=["plate", "negcon"])
+def test_every_value_is_what_a_person_would_compute(normalize, annotated, written, method, samples):
+    outcome = normalize(method=method, samples=samples)
+
+    chosen = annotated if samples == "all" else annotated[annotated["Metadata_control_type"] == "negcon"]
+    table = written()
+    assert outcome.code == 0, outcome.stderr
+    for name in table.columns[4:]:
+        if chosen[name].nunique() > 1:
+            expected = by_hand(annotated[name], chosen[name], method)
+            np.testing.assert_allclose(table[name], expected, rtol=6e-5, atol=1e-12)
+
+
+def test_metadata_pass_unchanged_and_features_keep_their_order(normalize, annotated, written):
+    normalize(samples="all")
+
+    table = written()
+    assert list(table) == list(annotated)
+    pd.testing.assert_frame_equal(table.iloc[:, :4], annotated.iloc[:, :4])
+
+
+def test_a_feature_that_does_not_vary_in_the_negative_controls_is_dropped_and_named(normalize, annotated, written):
+    outcome = normalize()
+
+    dead = annotated.columns[8]
+    assert dead not in written()
+    assert outcome.facts["features_without_spread"] == [dead]
+    assert outcome.facts["features"] == 19
+    assert dead in outcome.warnings[0]
+    assert not np.isinf(written().iloc[:, 4:].to_numpy()).any()
+
+
+@pytest.mark.parametrize("negcon", [1, 2], ids=["a single negcon well", "no spread at all"])
+def test_without_enough_negative_controls_the_file_holds_metadata_only(normalize, annotated, written, negcon):
+    annotated["Metadata_control_type"] = ["negcon"] * negcon + [""] * (24 - negcon)
+    annotated.iloc[1, 4:] = annotated.iloc[0, 4:]
+
+    outcome = normalize(annotated)
+
+    assert outcome.code == 0
+    assert list(written()) == list(annotated.columns[:4])
+    assert len(written()) == 24
+    assert f"{negcon} wells match" in outcome.warnings[-1]
+    assert outcome.warnings[-1] in outcome.stderr
+
+
+def test_a_lab_may_make_too_few_negative_controls_an_error(normalize):
+    outcome = normalize(min_negcon_wells=9, on_few_negcon="error")
+
+    assert outcome.code == 65
+    assert "8 wells match" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [("Metadata_control_type == 'none'", "no row has"), ("Metadata_typo == 1", "no query"), ("negcon", "no query")],
+)
+def test_samples_that_choose_nothing_are_an_error(normalize, samples, words):
+    outcome = normalize(samples=samples)
+
+    assert outcome.code == 65
+    assert words in outcome.stderr
+
+
+def test_a_query_sees_an_empty_text_as_missing(normalize):
+    outcome = normalize(samples="Metadata_control_type.isna()")
+
+    assert outcome.facts["reference_wells"] == 16
+
+
+@pytest.mark.parametrize("wrong", [{"method": "mad"}, {"on_few_negcon": "no"}, {"min_negcon_wells": "two"}])
+def test_a_wrong_setting_is_refused(normalize, wrong):
+    assert normalize(**wrong).code == 2
+
+
+def test_the_file_bears_no_time_and_no_name(normalize, tmp_path):
+    normalize()
+    first = (tmp_path / "normalized.csv.gz").read_bytes()
+    (tmp_path / "normalized.csv.gz").rename(tmp_path / "first.csv.gz")
+    normalize()
+
+    assert first == (tmp_path / "normalized.csv.gz").read_bytes()
+    assert first[3:8] == bytes(5)  # no file name flag, time 0
+
+
+def test_numbers_are_written_as_pandas_writes_five_digits(normalize, tmp_path, save, annotated):
+    normalize(samples="all")
+
+    text = gzip.decompress((tmp_path / "normalized.csv.gz").read_bytes()).decode()
+    table = pd.read_csv(tmp_path / "normalized.csv.gz", dtype={"Metadata_Plate": str})
+    assert text == table.to_csv(index=False, float_format="%.5g")
+
+
+@pytest.mark.parametrize("plate", ["BR00117010", "BR00117011", "BR00117012", "BR00117013"])
+def test_negative_controls_of_a_real_plate_have_median_0_and_mad_1(stage, real_data, load, tmp_path, plate):
+    name = f"{plate}_normalized_feature_select_negcon_batch.csv.gz"
+    outcome = stage(
+        "normalize",
+        plate=plate,
+        profiles=real_data / "profiles/2020_11_04_CPJUMP1" / plate / name,
+        method="mad_robustize",
+        samples=NEGCON,
+        min_negcon_wells=2,
+        on_few_negcon="error",
+        write_profiles=tmp_path / "normalized.csv.gz",
+    )
+
+    table = load(tmp_path / "normalized.csv.gz")
+    negcon = table[table["Metadata_control_type"] == "negcon"].filter(regex="^(Cells|Cytoplasm|Nuclei)_")
+    mad = 1.4826 * (negcon - negcon.median()).abs().median()
+    assert outcome.facts["features"] == negcon.shape[1] == 904
+    assert len(negcon) == 64
+    assert negcon.median().abs().max() <= 1e-5
+    assert (mad - 1).abs().max() <= 1e-5

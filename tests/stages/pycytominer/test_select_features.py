@@ -1,0 +1,237 @@
+"""Each operation judges the full list of features, exactly as pycytominer's own does; the exclusions are united."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+PLATE = "00117013"
+PUBLISHED = "variance_threshold,correlation_threshold,drop_na_columns,blocklist"
+SEEDS = range(6)
+JUDGED = """
+import json, sys
+import pandas as pd
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+import selection
+from pycytominer import feature_select
+
+theirs = {"variance_threshold": "frequency_threshold"}
+settings = {"na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
+operations, verdicts = sys.argv[4].split(","), {}
+for path in sorted(Path(sys.argv[2]).glob("*.csv")):
+    table = pd.read_csv(path)
+    verdicts[path.stem] = {
+        operation: {
+            "ours": ours,
+            "theirs": list(set(table) - set(feature_select(
+                table, features=list(table), operation=theirs.get(operation, operation), **settings))),
+        }
+        for operation, ours in selection.excluded(table, operations, selection.Thresholds(**settings)).items()
+    }
+Path(sys.argv[3]).write_text(json.dumps(verdicts))
+"""
+PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
+
+
+@pytest.fixture
+def select(stage, save, tmp_path):
+    defaults = {"operations": PUBLISHED, "na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
+
+    def run(*tables: pd.DataFrame, **flags):
+        paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
+        written = [tmp_path / f"selected{number}.csv.gz" for number in range(len(tables))]
+        settings = {**defaults, "location_features": "drop", **flags}
+        return stage("select_features", profiles=paths, write_profiles=written, **settings)
+
+    return run
+
+
+@pytest.fixture
+def kept(tmp_path):
+    def names(number: int = 0) -> list[str]:
+        table = pd.read_csv(tmp_path / f"selected{number}.csv.gz", nrows=0)
+        return [name for name in table if not name.startswith("Metadata_")]
+
+    return names
+
+
+def random_plate(seed: int) -> pd.DataFrame:
+    """Return 60 wells whose features repeat, correlate, lack values and bear blocklisted names, by chance."""
+    rng = np.random.default_rng(seed)
+    wells, count = 60, 40
+    values = rng.normal(size=(wells, 8)) @ rng.normal(size=(8, count)) + rng.normal(0, 1.2, (wells, count))
+    values[:, :4] = np.round(values[:, :4] / rng.uniform(0.5, 5, 4))
+    values[:, 4] = values[:, 5] * 2 + 1e-3 * rng.normal(size=wells)
+    values[:, 6] = 3.0
+    for column in rng.choice(count, 12, replace=False):
+        values[rng.random(wells) < rng.uniform(0, 0.15), column] = np.nan
+    names = [f"Cells_Texture_{number:02d}" for number in range(count - 1)] + ["Nuclei_Granularity_14_DNA"]
+    texts = {"Metadata_broad_sample": "B", "Metadata_Plate": PLATE, "Metadata_control_type": ""}
+    metadata = pd.DataFrame(texts, range(wells))
+    metadata.insert(2, "Metadata_Well", [f"{chr(65 + number // 24)}{number % 24 + 1:02d}" for number in range(wells)])
+    return pd.concat([metadata, pd.DataFrame(values, columns=names)], axis="columns")
+
+
+@pytest.fixture(scope="module")
+def verdicts(pycytominer_python, tmp_path_factory) -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return what each operation excludes of each random plate: our way, and pycytominer's."""
+    folder = tmp_path_factory.mktemp("plates")
+    for seed in SEEDS:
+        features_of(random_plate(seed)).to_csv(folder / f"{seed}.csv", index=False)
+    words = [pycytominer_python, "-W", "ignore", "-c", JUDGED, PROGRAMS, folder, folder / "verdicts.json", PUBLISHED]
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(PROGRAMS.parent)})
+    return json.loads((folder / "verdicts.json").read_text())
+
+
+def features_of(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[name for name in table if not name.startswith("Metadata_")]]
+
+
+@pytest.mark.parametrize("operation", PUBLISHED.split(","))
+def test_each_operation_excludes_what_pycytominers_own_excludes(verdicts, operation):
+    for seed in SEEDS:
+        verdict = verdicts[str(seed)][operation]
+
+        assert verdict["ours"]
+        assert sorted(verdict["ours"]) == sorted(verdict["theirs"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rare_repeated_and_missing_values_exclude_what_a_person_would_exclude(verdicts, seed):
+    table = features_of(random_plate(seed))
+
+    def varies(name: str) -> bool:
+        counts = sorted((int((table[name] == value).sum()) for value in table[name].dropna().unique()), reverse=True)
+        return len(counts) > 1 and counts[1] / counts[0] >= 0.05 and len(counts) / len(table) >= 0.1
+
+    verdict = verdicts[str(seed)]
+    assert verdict["variance_threshold"]["ours"] == [name for name in table if not varies(name)]
+    missing = [name for name in table if table[name].isna().sum() / len(table) > 0.05]
+    assert verdict["drop_na_columns"]["ours"] == missing
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_of_a_correlated_pair_the_one_that_correlates_more_with_all_others_goes(verdicts, seed):
+    table = features_of(random_plate(seed))
+
+    def correlation(one: str, other: str) -> float:
+        both = table[one].notna() & table[other].notna()
+        x, y = table.loc[both, one], table.loc[both, other]
+        if min(x.nunique(), y.nunique()) < 2:
+            return 0.0
+        return float(((x - x.mean()) * (y - y.mean())).sum() / len(x) / x.std(ddof=0) / y.std(ddof=0))
+
+    r = {one: {other: correlation(one, other) for other in table} for one in table}
+    total = {name: sum(abs(value) for value in r[name].values()) for name in table}
+    loser = {a if total[a] > total[b] else b for a in table for b in table if a != b and r[a][b] > 0.9}
+    assert verdicts[str(seed)]["correlation_threshold"]["ours"] == [name for name in table if name in loser]
+
+
+def test_exclusions_are_united_and_not_taken_from_a_shrinking_list(select, kept, verdicts):
+    table = random_plate(0)
+    apart = {name for verdict in verdicts["0"].values() for name in verdict["ours"]}
+
+    outcome = select(table)
+
+    assert kept() == [name for name in features_of(table) if name not in apart]
+    assert outcome.facts["features"] == len(kept())
+
+
+def test_of_two_equal_features_the_later_one_goes(select, kept):
+    table = random_plate(2)
+    table["Nuclei_Twin"] = table["Cells_Texture_20"]
+
+    select(table, operations="correlation_threshold", corr_threshold=0.999)
+
+    assert "Cells_Texture_20" in kept()
+    assert "Nuclei_Twin" not in kept()
+
+
+JUNK = [
+    "Cells_Parent_Nuclei",
+    "Cells_Children_Cytoplasm_Count",
+    "Cells_Location_Center_X",
+    "Cells_Number_Object_Number",
+    "Nuclei_AreaShape_BoundingBoxMinimum_X",
+    "Nuclei_AreaShape_Center_Y",
+    "Nuclei_Neighbors_FirstClosestObjectNumber_1",
+]
+NO_JUNK = ["Cells_AreaShape_Area", "Cells_Neighbors_NumberOfNeighbors_5", "Nuclei_Texture_Contrast_DNA_3_00_256"]
+
+
+@pytest.mark.parametrize("choice", ["drop", "keep"])
+def test_places_and_object_numbers_go_unless_kept_as_published(select, kept, choice):
+    rng = np.random.default_rng(0)
+    table = random_plate(0).iloc[:, :4].join(pd.DataFrame(rng.normal(size=(60, 10)), columns=[*JUNK, *NO_JUNK]))
+
+    outcome = select(table, location_features=choice)
+
+    assert kept() == (NO_JUNK if choice == "drop" else [*JUNK, *NO_JUNK])
+    assert outcome.facts["features_excluded"]["location"] == (7 if choice == "drop" else 0)
+
+
+def test_a_plate_of_metadata_only_stays_one_and_is_told(select, kept):
+    outcome = select(random_plate(0).iloc[:, :4])
+
+    assert outcome.code == 0
+    assert kept() == []
+    assert "metadata only" in outcome.warnings[0]
+
+
+def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_path):
+    first, second = random_plate(1), random_plate(2)
+    second["Metadata_Plate"] = "other"
+    both = pd.concat([first, second]).assign(Metadata_Well=[f"A{number}" for number in range(120)])
+    select(both)
+    expected = kept()
+
+    outcome = select(first, second)
+
+    assert kept(0) == kept(1) == expected
+    assert set(load(tmp_path / "selected1.csv.gz")["Metadata_Plate"]) == {"other"}
+    assert outcome.facts["plates"] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"operations": "variance"},
+        {"operations": ""},
+        {"operations": "blocklist,blocklist"},
+        {"na_cutoff": 5},
+        {"corr_threshold": "high"},
+        {"location_features": "yes"},
+    ],
+    ids=lambda wrong: "=".join(map(str, *wrong.items())),
+)
+def test_a_wrong_setting_is_refused(select, wrong):
+    assert select(random_plate(0), **wrong).code == 2
+
+
+def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, real_data, kept, tmp_path):
+    plates = [f"BR001170{number}" for number in range(10, 14)]
+    folder = real_data / "profiles/2020_11_04_CPJUMP1"
+
+    outcome = stage(
+        "select_features",
+        plate="four",
+        profiles=[folder / plate / f"{plate}_normalized_feature_select_negcon_batch.csv.gz" for plate in plates],
+        operations=PUBLISHED,
+        na_cutoff=0.05,
+        corr_threshold=0.9,
+        freq_cut=0.05,
+        unique_cut=0.1,
+        location_features="keep",
+        write_profiles=[tmp_path / f"selected{number}.csv.gz" for number in range(4)],
+    )
+
+    assert outcome.facts["features_before"] == 904
+    assert outcome.facts["features_excluded"]["correlation_threshold"] == 239
+    assert len(kept()) == 665
