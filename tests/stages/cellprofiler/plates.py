@@ -28,10 +28,11 @@ class Plate:
     folder: Path
     channels: tuple[str, ...]
     sites: tuple[tuple[str, str], ...]
+    at: Path | None = None  # where the images are, if not beside the tables
 
     @property
     def images(self) -> Path:
-        return self.folder / "images"
+        return self.at or self.folder / "images"
 
     @property
     def illumination(self) -> Path:
@@ -92,13 +93,18 @@ def make_plate(folder: Path, channels=("DNA", "RNA"), sites=(("A01", "1"), ("B02
     return plate
 
 
+def real_sites(images: Path) -> tuple[tuple[str, str], ...]:
+    """Return the (well, site) pairs that a folder of images holds."""
+    names = sorted({path.name[:9] for path in images.glob("*.tiff")})
+    places = [re.match(r"r(\d+)c(\d+)f(\d+)", name) for name in names]
+    return tuple((f"{chr(64 + int(place[1]))}{int(place[2]):02d}", str(int(place[3]))) for place in places if place)
+
+
 def crop_plate(folder: Path, channels: tuple[str, ...], wells: int = 4, size: int = 192) -> Plate:
     """Write crops of real wells, with flat illumination functions."""
     if not REAL_IMAGES.is_dir():
         pytest.skip(f"the real images are not at {REAL_IMAGES}")
-    names = sorted({path.name[:9] for path in REAL_IMAGES.glob("*.tiff")})[:wells]
-    places = [re.match(r"r(\d+)c(\d+)f(\d+)", name) for name in names]
-    sites = tuple((f"{chr(64 + int(p[1]))}{int(p[2]):02d}", str(int(p[3]))) for p in places if p)
+    sites = real_sites(REAL_IMAGES)[:wells]
     plate = Plate(folder, channels, sites)
     plate.images.mkdir(parents=True)
     plate.illumination.mkdir()

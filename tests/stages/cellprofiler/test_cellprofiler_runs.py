@@ -1,4 +1,4 @@
-"""CellProfiler itself runs: what comes out is whole and does not depend on the shards, and no failure passes for success."""
+"""CellProfiler itself runs: what comes out is whole, the same in any shards, and no failure passes for success."""
 
 from __future__ import annotations
 
