@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import threading
-from types import FrameType
+from types import FrameType, TracebackType
 
 from tasks.errors import StageError
 
@@ -28,7 +28,7 @@ class _Quiet(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, StageError):
-            record.msg, record.args = f"ERROR: {error}", ()
+            record.msg, record.args = str(error), ()
             record.exc_info = record.exc_text = None
             return True
         message = record.getMessage()
@@ -45,9 +45,17 @@ def set_up() -> None:
         logger.setLevel(logging.INFO)
         logger.propagate = False
         logging.getLogger("luigi-interface").addFilter(_Quiet())
+    sys.excepthook = _show_uncaught
     main_thread = threading.current_thread() is threading.main_thread()
     if main_thread and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _terminate)
+
+
+def _show_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        print("\ninterrupted: nothing is left running or half published; the next run goes on from here", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -48,7 +48,7 @@ class PublishError(StageError):
 
 EXIT_MEANINGS = {
     1: "a bug in the program or its library",
-    2: "it does not know a flag that it was given",
+    2: "its flags are not those that it was given",
     65: "its input breaks the contract",
     137: "killed",
     143: "terminated",

@@ -159,6 +159,9 @@ class SelectFeatures(StageTask):
     corr_threshold = setting("select_features", "corr_threshold", luigi.FloatParameter, default=0.9)
     freq_cut = setting("select_features", "freq_cut", luigi.FloatParameter, default=0.05)
     unique_cut = setting("select_features", "unique_cut", luigi.FloatParameter, default=0.1)
+    location_features = setting(
+        "select_features", "location_features", luigi.ChoiceParameter, choices=["drop", "keep"], default="drop"
+    )
 
     def requires(self) -> luigi.Task:
         return self.clone(Normalize)

@@ -6,7 +6,6 @@ import csv
 import gzip
 import json
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from stagekit.program import DataError
 from tasks import errors, ledger
 from tasks.errors import FalseSuccessError, ProgramError
 from tasks.fingerprint import Artifact
-from tasks.runtime.engines import Engine
 from tasks.runtime.job import OUTPUT, Job, Mount, Outcome
 from tasks.stages import Resources, Stage
 
@@ -76,7 +74,7 @@ class Findings:
     facts: Mapping[str, object]
 
 
-def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome], engine: Engine) -> None:
+def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
     """Raise ProgramError for the jobs that did not end well: which units, the program's words, how to repeat."""
     bad = [(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True) if not outcome.ok]
     if not bad:
@@ -90,8 +88,8 @@ def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome], e
     if run.shards > 1:
         what += f", in {len(bad)} of {run.shards} shards"
     hint = errors.hint_for(run.stage.name, words, out_of_memory=out_of_memory, timed_out=timed_out)
-    command = shlex.join(engine.command(job))
-    raise ProgramError(errors.program_failed(run.title, what, words, job.folder / "stderr.log", command, hint))
+    again = f"sh {job.folder / 'command'}"
+    raise ProgramError(errors.program_failed(run.title, what, words, job.folder / "stderr.log", again, hint))
 
 
 def gather(run: Run, jobs: Sequence[Job]) -> Findings:

@@ -158,7 +158,7 @@ class StageTask(PlateTask):
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, self.definition.unit, max(len(run.units), 1), self._tell) as bar:
             outcomes = Local(engine, settings.load().slots).run(todo, lambda: _show(bar, jobs))
-        runs.check_outcomes(run, todo, outcomes, engine)
+        runs.check_outcomes(run, todo, outcomes)
         return runs.gather(run, jobs)
 
     def _tell(self, percent: int, said: str) -> None:

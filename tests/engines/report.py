@@ -1,0 +1,48 @@
+"""Say which engines the tests will find on this machine: python -m tests.engines.report."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+
+from tasks import stages
+from tasks.runtime import environments
+from tasks.runtime.engines import engine
+
+ENGINES = ("process", "docker", "compose")
+
+
+@functools.cache
+def absent(name: str) -> str | None:
+    """Return why an engine cannot be tested here; None if it can."""
+    if name == "compose":
+        return absent("docker") or _compose()
+    if name == "process":
+        missing = {package for image in stages.stage_images() for package in environments.missing_host_packages(image)}
+        return f"type: {environments.install_line(sorted(missing))}" if missing else None
+    reasons = [engine(name).unusable(image) for image in stages.stage_images()]
+    return next((reason for reason in reasons if reason), None)
+
+
+def _compose() -> str | None:
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    done = subprocess.run(["docker", "compose", "version"], capture_output=True, text=True, check=False)
+    return done.stderr.strip().splitlines()[0] if done.returncode else None
+
+
+def main() -> int:
+    """Print a line an engine; with ENGINES=all an absent one is a failure."""
+    missing = 0
+    for name in ENGINES:
+        reason = absent(name)
+        missing += reason is not None
+        print(f"{name:<10} {'absent: ' + reason if reason else 'present'}")
+    return int(os.environ.get("ENGINES") == "all" and missing > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

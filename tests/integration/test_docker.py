@@ -1,0 +1,225 @@
+"""The Docker engine: the same run, in containers that may do as little as possible."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from data.demo.plan import BATCH, FOUR_WELLS, PLATES
+
+from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
+from tasks.runtime.job import Job
+from tasks.stages import Resources
+
+from .toolkit import REPOSITORY, Toolkit, features, interrupt
+
+pytestmark = pytest.mark.engine("docker")
+
+PLATE = PLATES[0]
+WRITTEN_DIGITS = 5  # float_format %.5g
+
+
+@pytest.fixture(scope="module")
+def in_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
+    toolkit = Toolkit(tmp_path_factory.mktemp("docker"), "docker")
+    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    return toolkit, toolkit.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATE)
+
+
+def containers() -> list[str]:
+    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={OWNER_LABEL}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def one_last_digit(values: np.ndarray) -> np.ndarray:
+    """Return the weight of the last digit that %.5g writes."""
+    magnitude = np.floor(np.log10(np.where(values == 0, 1, np.abs(values))))
+    return 10.0 ** (magnitude - WRITTEN_DIGITS + 1)
+
+
+def test_the_chain_ends_well_and_leaves_no_container(in_docker):
+    done = in_docker[1]
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "engine for the image cellprofiler: docker" in done.stderr
+    assert containers() == []
+
+
+def test_results_belong_to_the_calling_user(in_docker):
+    files = [path for path in in_docker[0].root.rglob("*") if path.is_file()]
+
+    assert {path.stat().st_uid for path in files} == {os.getuid()}
+
+
+def test_well_means_agree_with_the_process_engine_to_one_last_digit(in_docker, cut):
+    ours, theirs = (toolkit.profiles(PLATE, "") for toolkit in (in_docker[0], cut[0]))
+    values, others = (features(table).to_numpy(float) for table in (ours, theirs))
+    close = np.abs(values - others) <= 1.001 * one_last_digit(others)
+
+    assert list(ours.columns) == list(theirs.columns)
+    assert (close | (np.isnan(values) & np.isnan(others))).all()
+
+
+def test_normalized_values_agree_with_the_process_engine_where_the_spread_is_real(in_docker, cut):
+    means = features(cut[0].profiles(PLATE, ""))
+    ours, theirs = (features(toolkit.profiles(PLATE, "_normalized")) for toolkit in (in_docker[0], cut[0]))
+    spread = (means - means.median()).abs().median()
+    solid = [name for name in theirs if name in ours and spread[name] > 1e-3 * abs(means[name].median())]
+    difference = (ours[solid] - theirs[solid]).abs() / theirs[solid].abs().clip(lower=1)
+
+    assert len(solid) > 500
+    assert difference.max().max() <= 1e-3
+
+
+def test_changing_the_engine_makes_nothing_stale(in_docker):
+    toolkit = in_docker[0]
+    before = toolkit.published()
+    done = Toolkit(toolkit.folder, "process").luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATE)
+
+    assert done.returncode == 0
+    assert toolkit.published() == before
+
+
+def small_job(folder: Path, code: str, memory_gb: float = 0.25, minutes: float = 1, network: bool = False) -> Job:
+    """Return a job that runs `code` in the pycytominer image instead of a stage's program."""
+
+    class Coded(Job):
+        @property
+        def words(self) -> tuple[str, ...]:
+            return ("python", "-c", code)
+
+    (folder / "out").mkdir(parents=True)
+    resources = Resources(1, memory_gb, minutes, 0)
+    return Coded(f"platewright-test-{os.getpid()}-{time.time_ns()}", "pycytominer", "", (), (), folder, resources, network)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("open('/opt/stages/x', 'w')", "Read-only file system"),
+        ("import urllib.request as r; r.urlopen('http://192.0.2.1', timeout=3)", "unreachable"),
+        ("import os; os.setuid(4321); os.chown('/out', 1, 1)", "not permitted"),
+    ],
+    ids=["write to the image", "reach the network", "change owner"],
+)
+def test_a_program_may_not(tmp_path, code, says):
+    outcome = DockerEngine().run(small_job(tmp_path, code), threading.Event())
+
+    assert outcome.exit_code == 1
+    assert says in (tmp_path / "stderr.log").read_text()
+
+
+def test_a_program_may_write_to_its_output_and_temporary_folders(tmp_path):
+    code = "import tempfile, pathlib; tempfile.mkstemp(); pathlib.Path('/out/made').write_text('x')"
+    outcome = DockerEngine().run(small_job(tmp_path, code), threading.Event())
+
+    assert outcome.ok, (tmp_path / "stderr.log").read_text()
+    assert (tmp_path / "out/made").stat().st_uid == os.getuid()
+
+
+def test_running_out_of_memory_is_told_apart_from_other_ends(tmp_path):
+    greedy = DockerEngine().run(small_job(tmp_path / "greedy", "x = bytearray(2**30)", 0.125), threading.Event())
+    killed = DockerEngine().run(
+        small_job(tmp_path / "killed", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), threading.Event()
+    )
+
+    assert (greedy.exit_code, greedy.out_of_memory) == (137, True)
+    assert (killed.exit_code, killed.out_of_memory) == (137, False)
+
+
+def test_a_program_that_takes_too_long_is_stopped(tmp_path):
+    outcome = DockerEngine().run(small_job(tmp_path, "import time; time.sleep(99)", minutes=0.03), threading.Event())
+
+    assert outcome.timed_out
+    assert containers() == []
+
+
+def test_an_image_of_another_recipe_is_refused_with_the_way_out(in_docker, monkeypatch, tmp_path):
+    from tasks import layout
+
+    lock = json.loads(layout.IMAGES_LOCK.read_text())
+    lock["pycytominer"]["recipe"] = "0" * 64
+    other = tmp_path / "images.lock"
+    other.write_text(json.dumps(lock))
+    monkeypatch.setattr(layout, "IMAGES_LOCK", other)
+    reason = DockerEngine().unusable("pycytominer")
+
+    assert reason is not None
+    assert "another recipe" in reason
+    assert "python -m tasks images build pycytominer" in reason
+
+
+@pytest.mark.parametrize("number", [2, 15, 9], ids=["Ctrl-C", "SIGTERM", "SIGKILL"])
+def test_a_killed_run_leaves_no_container_running_and_the_next_run_goes_on(tmp_path, number):
+    toolkit = Toolkit(tmp_path, "docker")
+    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    words = ("Illumination", "--batch-id", BATCH, "--plate", PLATE)
+    run = toolkit.start(*words)
+    seen = wait_for(lambda: running_containers("illumination"))
+    code, printed = interrupt(run, number)
+
+    assert seen, printed
+    assert code != 0
+    assert wait_for(lambda: not running_containers("illumination"))
+    assert not (toolkit.dataset / "images" / BATCH / "illum").exists()
+    assert toolkit.luigi(*words).returncode == 0
+    assert containers() == []
+
+
+def running_containers(stage: str) -> list[str]:
+    command = ["docker", "ps", "--quiet", "--filter", f"name=platewright-{stage}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def wait_for(condition, seconds: float = 60) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+@pytest.mark.engine("compose")
+def test_compose_runs_a_stage_prepared_by_hand_to_the_same_bytes(in_docker, tmp_path):
+    toolkit = in_docker[0]
+    source = toolkit.dataset / "workspace/profiles" / BATCH / PLATE
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "in" / "profiles.csv.gz").write_bytes((source / f"{PLATE}_augmented.csv.gz").read_bytes())
+    flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--min_negcon_wells", "2"]
+    flags += ["--on_few_negcon", "warn", "--profiles", "/in/profiles.csv.gz"]
+    flags += ["--write_profiles", "/out/files/x.csv.gz", "--output", "/out"]
+    environment = {**os.environ, "RUN": str(tmp_path), "STAGE_USER": f"{os.getuid()}:{os.getgid()}"}
+    (tmp_path / "out/files").mkdir()
+    command = ["docker", "compose", "run", "--rm", "normalize", *flags]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/files/x.csv.gz").read_bytes() == (source / f"{PLATE}_normalized.csv.gz").read_bytes()
+
+
+@pytest.mark.engine("compose")
+def test_compose_shows_a_stages_flags():
+    command = ["docker", "compose", "run", "--rm", "normalize", "--help"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "--min_negcon_wells" in done.stdout
+
+
+def test_the_whole_run_stands_in_its_folder(in_docker):
+    runs = in_docker[0].root / ".work/runs/cpg0000-jump-pilot/source_4"
+    folders = [path.parent for path in runs.rglob("job.json")]
+
+    assert len({folder.relative_to(runs).parts[0] for folder in folders}) >= 11
+    for folder in folders:
+        names = {path.name for path in folder.iterdir()}
+        assert {"job.json", "command", "stdout.log", "stderr.log"} <= names
+        assert (folder / "command").read_text().startswith("docker run --rm")

@@ -1,0 +1,81 @@
+"""The chain on real CPJUMP1 images: four wells, five fluorescent and three brightfield channels."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+
+import numpy as np
+import pytest
+
+from tasks import manifest
+
+from .conftest import REAL_BATCH, REAL_PLATE
+from .toolkit import features
+
+pytestmark = pytest.mark.engine("process")
+
+WELLS = ("D14", "F10", "N09", "N14")
+CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA", "HighZBF", "LowZBF", "Brightfield")
+COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
+PER_CHANNEL = ("Granularity", "Intensity", "RadialDistribution", "Texture")
+SUFFIXES = ("", "_augmented", "_normalized", "_normalized_feature_select_plate")
+# The three that CPJUMP1's own measurements lack too: a ratio of sums that is 0 / 0 for a cell without signal.
+MAY_BE_MISSING = ("Correlation_K_", "Correlation_Overlap_")
+
+
+def test_the_chain_ends_well(real_wells):
+    done = real_wells[1]
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_well_is_a_row_with_finite_values(real_wells, suffix):
+    profiles = real_wells[0].profiles(REAL_PLATE, suffix, REAL_BATCH)
+    values = features(profiles)
+    missing = [name for name in values if not np.isfinite(values[name]).all()]
+
+    assert list(profiles.Metadata_Well) == list(WELLS)
+    assert all(any(part in name for part in MAY_BE_MISSING) for name in missing)
+
+
+def test_there_are_about_5800_features_of_every_family_object_and_channel(real_wells):
+    names = set(features(real_wells[0].profiles(REAL_PLATE, "", REAL_BATCH)))
+
+    assert 5600 <= len(names) <= 6000
+    for compartment, family, channel in itertools.product(COMPARTMENTS, PER_CHANNEL, CHANNELS):
+        assert any(name.startswith(f"{compartment}_{family}_") and channel in name.split("_") for name in names)
+    for compartment, family in itertools.product(COMPARTMENTS, ("AreaShape", "Correlation")):
+        assert any(name.startswith(f"{compartment}_{family}_") for name in names)
+    assert any(name.startswith("Cells_Neighbors_") for name in names)
+    assert any(name.startswith("Nuclei_Neighbors_") for name in names)
+
+
+@pytest.mark.parametrize("well", WELLS)
+def test_a_real_site_has_60_to_110_cells(real_wells, well):
+    site = real_wells[0].dataset / "workspace/analysis" / REAL_BATCH / REAL_PLATE / "analysis" / f"{REAL_PLATE}-{well}-5"
+    cells = sum(1 for _ in csv.reader(open(site / "Cells.csv"))) - 1
+
+    assert 60 <= cells <= 110
+
+
+def test_a_single_negcon_well_leaves_metadata_only_and_a_recorded_warning(real_wells):
+    toolkit, done = real_wells
+    profiles = toolkit.profiles(REAL_PLATE, "_normalized_negcon", REAL_BATCH)
+    path = toolkit.root / f".work/manifests/cpg0000-jump-pilot/source_4/normalize_negcon/{REAL_BATCH}/{REAL_PLATE}.json"
+    record = manifest.read(path)
+
+    assert len(profiles) == 4
+    assert features(profiles).empty
+    assert record is not None
+    assert any("negcon" in warning for warning in record.warnings)
+    assert record.warnings[0] in done.stderr
+
+
+def test_nothing_published_names_this_machine(real_wells):
+    toolkit = real_wells[0]
+    texts = [path for path in toolkit.dataset.rglob("*.csv") if "platemaps" not in path.parts]
+
+    assert texts
+    assert not [path.name for path in texts if str(toolkit.folder) in path.read_text(encoding="utf-8")]
