@@ -15,6 +15,7 @@ from luigi.task import flatten
 
 from tasks import fingerprint, ledger, manifest, settings, stages
 from tasks import run as runs
+from tasks.errors import FalseSuccessError
 from tasks.fingerprint import Artifact
 from tasks.manifest import Manifest
 from tasks.progress import Bar
@@ -22,7 +23,7 @@ from tasks.run import Findings, Run
 from tasks.runtime import engines
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
-from tasks.runtime.places import Local, unfinished
+from tasks.runtime.places import Local, forget, unfinished
 from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,12 @@ class PlateTask(luigi.Task):
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
     plate = luigi.Parameter(description="the plate's barcode")
+
+    def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:
+        """Return a task of the same plate: a parameter of the same name is each stage's own."""
+        if cls is None:
+            return super().clone(**given)
+        return cls(**{"batch_id": self.batch_id, "plate": self.plate, **given})
 
     def promises(self) -> Mapping[str, Artifact]:
         """Return what this task offers to those that require it; only asked of a complete task."""
@@ -114,6 +121,7 @@ class StageTask(PlateTask):
         run = self._describe(parts)
         files = self._moves(run)
         if manifest.resume(settings.load().layout, self.manifest_path(), parts, files):
+            forget(run.jobs())
             logger.info("%s: published what an interrupted run had made", run.title)
             return
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -122,6 +130,7 @@ class StageTask(PlateTask):
         record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
         manifest.publish(settings.load().layout, record, files)
         shutil.rmtree(run.files, ignore_errors=True)
+        forget(run.jobs())
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
 
     def _describe(self, parts: Mapping[str, object]) -> Run:
@@ -159,7 +168,11 @@ class StageTask(PlateTask):
         with Bar(run.title, self.definition.unit, max(len(run.units), 1), self._tell) as bar:
             outcomes = Local(engine, settings.load().slots).run(todo, lambda: _show(bar, jobs))
         runs.check_outcomes(run, todo, outcomes)
-        return runs.gather(run, jobs)
+        try:
+            return runs.gather(run, jobs)
+        except FalseSuccessError:
+            forget(jobs)
+            raise
 
     def _tell(self, percent: int, said: str) -> None:
         self.set_progress_percentage(percent)

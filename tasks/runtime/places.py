@@ -71,6 +71,12 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     return todo
 
 
+def forget(jobs: Sequence[Job]) -> None:
+    """Let jobs count as not run: their files went to their place, or were not what they should be."""
+    for job in jobs:
+        _outcome_file(job).unlink(missing_ok=True)
+
+
 def _record(job: Job, outcome: Outcome) -> None:
     if outcome.ok and (job.folder / "out" / "result.json").exists():
         partial = _outcome_file(job).with_suffix(".partial")
