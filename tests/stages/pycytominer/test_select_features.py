@@ -192,9 +192,10 @@ def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_pa
     select(both)
     expected = kept()
 
-    outcome = select(first, second)
+    outcome = select(first, second.assign(Nuclei_Extra=1.0))
 
     assert kept(0) == kept(1) == expected
+    assert outcome.facts["features_not_on_every_plate"] == ["Nuclei_Extra"]
     assert set(load(tmp_path / "selected1.csv.gz")["Metadata_Plate"]) == {"other"}
     assert outcome.facts["plates"] == 2
 

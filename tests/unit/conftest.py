@@ -1,0 +1,106 @@
+"""A data root, a luigi.cfg and a tree of containers of a test's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import luigi
+import pytest
+from luigi.configuration import LuigiConfigParser
+
+from tasks import layout as layouts
+from tasks import recipes, settings, stages
+from tasks.layout import Layout
+
+LoadSettings = Callable[[str], Layout]
+
+IMAGE = """
+summary = "An easel"
+base = "python-3.11"
+python = "3.11"
+"""
+
+STAGES = """
+[paint]
+summary = "Paint a plate."
+program = "paint.py"
+inputs = ["images"]
+folder = "profiles"
+outputs = { picture = "{plate}.csv" }
+contract = { picture = "profiles" }
+unit = "plate"
+resources = { cpus = 1, memory_gb = 1, minutes = 1, gpus = 0 }
+network = false
+
+[frame]
+summary = "Frame a picture."
+program = "frame.py"
+inputs = ["picture"]
+folder = "profiles"
+outputs = { frame = "{plate}.txt" }
+unit = "plate"
+resources = { cpus = 1, memory_gb = 1, minutes = 1, gpus = 0 }
+network = false
+"""
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(tmp_path / "root", "project", "source")
+
+
+@pytest.fixture
+def luigi_cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadSettings]:
+    """Return a function that makes a text the luigi.cfg of this test; its data root is tmp_path/root."""
+    path = tmp_path / "luigi.cfg"
+    monkeypatch.setenv("LUIGI_CONFIG_PATH", str(path))
+    monkeypatch.setattr(LuigiConfigParser, "_config_paths", [str(path)])
+    monkeypatch.setattr(LuigiConfigParser, "_instance", LuigiConfigParser._instance)
+
+    def use(text: str) -> Layout:
+        own = "" if "[paths]" in text else "\n[paths]\nroot = root\n"
+        path.write_text(text + own)
+        LuigiConfigParser._instance = None
+        forget()
+        return Layout(tmp_path / "root", "cpg0000-jump-pilot", "source_4")
+
+    yield use
+    forget()
+
+
+def forget() -> None:
+    """Empty what the host side keeps in memory over a process's life."""
+    settings.load.cache_clear()
+    luigi.task_register.Register.clear_instance_cache()
+    for kept in (stages.load, stages.images, recipes.environment_hash, recipes.recipe_hash, recipes.program_hash):
+        kept.cache_clear()
+
+
+@pytest.fixture
+def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a tree of containers with one image, two stages and the real stagekit, in the place of ours."""
+    folder = tmp_path / "containers"
+    easel = folder / "easel"
+    easel.mkdir(parents=True)
+    shutil.copytree(layouts.CONTAINERS / "stagekit", folder / "stagekit", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(layouts.BASES, folder)
+    texts = {
+        "image.toml": IMAGE,
+        "stages.toml": STAGES,
+        "Dockerfile": "ARG BASE\nFROM ${BASE}\n",
+        "requirements.lock": "numpy==2 --hash=sha256:0\n",
+        "paint.py": "import colours\nfrom stagekit import program\n",
+        "frame.py": "from stagekit import program\n",
+        "colours.py": "import pigments\n",
+        "pigments.py": "RED = 1\n",
+    }
+    for name, text in texts.items():
+        (easel / name).write_text(text)
+    monkeypatch.setattr(layouts, "CONTAINERS", folder)
+    monkeypatch.setattr(layouts, "BASES", folder / "bases.toml")
+    monkeypatch.setattr(layouts, "IMAGES_LOCK", folder / "images.lock")
+    forget()
+    yield folder
+    forget()

@@ -1,0 +1,230 @@
+"""The graph: what a task hands on, what makes it stale, and what a run does that finds its old folder."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from luigi.task import flatten
+
+from tasks import manifest, pipeline, stages
+from tasks.errors import FalseSuccessError, ProgramError
+from tasks.layout import Layout
+from tasks.runtime import engines
+from tasks.runtime.job import Job, Outcome
+from tasks.stage_task import StageTask
+from tests.unit.conftest import LoadSettings
+from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate, make_manifest, write_outputs, write_result
+
+TASKS = pipeline.stage_tasks()
+STAGES = sorted(TASKS)
+
+
+def make(stage: str) -> StageTask:
+    task = TASKS[stage](batch_id=BATCH, plate=PLATE)
+    task.set_progress_percentage = task.set_status_message = lambda said: None  # as a Luigi worker gives them
+    return task
+
+
+@pytest.fixture
+def measured(luigi_cfg: LoadSettings) -> Layout:
+    """Lay a plate, and publish a result of every stage that is complete for nobody's fingerprint."""
+    layout = luigi_cfg("")
+    lay_plate(layout)
+    publish_all(layout)
+    return layout
+
+
+def publish_all(layout: Layout) -> None:
+    for name, stage in stages.load().items():
+        place = layout.published(stage.folder, BATCH, PLATE)
+        outputs = {output: place / path for output, path in stage.output_names(PLATE).items()}
+        path = layout.manifest(name, BATCH, PLATE)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        units = {"site": ["A01-1", "A02-1", "B01-1"], "channel": ["DNA", "ER"]} if name == "load_data" else {}
+        manifest._write(path, make_manifest(outputs, layout.root, name, facts=units))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    engine = FakeEngine(good)
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: engine)
+    return engine
+
+
+def fingerprints() -> dict[str, object]:
+    return {stage: make(stage).fingerprint() for stage in STAGES}
+
+
+def changed(before: dict[str, object]) -> list[str]:
+    after = fingerprints()
+    return [stage for stage in STAGES if before[stage] != after[stage]]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_task_requires_tasks_with_their_own_settings(stage: str, luigi_cfg: LoadSettings, tmp_path: Path) -> None:
+    for name in ("illumination", "analysis"):
+        (tmp_path / f"{name}.cppipe").touch()
+    luigi_cfg(
+        f"[illumination]\npipeline = {tmp_path}/illumination.cppipe\n[measure]\npipeline = {tmp_path}/analysis.cppipe\n"
+        "[aggregate]\nmethod = median\n[normalize]\nmethod = standardize\n"
+    )
+    required = flatten(make(stage).requires())
+
+    assert required == [type(task)(batch_id=BATCH, plate=PLATE) for task in required]
+    assert [task.param_kwargs for task in required] == [
+        type(task)(batch_id=BATCH, plate=PLATE).param_kwargs for task in required
+    ]
+
+
+def test_run_plate_reaches_every_stage(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    todo, reached = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
+    while todo:
+        task = todo.pop()
+        reached |= {task.stage} if isinstance(task, StageTask) else set()
+        todo += flatten(task.requires())
+
+    assert sorted(reached) == STAGES
+
+
+def test_run_batch_runs_the_plates_of_the_platemap_list_or_those_named(measured: Layout) -> None:
+    listed = pipeline.RunBatch(batch_id=BATCH).requires()
+    named = pipeline.RunBatch(batch_id=BATCH, plates=["P2"]).requires()
+
+    assert [task.plate for task in listed] == [PLATE]
+    assert [task.plate for task in named] == ["P2"]
+
+
+SAME = {
+    "engine": "[runtime]\nengine = process\n",
+    "cores": "[runtime]\ncores = 7\nmemory_gb = 3\n",
+    "sites_per_shard": "[measure]\nsites_per_shard = 1\n",
+    "resources": "[normalize]\nmemory_gb = 9\nminutes = 1\n",
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_how_a_stage_is_run_makes_nothing_stale(text: str, measured: Layout, luigi_cfg: LoadSettings) -> None:
+    before = fingerprints()
+    luigi_cfg(text)
+
+    assert changed(before) == []
+
+
+def test_a_parameter_makes_its_own_stage_stale(measured: Layout, luigi_cfg: LoadSettings) -> None:
+    before = fingerprints()
+    luigi_cfg("[normalize_negcon]\nsamples = all\n")
+
+    assert changed(before) == ["normalize_negcon"]
+
+
+@pytest.mark.parametrize(("pipeline_file", "stage"), [("analysis", "measure"), ("illumination", "illumination")])
+def test_a_changed_pipeline_makes_its_own_stage_stale(
+    pipeline_file: str, stage: str, measured: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "pipelines"
+    shutil.copytree(pipeline.PIPELINES, own)
+    monkeypatch.setattr(pipeline, "PIPELINES", own)
+    before = fingerprints()
+    with open(own / f"{pipeline_file}.cppipe", "a") as file:
+        file.write("\n")
+
+    assert changed(before) == [stage]
+
+
+def test_a_pipeline_that_is_not_there_is_named(luigi_cfg: LoadSettings, tmp_path: Path) -> None:
+    (tmp_path / "mine.cppipe").touch()
+    luigi_cfg(f"[measure]\npipeline = {tmp_path}/other.cppipe\n")
+
+    with pytest.raises(Exception, match=r"other.cppipe: the pipeline that luigi.cfg names .*mine.cppipe"):
+        make("measure").files()
+
+
+@pytest.mark.parametrize(
+    ("cores", "per_shard", "sites", "shards"),
+    [(2, 8, 24, 4), (2, 8, 16, 2), (2, 8, 1, 1), (4, 8, 24, 4), (1, 8, 9, 2), (16, 8, 9, 9)],
+)
+def test_measurement_is_cut_into_a_multiple_of_the_cores(
+    cores: int, per_shard: int, sites: int, shards: int, luigi_cfg: LoadSettings
+) -> None:
+    luigi_cfg(f"[runtime]\ncores = {cores}\n[measure]\nsites_per_shard = {per_shard}\n")
+
+    assert make("measure").shard_count(sites) == shards
+
+
+def test_a_run_publishes_and_is_then_complete(measured: Layout, engine: FakeEngine) -> None:
+    task = make("collate")
+    before = task.fingerprint()
+    task.run()
+    found = manifest.read(task.manifest_path())
+
+    assert found is not None
+    assert found.is_of(before)
+    assert (measured.published("backend", BATCH, PLATE) / f"{PLATE}.sqlite").read_text() == "made"
+    assert found.environment == {"engine": "fake"}
+
+
+def test_a_published_file_that_was_removed_is_made_again(measured: Layout, engine: FakeEngine) -> None:
+    task = make("collate")
+    task.run()
+    file = measured.published("backend", BATCH, PLATE) / f"{PLATE}.sqlite"
+    file.unlink()
+    task.run()
+
+    assert file.read_text() == "made"
+    assert engine.ran == ["1of1", "1of1"]
+
+
+def test_a_setting_can_be_changed_and_changed_back(
+    measured: Layout, luigi_cfg: LoadSettings, engine: FakeEngine
+) -> None:
+    def act(job: Job, cancelled: threading.Event) -> Outcome:
+        write_outputs(job, job.flags[job.flags.index("--operations") + 1])
+        return Outcome(0, 0.0)
+
+    engine.act = act
+    stage = "select_features"
+    file = measured.published("profiles", BATCH, PLATE) / f"{PLATE}_normalized_feature_select_plate.csv.gz"
+    object.__setattr__(make(stage).definition, "contract", {})
+    seen = []
+    for operations in ("blocklist", "drop_na_columns", "blocklist"):
+        luigi_cfg(f"[select_features]\noperations = {operations}\n")
+        object.__setattr__(make(stage).definition, "contract", {})
+        make(stage).run()
+        seen.append(file.read_text())
+
+    assert seen == ["blocklist", "drop_na_columns", "blocklist"]
+
+
+def test_a_false_success_is_run_again_the_next_time(measured: Layout, engine: FakeEngine) -> None:
+    def forgetful(job: Job, cancelled: threading.Event) -> Outcome:
+        write_result(job)
+        return Outcome(0, 0.0)
+
+    engine.act = forgetful
+    with pytest.raises(FalseSuccessError, match="backend .* is not there"):
+        make("collate").run()
+    engine.act = good
+    make("collate").run()
+
+    assert (measured.published("backend", BATCH, PLATE) / f"{PLATE}.sqlite").read_text() == "made"
+
+
+def test_a_failed_stage_publishes_nothing_and_keeps_the_old_result(measured: Layout, engine: FakeEngine) -> None:
+    make("collate").run()
+    make("collate").manifest_path().write_text(make("collate").manifest_path().read_text().replace("collate", "older"))
+    engine.act = lambda job, cancelled: Outcome(65, 0.0)
+    old = make("collate").manifest_path().read_text()
+    with pytest.raises(ProgramError, match=rf"collate/{PLATE} failed: exit code 65"):
+        make("collate").run()
+
+    assert make("collate").manifest_path().read_text() == old
+
+
+def test_a_task_is_not_complete_before_those_it_requires(measured: Layout, engine: FakeEngine) -> None:
+    make("collate").run()
+
+    assert not make("collate").complete()

@@ -1,0 +1,155 @@
+"""The stage tables, the graph, compose.yaml and the programs agree with each other; a bad table is refused."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import luigi
+import pytest
+import yaml
+from luigi.task import flatten
+
+from tasks import layout as layouts
+from tasks import pipeline, recipes, stages
+from tasks.errors import DefinitionError
+from tasks.runtime import images
+from tasks.stage_task import LaidTask, StageTask
+from tests.unit.conftest import LoadSettings
+from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run
+
+STAGES = sorted(stages.load())
+TASKS = pipeline.stage_tasks()
+
+
+def classes() -> list[type[StageTask]]:
+    found = [value for value in vars(pipeline).values() if isinstance(value, type) and issubclass(value, StageTask)]
+    return [task for task in found if task is not StageTask]
+
+
+def offered(task: luigi.Task) -> list[str]:
+    return [task.name] if isinstance(task, LaidTask) else list(task.definition.outputs)
+
+
+def test_every_stage_has_one_task_and_one_compose_service() -> None:
+    services = yaml.safe_load((layouts.REPOSITORY / "compose.yaml").read_text())["services"]
+
+    assert sorted(task.stage for task in classes()) == STAGES
+    assert sorted(services.keys() - {"luigid"}) == [name.replace("_", "-") for name in STAGES]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_image_of_every_stage_has_a_recipe(name: str) -> None:
+    image = stages.images()[stages.load()[name].image]
+
+    assert (image.folder / "Dockerfile").is_file()
+    assert image.locks
+    assert image.base in images.public_bases()
+
+
+def test_every_public_base_is_pinned_by_digest() -> None:
+    pinned = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
+
+    assert [base for base in images.public_bases().values() if not pinned.fullmatch(base)] == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
+    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    offers = Counter(output for required in flatten(task.requires()) for output in offered(required))
+    offers.update(task.files().keys())
+    wanted = task.definition.inputs
+
+    assert {name: offers[name] for name in wanted} == dict.fromkeys(wanted, 1)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_task_requires_only_what_its_stage_reads(name: str) -> None:
+    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    useless = [required for required in flatten(task.requires()) if not {*offered(required)} & {*task.definition.inputs}]
+
+    assert useless == []
+    assert set(task.files()) <= set(task.definition.inputs)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg(""))
+    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    inputs = {name: [] for name in task.definition.inputs}
+    flags = tuple(word for name, value in task.flags().items() for word in (f"--{name}", value))
+    run = make_run(Path("/runs"), task.definition, **inputs)
+    said = {word for word in (*run.jobs()[0].words, *flags) if word.startswith("--")} - {"--method"}
+    said |= {"--method"} & {*flags}
+    program = task.definition.program_path
+    sources = [path.read_text() for path in recipes._imported(program, {program})]
+    known = {flag for text in sources for flag in re.findall(r"add_argument\(\s*\"(--\w+)\"", text)}
+    if not task.definition.sharded:
+        known -= {"--shard"}  # of a module that sharded stages share
+
+    assert said == known
+
+
+def test_no_two_stages_publish_the_same_path() -> None:
+    paths = [(stage.folder, path) for stage in stages.load().values() for path in stage.outputs.values()]
+
+    assert [path for path, count in Counter(paths).items() if count > 1] == []
+
+
+def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(DefinitionError, match=r"there is no stage 'measures'; known: .*measure"):
+        stages.stage("measures")
+
+
+def drop(key: str) -> Callable[[str], str]:
+    return lambda text: re.sub(rf"(?m)^{key} = .*\n", "", text, count=1)
+
+
+def put(old: str, new: str) -> Callable[[str], str]:
+    return lambda text: text.replace(old, new, 1)
+
+
+BAD_TABLES = {
+    "unknown key": (put("network = false", "network = false\ncolour = 1"), r"stages.toml \[paint\].*unknown.*'colour'"),
+    "missing key": (drop("folder"), r"stages.toml \[paint\]: missing keys \['folder'\]"),
+    "missing resource": (put(", gpus = 0 }", " }"), r"\[paint resources\]: missing keys \['gpus'\]"),
+    "unknown resource": (put("gpus = 0", "gpus = 0, disk = 1"), r"\[paint resources\].*'disk'"),
+    "unknown unit": (put('unit = "plate"', 'unit = "cell"'), r"\[paint\]: there is no unit 'cell'; known: .*plate, site"),
+    "unknown folder": (put('folder = "profiles"', 'folder = "x"'), r"\[paint\]: there is no folder 'x'; known: .*profiles"),
+    "missing program": (put("paint.py", "brush.py"), r"\[paint\]: there is no program 'brush.py' beside it"),
+    "contract of no output": (put("{ picture = \"profiles\"", "{ x = \"profiles\""), r"\[paint\]: there is no output 'x'"),
+    "unknown contract": (put('= "profiles" }', '= "x" }'), r"\[paint\]: there is no contract 'x'; known: .*load_data"),
+    "no TOML": (put("[paint]", "[paint"), r"stages.toml: .*line"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("spoil", "said"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_a_bad_stage_table_is_refused_by_name(containers: Path, spoil: Callable[[str], str], said: str) -> None:
+    table = containers / "easel/stages.toml"
+    table.write_text(spoil(table.read_text()))
+
+    with pytest.raises(DefinitionError, match=said):
+        stages.load()
+
+
+def test_the_tables_that_the_bad_ones_are_made_from_are_good(containers: Path) -> None:
+    assert list(stages.load()) == ["paint", "frame"]
+
+
+def test_a_stage_that_two_images_define_is_refused(containers: Path) -> None:
+    (containers / "studio").mkdir()
+    (containers / "studio/stages.toml").write_text((containers / "easel/stages.toml").read_text())
+    for program in ("paint.py", "frame.py"):
+        (containers / "studio" / program).touch()
+
+    with pytest.raises(DefinitionError, match=r"studio/stages.toml: the stage 'paint' is defined in easel too"):
+        stages.load()
+
+
+def test_a_bad_image_table_is_refused_by_name(containers: Path) -> None:
+    (containers / "easel/image.toml").write_text('summary = "x"\nbase = "y"\npythn = "3"\n')
+
+    with pytest.raises(DefinitionError, match=r"image.toml \[easel\]: missing keys \['python'\], unknown keys \['pythn'\]"):
+        stages.images()
