@@ -46,6 +46,11 @@ network = false
 """
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Luigi would have the section bear the class's name; ours bear the stage's.
+    config.addinivalue_line("filterwarnings", "ignore:The use of the configuration:DeprecationWarning")
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / "root", "project", "source")
