@@ -39,7 +39,8 @@ class PlateTask(luigi.Task):
         """Return a task of the same plate: a parameter of the same name is each stage's own."""
         if cls is None:
             return super().clone(**given)
-        return cls(**{"batch_id": self.batch_id, "plate": self.plate, **given})
+        task: luigi.Task = cls(**{"batch_id": self.batch_id, "plate": self.plate, **given})
+        return task
 
     def promises(self) -> Mapping[str, Artifact]:
         """Return what this task offers to those that require it; only asked of a complete task."""
@@ -175,8 +176,9 @@ class StageTask(PlateTask):
             raise
 
     def _tell(self, percent: int, said: str) -> None:
-        self.set_progress_percentage(percent)
-        self.set_status_message(said)
+        # Luigi sets these while a task runs.
+        self.set_progress_percentage(percent)  # type: ignore[misc]
+        self.set_status_message(said)  # type: ignore[misc]
 
     def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
         place = settings.load().layout.published(self.definition.folder, self.batch_id, self.plate)
