@@ -20,7 +20,8 @@ def main() -> int:
         module.add(verbs.add_parser(name, help=first, description=module.__doc__))
     args = parser.parse_args()
     try:
-        return VERBS[args.verb].act(args)
+        code: int = VERBS[args.verb].act(args)
+        return code
     except StageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 1

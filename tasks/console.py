@@ -53,7 +53,9 @@ def set_up() -> None:
 
 def _show_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
-        print("\ninterrupted: nothing is left running or half published; the next run goes on from here", file=sys.stderr)
+        print(
+            "\ninterrupted: nothing is left running or half published; the next run goes on from here", file=sys.stderr
+        )
     else:
         sys.__excepthook__(kind, error, trace)
 

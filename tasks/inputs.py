@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stagekit import contracts
 from stagekit.program import DataError
+
 from tasks import errors
 from tasks.errors import MissingInputError
 from tasks.layout import Layout, checked_name
@@ -22,7 +23,9 @@ def images(layout: Layout, batch: str, plate: str) -> Path:
     folder = layout.image_folders(batch)
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not names:
-        raise MissingInputError(f"{folder}: no plate's images lie here; lay them as <plate>__<time>-Measurement1/Images/")
+        raise MissingInputError(
+            f"{folder}: no plate's images lie here; lay them as <plate>__<time>-Measurement1/Images/"
+        )
     found = [name for name in names if name == plate or name.startswith(f"{plate}__")]
     if not found:
         plates = {name.split("__")[0] for name in names}

@@ -51,7 +51,9 @@ def read(path: Path) -> Manifest | None:
     """Return the manifest at `path`, or None if there is none that this version wrote whole."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Manifest(**{**content, "warnings": tuple(content["warnings"])}) if content["version"] == VERSION else None
+        return (
+            Manifest(**{**content, "warnings": tuple(content["warnings"])}) if content["version"] == VERSION else None
+        )
     except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
         return None
 
@@ -76,7 +78,9 @@ def publish(layout: Layout, manifest: Manifest, files: Mapping[str, tuple[Path, 
         raise PublishError(f"{manifest.stage}/{manifest.plate}: the results could not be published: {error}") from error
 
 
-def resume(layout: Layout, path: Path, fingerprint: Mapping[str, object], files: Mapping[str, tuple[Path, Path]]) -> bool:
+def resume(
+    layout: Layout, path: Path, fingerprint: Mapping[str, object], files: Mapping[str, tuple[Path, Path]]
+) -> bool:
     """Finish a publication that a crash cut short; return whether there was one of this very result."""
     intent = read(_intent(path))
     if intent is None or not intent.is_of(fingerprint):

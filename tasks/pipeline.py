@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
 NEGCON = "Metadata_control_type == 'negcon'"
 
 
-def setting(section: str, name: str, kind: type[luigi.Parameter], **how: Any) -> Any:
+def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> Any:
     """Return a parameter that luigi.cfg's [section] overrides."""
     return kind(config_path={"section": section, "name": name}, **how)
 
@@ -92,7 +92,8 @@ class Measure(StageTask):
     def shard_count(self, units: int) -> int:
         """Return a multiple of the cores, so that none is idle at the end; a shard holds whole wells."""
         cores = settings.load().slots.cores
-        return min(units, cores * math.ceil(units / (cores * self.sites_per_shard)))
+        per_shard: int = self.sites_per_shard
+        return min(units, cores * math.ceil(units / (cores * per_shard)))
 
 
 class Montage(StageTask):
@@ -188,7 +189,7 @@ class RunBatch(luigi.WrapperTask):
     """All that is made of a batch, or of the plates named."""
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
-    plates = luigi.ListParameter(default=[], description='["BR00117013", ...]; all plates of the batch if empty')
+    plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
 
     def requires(self) -> list[luigi.Task]:
         plates = self.plates or inputs.plates(settings.load().layout, self.batch_id)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stagekit import contracts
 from stagekit.program import DataError
+
 from tasks import errors, ledger
 from tasks.errors import FalseSuccessError, ProgramError
 from tasks.fingerprint import Artifact
@@ -159,7 +160,9 @@ def _check_output(run: Run, name: str, path: Path) -> None:
     empty = path.is_dir() and not any(path.iterdir()) or path.is_file() and path.stat().st_size == 0
     if not path.exists() or empty:
         state = "empty" if empty else "not there"
-        raise FalseSuccessError(f"{run.title} exited 0, but its {name} ({path.name}) is {state}; log: {run.folder / 'shards'}")
+        raise FalseSuccessError(
+            f"{run.title} exited 0, but its {name} ({path.name}) is {state}; log: {run.folder / 'shards'}"
+        )
     if name in run.stage.contract:
         opener = gzip.open if path.suffix == ".gz" else open
         with opener(path, "rt", encoding="utf-8", newline="") as table:

@@ -106,7 +106,9 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
     for key in keys:
         parameter = parameters.get(key) or parameters.get(key.replace("-", "_"))
         if parameter is None and key.replace("-", "_") not in extra:
-            raise SettingsError(f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}")
+            raise SettingsError(
+                f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
+            )
         if parameter is not None:
             value = configuration.get_config().get(section, key)
             try:

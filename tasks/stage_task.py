@@ -37,9 +37,8 @@ class PlateTask(luigi.Task):
 
     def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:
         """Return a task of the same plate: a parameter of the same name is each stage's own."""
-        if cls is None:
-            return super().clone(**given)
-        task: luigi.Task = cls(**{"batch_id": self.batch_id, "plate": self.plate, **given})
+        own: dict[str, Any] = self.param_kwargs if cls is None else {"batch_id": self.batch_id, "plate": self.plate}
+        task: luigi.Task = (cls or type(self))(**{**own, **given})
         return task
 
     def promises(self) -> Mapping[str, Artifact]:

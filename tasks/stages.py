@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stagekit import contracts
+
 from tasks import layout
 from tasks.errors import DefinitionError, unknown
 
@@ -115,20 +116,16 @@ def stage(name: str) -> Stage:
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     keys = {field.name for field in fields(Stage)} - {"name", "image"}
-    contract = entry.setdefault("contract", {})
+    entry = {"contract": {}} | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
-    stage = Stage(
-        name=name,
-        image=table.parent.name,
-        **{key: tuple(value) if key == "inputs" else value for key, value in entry.items() if key != "resources"},
-        resources=Resources(**entry["resources"]),
-    )
+    values = entry | {"inputs": tuple(entry["inputs"]), "resources": Resources(**entry["resources"])}
+    stage = Stage(name=name, image=table.parent.name, **values)
     for kind, value, known in (
         ("unit", stage.unit, UNITS),
         ("folder", stage.folder, layout.FOLDERS),
-        *(("output", output, stage.outputs) for output in contract),
-        *(("contract", value, contracts.BY_NAME) for value in contract.values()),
+        *(("output", output, stage.outputs) for output in stage.contract),
+        *(("contract", value, contracts.BY_NAME) for value in stage.contract.values()),
     ):
         if value not in known:
             raise DefinitionError(unknown(kind, value, known, f"{table} [{name}]"))

@@ -66,7 +66,9 @@ def check_headers(folder: Path, found: Index) -> None:
     for (site, _), header in zip(files, headers):
         if not isinstance(header, str):
             shapes[site].add(header)
-    faults += [f"{site}: its images have different sizes {sorted(sizes)}" for site, sizes in shapes.items() if len(sizes) > 1]
+    faults += [
+        f"{site}: its images have different sizes {sorted(sizes)}" for site, sizes in shapes.items() if len(sizes) > 1
+    ]
     if faults:
         raise DataError(f"{len(faults)} images cannot be used; replace them or move the site away: {_few(faults)}")
 
@@ -97,7 +99,9 @@ def _parse(name: str) -> Tuple[Site, int]:
 def _check_rectangular(sites: Dict[Site, Dict[int, List[str]]]) -> None:
     twice = [names for found in sites.values() for names in found.values() if len(names) > 1]
     if twice:
-        raise DataError(f"a site has several images of one channel (planes or time points?), keep one: {_few(map(str, twice))}")
+        raise DataError(
+            f"a site has several images of one channel (planes or time points?), keep one: {_few(map(str, twice))}"
+        )
     expected = {channel for found in sites.values() for channel in found}
     lacking = [
         f"{site} has no {CHANNELS[channel]} (ch{channel})"

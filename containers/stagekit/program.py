@@ -9,26 +9,29 @@ import signal
 import sys
 import threading
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Type
+from typing import Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 UNIT_STATES = ("ok", "failed", "skipped")
+Item = TypeVar("Item")
 
 
 class DataError(Exception):
     """The input breaks a rule; the text names the file, the rule, the value and the next step."""
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True)
+class Shard:
     """Part `index` (from 1) of `count` nearly equal, contiguous parts."""
 
     index: int
     count: int
 
-    def of(self, items: Sequence[Any]) -> List[Any]:
+    def of(self, items: Sequence[Item]) -> List[Item]:
         """Return this shard's slice of `items`, order kept; every item is in exactly one shard."""
         start = (self.index - 1) * len(items) // self.count
         stop = self.index * len(items) // self.count

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +152,8 @@ def _container(job: Job) -> Iterator[Container]:
 
 
 def _remove(container: Container) -> None:
-    try:
+    with suppress(NotFound):
         container.remove(force=True, v=True)
-    except NotFound:
-        pass
 
 
 def _follow(container: Container, path: Path, stream: str) -> threading.Thread:

@@ -42,7 +42,7 @@ class Engine(Protocol):
 @functools.cache
 def engine(name: str) -> Engine:
     """Return an engine by name; the clients behind it are made once a process."""
-    return {"docker": DockerEngine, "process": ProcessEngine}[name]()
+    return DockerEngine() if name == "docker" else ProcessEngine()
 
 
 @functools.cache

@@ -62,9 +62,7 @@ class ProcessEngine:
                 _end_group(process)
                 shutil.rmtree(temporary, ignore_errors=True)
 
-    def _wait(
-        self, process: subprocess.Popen[bytes], job: Job, cancelled: threading.Event, started: float
-    ) -> Outcome:
+    def _wait(self, process: subprocess.Popen[bytes], job: Job, cancelled: threading.Event, started: float) -> Outcome:
         while True:
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
             seconds = time.monotonic() - started

@@ -45,8 +45,8 @@ class Slots:
         slots = max(resources.cpus, math.ceil(resources.memory_gb / share - 1e-9))
         if slots > self.cores:
             message = (
-                f"a job needs {resources.cpus} cores and {resources.memory_gb:g} GB; [runtime] gives {self.cores} cores "
-                f"and {self.memory_gb:.1f} GB: raise [runtime] memory_gb or cores, or lower the stage's own"
+                f"a job needs {resources.cpus} cores and {resources.memory_gb:g} GB; [runtime] gives {self.cores} "
+                f"cores and {self.memory_gb:.1f} GB: raise [runtime] memory_gb or cores, or lower the stage's own"
             )
             raise EngineError(message)
         return slots

@@ -46,7 +46,9 @@ def _draw(plates: list[str], wells: str) -> None:
 
 def _containers_usable() -> bool:
     containers = [name for name in engines.NAMES if name != "process"]
-    return any(all(engines.engine(name).unusable(image) is None for image in stages.stage_images()) for name in containers)
+    return any(
+        all(engines.engine(name).unusable(image) is None for image in stages.stage_images()) for name in containers
+    )
 
 
 def _show(plate: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 
 from .toolkit import Toolkit, lay_real_wells

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
-from data.demo.plan import BATCH, COMPOUNDS, PLATES
 from PIL import Image
+
+from data.demo.plan import BATCH, COMPOUNDS, PLATES
 
 from .toolkit import average_precision, features
 
@@ -46,10 +45,9 @@ def test_every_profile_has_a_row_for_every_well_and_finite_values(demo, plate, s
 def test_every_site_has_its_cells_and_outlines(demo, plate):
     analysis = demo[0].dataset / "workspace/analysis" / BATCH / plate / "analysis"
     sites = sorted(analysis.iterdir())
-    cells = [sum(1 for _ in csv.reader(open(site / "Cells.csv"))) - 1 for site in sites]
 
     assert len(sites) == 24
-    assert min(cells) >= 10
+    assert min(demo[0].cells(BATCH, plate).values()) >= 10
     assert all(len(list((site / "outlines").glob("*.png"))) == 2 for site in sites)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 
+from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
@@ -96,7 +96,9 @@ def small_job(folder: Path, code: str, memory_gb: float = 0.25, minutes: float =
 
     (folder / "out").mkdir(parents=True)
     resources = Resources(1, memory_gb, minutes, 0)
-    return Coded(f"platewright-test-{os.getpid()}-{time.time_ns()}", "pycytominer", "", (), (), folder, resources, network)
+    return Coded(
+        f"platewright-test-{os.getpid()}-{time.time_ns()}", "pycytominer", "", (), (), folder, resources, network
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 
 from .toolkit import Toolkit, interrupt, left_running
@@ -162,7 +163,9 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_sam
     toolkit = Toolkit(tmp_path, "process")
     toolkit.draw(PLATE, WELLS)
     process = toolkit.start("Measure", "--batch-id", BATCH, "--plate", PLATE)
-    inside = wait_for(lambda: any("-m cellprofiler" in words and "/measure/" in words for words in left_running(tmp_path)))
+    inside = wait_for(
+        lambda: any("-m cellprofiler" in words and "/measure/" in words for words in left_running(tmp_path))
+    )
     code, printed = interrupt(process, number)
     quiet = wait_for(lambda: not left_running(tmp_path))
     half_done = [name for name in published_results(toolkit) if "analysis" in name]

@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 
 from .toolkit import REPOSITORY, Toolkit

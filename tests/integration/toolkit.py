@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from data.demo.plan import BATCH
 
 REPOSITORY = Path(__file__).parents[2]
@@ -85,6 +86,11 @@ class Toolkit:
         names = pd.read_csv(path, nrows=0).columns
         return pd.read_csv(path, dtype={name: str for name in names if name.startswith(METADATA)})
 
+    def cells(self, batch: str, plate: str) -> dict[str, int]:
+        """Return how many cells every measured site has, by the name of its folder."""
+        tables = (self.dataset / "workspace/analysis" / batch / plate / "analysis").glob("*/Cells.csv")
+        return {path.parent.name: len(path.read_text().splitlines()) - 1 for path in tables}
+
     def published(self) -> dict[str, tuple[int, int]]:
         """Return every file outside the toolkit's own folder: path -> size and time of change."""
         files = (path for path in self.dataset.rglob("*") if path.is_file())
@@ -140,8 +146,12 @@ def average_precision(profiles: pd.DataFrame) -> dict[str, float]:
             continue
         same = (profiles.Metadata_broad_sample == row.Metadata_broad_sample).to_numpy()
         same[query] = False
-        negcon = ((profiles.Metadata_control_type == "negcon") & (profiles.Metadata_Plate == row.Metadata_Plate)).to_numpy()
-        ranked = sorted(((unit[query] @ unit[other], same[other]) for other in np.flatnonzero(same | negcon)), reverse=True)
+        negcon = (
+            (profiles.Metadata_control_type == "negcon") & (profiles.Metadata_Plate == row.Metadata_Plate)
+        ).to_numpy()
+        ranked = sorted(
+            ((unit[query] @ unit[other], same[other]) for other in np.flatnonzero(same | negcon)), reverse=True
+        )
         precisions = [
             sum(hit for _, hit in ranked[: rank + 1]) / (rank + 1) for rank, (_, hit) in enumerate(ranked) if hit
         ]
