@@ -55,7 +55,7 @@ def aggregate(
         features = _features(database, compartment)
         rows = [_well(database, compartment, features, well, method) for well in wells]
         parts.append(pd.DataFrame([row.values for row in rows], columns=features, dtype="float64"))
-        present &= [row.cells > 0 for row in rows]
+        present &= pd.Series([row.cells > 0 for row in rows], index=whole.index, dtype="bool")
         cells += sum(row.cells for row in rows) if compartment == "Cells" else 0
     table = pd.concat(parts, axis="columns")
     _tell(report, table, present, cells)

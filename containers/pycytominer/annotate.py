@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import List
 
 import pandas as pd
 import profiles
@@ -67,7 +66,7 @@ def _check_overlap(platemap: pd.DataFrame, perturbations: pd.DataFrame, path: Pa
 
 
 def _check_places(wells: pd.DataFrame, platemap: pd.DataFrame, args: argparse.Namespace) -> None:
-    unknown = [well for well in wells["Metadata_Well"] if well not in set(platemap[WELL])]
+    unknown = wells.loc[~wells["Metadata_Well"].isin(platemap[WELL]), "Metadata_Well"].tolist()
     if unknown:
         message = (
             f"{args.platemap.name}: plate {args.plate} has {len(unknown)} wells that are not in the platemap: "
@@ -78,9 +77,8 @@ def _check_places(wells: pd.DataFrame, platemap: pd.DataFrame, args: argparse.Na
 
 def _tell(report: program.Report, wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> None:
     """Report what the joins leave open: wells without a profile, perturbations without a row."""
-    absent = [well for well in platemap[WELL] if well not in set(wells["Metadata_Well"])]
-    known = set(perturbations[KEY])
-    unknown: List[str] = sorted({key for key in platemap[KEY] if key and key not in known})
+    absent = platemap.loc[~platemap[WELL].isin(wells["Metadata_Well"]), WELL].tolist()
+    unknown = sorted(set(platemap[KEY]) - set(perturbations[KEY]) - {""})
     if absent:
         report.warn(f"{len(absent)} wells of the platemap have no profile: {', '.join(absent[:10])}")
     if unknown:

@@ -12,16 +12,17 @@ from typing import List
 
 import pandas as pd
 import profiles
+import selection
 from stagekit import contracts, program
-
-OPERATIONS = ("variance_threshold", "frequency_threshold", "correlation_threshold", "drop_na_columns", "blocklist")
 
 
 def main() -> None:
     """Read the flags, select over all plates, write each."""
     flags = program.parser(__doc__)
     flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="normalized, a file a plate")
-    flags.add_argument("--operations", required=True, type=_operations, help=f"by commas: {', '.join(OPERATIONS)}")
+    flags.add_argument(
+        "--operations", required=True, type=_operations, help=f"by commas: {', '.join(selection.OPERATIONS)}"
+    )
     flags.add_argument("--na_cutoff", required=True, type=_fraction, help="drop_na_columns: highest part missing")
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
@@ -40,23 +41,19 @@ def main() -> None:
 
 def _select(plates: List[pd.DataFrame], args: argparse.Namespace, report: program.Report) -> List[str]:
     """Return the features to keep, of those that all plates have."""
+    full = [plate for plate in plates if profiles.features_of(plate)]
+    shared = _shared(full, report)
     for plate, path in zip(plates, args.profiles, strict=True):
         if not profiles.features_of(plate):
             report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
-    full = [plate for plate in plates if profiles.features_of(plate)]
-    shared = [name for name in profiles.features_of(full[0]) if all(name in plate for plate in full)] if full else []
-    report.fact("plates", len(plates))
-    report.fact("features_before", len(shared))
     if not shared:
         return []
-    from selection import Thresholds, excluded, is_location  # two seconds for pycytominer
-
-    considered = [name for name in shared if args.location_features == "keep" or not is_location(name)]
-    thresholds = Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
-    table = pd.concat([plate[considered] for plate in full], ignore_index=True)
-    lists = {"location": sorted(set(shared) - set(considered)), **excluded(table, args.operations, thresholds)}
+    kept = [name for name in shared if args.location_features == "keep" or not selection.is_location(name)]
+    thresholds = selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
+    table = pd.concat([plate[kept] for plate in full], ignore_index=True)
+    lists = {"location": sorted(set(shared) - set(kept)), **selection.excluded(table, args.operations, thresholds)}
     gone = {name for names in lists.values() for name in names}
-    kept = [name for name in considered if name not in gone]
+    kept = [name for name in kept if name not in gone]
     report.fact("features_excluded", {reason: len(names) for reason, names in lists.items()})
     report.fact("features", len(kept))
     if not kept:
@@ -64,11 +61,24 @@ def _select(plates: List[pd.DataFrame], args: argparse.Namespace, report: progra
     return kept
 
 
+def _shared(plates: List[pd.DataFrame], report: program.Report) -> List[str]:
+    """Return the features that every plate has."""
+    lists = [profiles.features_of(plate) for plate in plates]
+    common = set(lists[0]).intersection(*lists) if lists else set()
+    apart = sorted(set().union(*lists) - common)
+    if apart:
+        report.warn(f"{len(apart)} features are not on every plate and are left out: {', '.join(apart[:5])}")
+    report.fact("plates", len(plates))
+    report.fact("features_not_on_every_plate", apart)
+    report.fact("features_before", len(common))
+    return [name for name in lists[0] if name in common] if lists else []
+
+
 def _operations(text: str) -> List[str]:
     names = text.split(",")
-    wrong = [name for name in names if name not in OPERATIONS]
+    wrong = [name for name in names if name not in selection.OPERATIONS]
     if wrong or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f"{text!r}: each at most once, of {', '.join(OPERATIONS)}")
+        raise argparse.ArgumentTypeError(f"{text!r}: each at most once, of {', '.join(selection.OPERATIONS)}")
     return names
 
 

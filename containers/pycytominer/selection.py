@@ -9,10 +9,11 @@ from typing import Callable, Dict, List
 
 import numpy as np
 import pandas as pd
-from pycytominer import feature_select
 
 # Where a cell lies and which number it bears is no phenotype, but varies like one (defect D5).
 LOCATION = re.compile(r"_Location_|_BoundingBox|_AreaShape_Center_|_Parent_|_Children_|_?Object_?Number")
+
+COLUMNS_AT_ONCE = 512  # six tables of all features by this many are in memory together
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,10 @@ def is_location(feature: str) -> bool:
 
 
 def _dropped(table: pd.DataFrame, operation: str, **settings: float) -> List[str]:
-    kept = feature_select(table, features=list(table.columns), operation=operation, **settings)
-    return [name for name in table.columns if name not in set(kept.columns)]
+    from pycytominer import feature_select  # takes two seconds, which a wrong flag or an empty plate need not wait for
+
+    kept = set(feature_select(table, features=list(table.columns), operation=operation, **settings).columns)
+    return [name for name in table.columns if name not in kept]
 
 
 def _frequency(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
@@ -84,9 +87,10 @@ def correlate(values: np.ndarray) -> np.ndarray:
     standard[~there] = 0
     r = standard.T @ standard / len(values)
     holey = np.flatnonzero(~there.all(axis=0))
-    if len(holey):
-        r[:, holey] = _correlate_pairwise(standard, there.astype("float64"), holey)
-        r[holey, :] = r[:, holey].T
+    for start in range(0, len(holey), COLUMNS_AT_ONCE):
+        columns = holey[start : start + COLUMNS_AT_ONCE]
+        r[:, columns] = _correlate_pairwise(standard, there.astype("float64"), columns)
+        r[columns, :] = r[:, columns].T
     r[flat, :] = r[:, flat] = 0
     return r
 
