@@ -10,6 +10,7 @@ from data.demo.geometry import Scene
 
 ROUNDED = 2.2  # a dividing cell is this much thicker
 CONDENSED = 1.9  # and its chromatin this much brighter
+CROWD = 42.0  # organelles that crowd around a nucleus end so many pixels from it
 DEAD = 0.7  # mean number of dead, round, bright cells a site
 DUST = 5.0  # mean number of bright specks a site
 
@@ -59,7 +60,9 @@ class Painter:
         dividing = self.of_cell(self.cells.mitotic.astype(float))
         thick = 1 + dividing * (ROUNDED - 1)
         reach = 13.0 / np.maximum(self.of_cell(self.cells.looks["perinuclear"]), 0.2)
-        around = np.exp(-np.maximum(scene.edge, 0) / np.maximum(reach, 1.0))
+        around = np.exp(-np.maximum(scene.edge, 0) / np.maximum(reach, 1.0)) * smooth_step(
+            -scene.edge, -CROWD, -CROWD / 2
+        )
         return Anatomy(
             body=body,
             nuclear=1 / (1 + np.exp(np.clip(scene.edge / 0.7, -30, 30))),
