@@ -16,9 +16,17 @@ command -v dockerd >/dev/null || fail "there is no dockerd on this machine" "aga
 
 run="$ENGINE_ROOT/run"
 log="$ENGINE_ROOT/logs/dockerd.log"
-# A daemon that was killed leaves pid files behind, and their numbers may belong to others by now.
-rm -rf "$run"
-mkdir -p "$run" "$ENGINE_ROOT/logs" "$ENGINE_ROOT/data"
+mkdir -p "$run/exec" "$ENGINE_ROOT/logs" "$ENGINE_ROOT/data"
+
+# A daemon that was killed may leave its containerd running, which holds the data; and it leaves pid files behind, whose
+# numbers may belong to others by now. The rest of its folder it needs, to end the containers that outlived it.
+orphan="$(cat "$run/exec/containerd/containerd.pid" 2>/dev/null || true)"
+if [[ -n "$orphan" && "$(readlink "/proc/$orphan/exe")" == */containerd* ]]; then
+    say "dockerd: an earlier one was killed; stopping the containerd (process $orphan) that it left"
+    kill -TERM "$orphan" || true
+    timeout 20 tail --pid="$orphan" -f /dev/null || kill -KILL "$orphan" || true
+fi
+rm -f "$run/dockerd.pid" "$run/exec/containerd/containerd.pid"
 
 # No --privileged and no ulimits in containers: this machine may lack CAP_SYS_RESOURCE.
 setsid dockerd --data-root "$ENGINE_ROOT/data" --exec-root "$run/exec" --pidfile "$run/dockerd.pid" \
