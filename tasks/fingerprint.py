@@ -90,7 +90,10 @@ def _sha256(file: Path) -> str:
 def _recall(memory: Path | None) -> dict[str, list[int | str]]:
     if memory is None or not memory.exists():
         return {}
-    entries: dict[str, list[int | str]] = json.loads(memory.read_text(encoding="utf-8"))
+    try:
+        entries: dict[str, list[int | str]] = json.loads(memory.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        return {}  # cut off by a crash of the machine: it only saves time
     return entries
 
 

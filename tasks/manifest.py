@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import PublishError
-from tasks.fingerprint import Artifact, digest
+from tasks.fingerprint import Artifact, artifact, digest
 from tasks.layout import Layout
 
 VERSION = 1
@@ -85,10 +85,15 @@ def resume(
     intent = read(_intent(path))
     if intent is None or not intent.is_of(fingerprint):
         return False
-    if not all(source.exists() or target.exists() for source, target in files.values()):
+    if not all(source.exists() or _arrived(intent, name, target) for name, (source, target) in files.items()):
         return False
     _carry_out(layout, path, files)
     return True
+
+
+def _arrived(intent: Manifest, name: str, target: Path) -> bool:
+    """Say whether an output has been moved: what lies at its place may still be the old result."""
+    return target.exists() and artifact(target).digest == intent.outputs[name]["digest"]
 
 
 def _intent(path: Path) -> Path:
