@@ -1,0 +1,69 @@
+"""What an image is made of and what a stage runs: the hash of each changes with its own files only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import recipes, stages
+from tests.unit.conftest import forget
+
+
+def hashes() -> dict[str, str]:
+    forget()
+    return {
+        "environment": recipes.environment_hash("easel"),
+        "recipe": recipes.recipe_hash("easel"),
+        "paint": recipes.program_hash(stages.load()["paint"]),
+        "frame": recipes.program_hash(stages.load()["frame"]),
+    }
+
+
+CHANGES = {
+    "easel/paint.py": {"recipe", "paint"},
+    "easel/frame.py": {"recipe", "frame"},
+    "easel/colours.py": {"recipe", "paint"},
+    "easel/pigments.py": {"recipe", "paint"},
+    "easel/Dockerfile": {"environment", "recipe"},
+    "easel/requirements.lock": {"environment", "recipe"},
+    "easel/image.toml": {"environment", "recipe"},
+    "stagekit/program.py": {"recipe", "paint", "frame"},
+    "stagekit/contracts.py": {"recipe"},
+    "easel/notes.md": set(),
+    "bases.toml": set(),
+}
+
+
+@pytest.mark.parametrize(("name", "stale"), CHANGES.items(), ids=CHANGES)
+def test_a_changed_file_changes_the_hashes_of_what_it_is_part_of(containers: Path, name: str, stale: set[str]) -> None:
+    before = hashes()
+    with open(containers / name, "a") as file:
+        file.write("\n# changed\n")
+    after = hashes()
+
+    assert {kind for kind in before if before[kind] != after[kind]} == stale
+
+
+def test_a_pipeline_that_an_image_holds_is_part_of_its_recipe(containers: Path) -> None:
+    before = hashes()
+    (containers / "easel/pipelines").mkdir()
+    (containers / "easel/pipelines/own.cppipe").touch()
+
+    assert hashes() == {**before, "recipe": hashes()["recipe"]}
+    assert hashes()["recipe"] != before["recipe"]
+
+
+def test_modules_that_import_each_other_are_hashed(containers: Path) -> None:
+    (containers / "easel/pigments.py").write_text("import colours\n")
+    before = hashes()
+    (containers / "easel/pigments.py").write_text("import colours  # again\n")
+
+    assert hashes()["paint"] != before["paint"]
+
+
+def test_touching_a_file_changes_no_hash(containers: Path) -> None:
+    before = hashes()
+    (containers / "easel/paint.py").touch()
+
+    assert hashes() == before
