@@ -61,4 +61,4 @@ def _show_uncaught(kind: type[BaseException], error: BaseException, trace: Trace
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt  # Luigi takes any other exception for a failed task, and goes on with the next

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 BUILD = "python -m tasks images build"
 RECIPE_LABEL = "org.platewright.recipe"
+RECIPE_DIGITS = 12
+"""How many digits of the recipe's hash name an image in a registry."""
 LabelReader = Callable[[str], Mapping[str, str] | None]
 
 
@@ -71,6 +73,21 @@ def build(image: str, bases: Mapping[str, str]) -> str:
     write_lock(image, digest)
     logger.info("built the image %s in %.0f s", image, time.monotonic() - started)
     return digest
+
+
+def pull(image: str, registry: str) -> str:
+    """Pull the image of this very recipe from a registry and lock its digest; return the digest."""
+    name = f"{registry}/{image}:{recipes.recipe_hash(image)[:RECIPE_DIGITS]}"
+    if subprocess.run(["docker", "pull", name], check=False).returncode:
+        message = f"{name} could not be pulled; docker's words are above; an image bears its recipe's hash as tag, so"
+        raise EngineError(f"{message} this recipe may never have been pushed: {BUILD} {image}")
+    words = ["docker", "image", "inspect", "--format", "{{json .}}", name]
+    found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    if (found["Config"]["Labels"] or {}).get(RECIPE_LABEL) != recipes.recipe_hash(image):
+        raise RecipeError(f"{name} does not bear this recipe's label; {BUILD} {image}")
+    subprocess.run(["docker", "tag", name, tag(image)], check=True)
+    write_lock(image, found["Id"])
+    return str(found["Id"])
 
 
 def build_options(image: str, bases: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Build the stages' images, make the process engine's environments, and show what is here."""
+"""Build or pull the stages' images, make the process engine's environments, and show what is here."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from tasks.runtime import environments, images
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="build|prepare|list")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|pull|prepare|list")
     build = actions.add_parser("build", help="build images with docker, and lock their digests")
     build.add_argument("images", nargs="*", help="all images if none is named")
     build.add_argument(
         "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
     )
+    pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
+    pull.add_argument("images", nargs="*", help="all images if none is named")
+    pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
     actions.add_parser("list", help="show every image: built, its digest, its environment")
@@ -32,6 +35,9 @@ def act(args: argparse.Namespace) -> int:
         bases = _bases(args.base)
         for image in _named(args.images):
             images.build(image, bases)
+    elif args.action == "pull":
+        for image in _named(args.images):
+            print(f"{image} {images.pull(image, args.registry)}")
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
     else:

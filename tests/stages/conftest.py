@@ -1,0 +1,31 @@
+"""The interpreters of the images' own environments, made by the process engine from the locks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.runtime import environments
+
+
+def _python(image: str) -> Path:
+    environments.make(image)
+    return environments.python(image)
+
+
+@pytest.fixture(scope="session")
+def cellprofiler_python() -> Path:
+    return _python("cellprofiler")
+
+
+@pytest.fixture(scope="session")
+def pycytominer_python() -> Path:
+    return _python("pycytominer")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test here as one of the process engine, whose environments it runs in."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.engine("process"))
