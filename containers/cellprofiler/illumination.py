@@ -10,8 +10,8 @@ import shutil
 import tempfile
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 import numpy as np
 
@@ -68,15 +68,7 @@ def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: st
 
 
 def _one_shape(table: load_data.LoadData, folder: Path) -> images.Shape:
-    faults, shapes = {}, {}
-    for row in table.rows:
-        site = load_data.site_name(row)
-        try:
-            shapes[site] = images.site_shape(
-                [folder / row[load_data.ORIGINAL + channel] for channel in table.channels()]
-            )
-        except ValueError as error:
-            faults[site] = str(error)
+    shapes, faults = images.inspect(table, folder)
     usual = max(set(shapes.values()), key=list(shapes.values()).count, default=())
     faults.update({site: f"its size is {shape}, elsewhere {usual}" for site, shape in shapes.items() if shape != usual})
     if faults:

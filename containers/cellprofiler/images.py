@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 import tifffile
 
 import load_data
-from stagekit import program
 
-Shape = Tuple[int, ...]
+Shape = tuple[int, ...]
 
 
-def check(table: load_data.LoadData, folder: Path, report: program.Report) -> Dict[str, Shape]:
-    """Return each site's image size; report every bad site as failed, then raise DataError naming them."""
-    shapes: Dict[str, Shape] = {}
-    faults: Dict[str, str] = {}
+def inspect(table: load_data.LoadData, folder: Path) -> tuple[dict[str, Shape], dict[str, str]]:
+    """Return the image size of every good site, and what is wrong with every bad one."""
+    shapes: dict[str, Shape] = {}
+    faults: dict[str, str] = {}
     for row in table.rows:
         site = load_data.site_name(row)
         try:
             shapes[site] = site_shape([folder / row[load_data.ORIGINAL + channel] for channel in table.channels()])
         except ValueError as error:
             faults[site] = str(error)
-            report.unit(site, "failed", reason=str(error))
-    if faults:
-        raise program.DataError(summary(table.name, faults))
-    return shapes
+    return shapes, faults
 
 
 def site_shape(paths: Sequence[Path]) -> Shape:
@@ -63,9 +59,9 @@ def read_function(path: Path) -> np.ndarray:
     return function
 
 
-def summary(name: str, faults: Dict[str, str]) -> str:
+def summary(name: str, faults: dict[str, str]) -> str:
     """Return a message that names every bad unit and why."""
-    lines: List[str] = [f"{unit}: {reason}" for unit, reason in faults.items()]
+    lines: list[str] = [f"{unit}: {reason}" for unit, reason in faults.items()]
     shown = "\n  ".join(lines[:50])
     more = f"\n  and {len(lines) - 50} more" if len(lines) > 50 else ""
     return f"{name}: {len(lines)} of its units cannot be used:\n  {shown}{more}"

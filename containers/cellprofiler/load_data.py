@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
 
 from stagekit import contracts, program
 
@@ -20,14 +20,14 @@ class LoadData:
     """The sites of a plate, sorted by well and site; `name` is the file's, for messages."""
 
     name: str
-    columns: Tuple[str, ...]
-    rows: Tuple[Row, ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
 
-    def channels(self) -> List[str]:
+    def channels(self) -> list[str]:
         """Return the plate's channels, in the order of the columns."""
         return [column[len(ORIGINAL) :] for column in self.columns if column.startswith(ORIGINAL)]
 
-    def wells(self) -> List[str]:
+    def wells(self) -> list[str]:
         """Return the wells, sorted."""
         return list(dict.fromkeys(row["Metadata_Well"] for row in self.rows))
 
@@ -83,7 +83,7 @@ def localise(table: LoadData, images: Path, illumination: Path = Path()) -> Load
     return replace(table, columns=(*kept, *paths), rows=rows)
 
 
-def _lines(path: Path) -> Tuple[List[str], List[List[str]]]:
+def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
     with open(path, encoding="utf-8-sig", newline="") as source:
         lines = list(csv.reader(source))
     if len(lines) < 2:
@@ -116,8 +116,8 @@ def _check_twice(name: str, rows: Sequence[Row], columns: Sequence[str]) -> None
     _refuse_twice(name, "the image", files)
 
 
-def _refuse_twice(name: str, what: str, named: Sequence[Tuple[str, str]]) -> None:
-    counts: Dict[str, int] = {}
+def _refuse_twice(name: str, what: str, named: Sequence[tuple[str, str]]) -> None:
+    counts: dict[str, int] = {}
     for key, _ in named:
         counts[key] = counts.get(key, 0) + 1
     twice = list(dict.fromkeys(text for key, text in named if counts[key] > 1))
@@ -126,6 +126,6 @@ def _refuse_twice(name: str, what: str, named: Sequence[Tuple[str, str]]) -> Non
         raise program.DataError(f"{name}: {what} stands there twice: {', '.join(twice[:8])}{more}")
 
 
-def _order(row: Row) -> Tuple[str, str]:
+def _order(row: Row) -> tuple[str, str]:
     # As text, site 10 before site 2: the order in which LoadData numbers its groups.
     return row["Metadata_Well"], row["Metadata_Site"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from argparse import Namespace
 from pathlib import Path
-from typing import Dict, List
 
 import images
 import load_data
@@ -40,7 +39,7 @@ def main() -> None:
             _measure(plate, table, pipeline, args, report)
 
 
-def _pipeline(path: Path, channels: List[str], report: program.Report) -> pipelines.Pipeline:
+def _pipeline(path: Path, channels: list[str], report: program.Report) -> pipelines.Pipeline:
     text = pipelines.read(path)
     if pipelines.is_template(text):
         pipelines.require_channels(path.name, channels, SEGMENTED)
@@ -52,15 +51,18 @@ def _pipeline(path: Path, channels: List[str], report: program.Report) -> pipeli
 
 
 def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> None:
-    shapes = images.check(table, args.images, report)
-    faults: Dict[str, str] = {}
+    shapes, faults = images.inspect(table, args.images)
+    for site, fault in faults.items():
+        report.unit(site, "failed", reason=fault)
     for channel in table.channels():
-        name = table.rows[0].get(f"FileName_Illum{channel}", "")
+        name = table.rows[0][f"FileName_Illum{channel}"]
         try:
-            shape = images.read_function(args.illumination / name).shape
-            faults.update({s: f"{name} is {shape}, its images {own}" for s, own in shapes.items() if own != shape})
+            function = images.read_function(args.illumination / name).shape
         except ValueError as error:
             faults[channel] = str(error)
+            continue
+        wrong = {site: f"{name} is {function}, its images {own}" for site, own in shapes.items() if own != function}
+        faults.update(wrong)
     if faults:
         raise program.DataError(images.summary(table.name, faults))
 
@@ -79,7 +81,7 @@ def _measure(
         produced = Path(scratch) / "out"
         listed = table.write(Path(scratch) / "load_data.csv")
         job = run_cellprofiler.Run(pipeline, listed, names, produced, Path(scratch) / "cellprofiler")
-        run_cellprofiler.run(job, lambda image, seconds: report.unit(names[image - 1], "ok", seconds))
+        _run(job, report)
         cells = site_folders.publish(produced, args.plate, sites, args.write_analysis)
         stray = site_folders.move_outlines(produced, args.plate, sites, args.write_analysis)
     if stray:
@@ -87,6 +89,17 @@ def _measure(
     report.fact("cells", sum(cells.values()))
     for name in [name for name, count in cells.items() if count == 0]:
         report.warn(f"site {name}: no cells")
+
+
+def _run(job: run_cellprofiler.Run, report: program.Report) -> None:
+    try:
+        run_cellprofiler.run(job, lambda image, seconds: report.unit(job.sites[image - 1], "ok", seconds))
+    except run_cellprofiler.Failure as failure:
+        # The csv files are written after the last site, all or none: what ended well before is lost too.
+        for site in job.sites:
+            state = "failed" if site == failure.site else "skipped"
+            report.unit(site, state, reason=str(failure).splitlines()[0])
+        raise
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Mapping, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import matplotlib
 from PIL import Image, ImageDraw, ImageFont
@@ -32,19 +33,19 @@ class Grid(NamedTuple):
 
     rows: Sequence[str]
     columns: Sequence[int]
-    cells: Mapping[str, Tuple[int, int]]  # well: row, column in the picture
+    cells: Mapping[str, tuple[int, int]]  # well: row, column in the picture
     side: int
 
     @property
     def gap(self) -> int:
         return 8 if self.side > 150 else 4
 
-    def corner(self, row: int, column: int) -> Tuple[int, int]:
+    def corner(self, row: int, column: int) -> tuple[int, int]:
         """Return the upper left corner of a tile."""
         step = self.side + self.gap
         return LEFT + column * step, TOP + row * step
 
-    def size(self) -> Tuple[int, int]:
+    def size(self) -> tuple[int, int]:
         """Return the picture's width and height; wide enough for the legend."""
         last = [max(place) for place in zip(*self.cells.values())]
         x, y = self.corner(last[0] + 1, last[1] + 1)
@@ -89,7 +90,7 @@ def draw(plate: str, sites: Sequence[Site], channels: Mapping[str, str], report:
     return canvas
 
 
-def place(well: str) -> Tuple[str, int]:
+def place(well: str) -> tuple[str, int]:
     """Return a well's row letter and column; DataError if the name is none."""
     named = WELL.fullmatch(well)
     if named is None:
@@ -130,7 +131,7 @@ def _draw_frame(canvas: Image.Image, grid: Grid, plate: str, channels: Mapping[s
         pen.text((x + half, y - 6), f"{column:02d}", FAINT, font, anchor="mb")
 
 
-def _draw_legend(pen: ImageDraw.ImageDraw, start: Tuple[int, int], channels: Mapping[str, str]) -> None:
+def _draw_legend(pen: ImageDraw.ImageDraw, start: tuple[int, int], channels: Mapping[str, str]) -> None:
     x, y = start
     font = _font(18, bold=True)
     entries = [(channels[colour], TONES[colour]) for colour in TONES if colour in channels]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,7 +17,7 @@ PERCENTILES = (1.0, 99.7)
 CELL_OUTLINE = (255, 214, 90)
 NUCLEUS_OUTLINE = (255, 255, 255)
 
-Limits = Mapping[str, Tuple[float, float]]
+Limits = Mapping[str, tuple[float, float]]
 
 
 class Site(NamedTuple):
@@ -27,7 +28,7 @@ class Site(NamedTuple):
     outlines: Mapping[str, Path]
 
 
-def choose_channels(channels: Sequence[str]) -> Dict[str, str]:
+def choose_channels(channels: Sequence[str]) -> dict[str, str]:
     """Return the channel of each colour; colours that the plate cannot fill take the channels left over."""
     chosen = {
         colour: next(name for name in wanted if name in channels)
@@ -44,7 +45,7 @@ def choose_channels(channels: Sequence[str]) -> Dict[str, str]:
 def small(path: Path, side: int) -> np.ndarray:
     """Return an image reduced to fit `side` pixels, each the mean of what it covers."""
     picture = Image.fromarray(images.read(path).astype(np.float32), mode="F")
-    return np.asarray(picture.resize(_fit(picture.size, side), Image.BOX))
+    return np.asarray(picture.resize(_fit(picture.size, side), Image.Resampling.BOX))
 
 
 def common_limits(tiles: Sequence[Mapping[str, np.ndarray]]) -> Limits:
@@ -84,23 +85,23 @@ def _reduced_lines(path: Path, side: int) -> Image.Image:
     with Image.open(path) as source:
         lines = np.asarray(source.convert("L")) > 0
     size = _fit((lines.shape[1], lines.shape[0]), side)
-    cover = np.asarray(Image.fromarray((lines * 255).astype(np.uint8)).resize(size, Image.BOX), np.float32) / 255
+    cover = np.asarray(Image.fromarray((lines * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX), np.float32) / 255
     factor = max(1.0, max(lines.shape) / side)
-    # A line of one pixel covers 1/factor of a reduced pixel.
-    strength = np.clip(cover * factor, 0, 1) * (0.9 if factor < 3 else 0.7)
+    # A line of one pixel covers 1/factor of a reduced pixel; where tiles are tiny, lines must not hide the cells.
+    strength = np.clip(cover * factor, 0, 1) * min(0.9, 2.5 / factor)
     return Image.fromarray(np.round(255 * strength).astype(np.uint8))
 
 
-def _fit(size: Tuple[int, int], side: int) -> Tuple[int, int]:
+def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
     scale = side / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def sites_of(
     rows: Sequence[Mapping[str, str]], channels: Mapping[str, str], folder: Path, analysis: Path
-) -> List[Site]:
+) -> list[Site]:
     """Return the first site of every well: the image that each colour shows, and the outlines there are."""
-    first: Dict[str, Mapping[str, str]] = {}
+    first: dict[str, Mapping[str, str]] = {}
     for row in rows:
         known = first.get(row["Metadata_Well"])
         if known is None or _number(row) < _number(known):
@@ -115,11 +116,11 @@ def sites_of(
     ]
 
 
-def _outlines(folder: Path) -> Dict[str, Path]:
+def _outlines(folder: Path) -> dict[str, Path]:
     found = {kind: sorted(folder.glob(f"*--{kind}_outlines.png")) for kind in ("cell", "nuclei")}
     return {kind: paths[0] for kind, paths in found.items() if paths}
 
 
-def _number(row: Mapping[str, str]) -> Tuple[int, str]:
+def _number(row: Mapping[str, str]) -> tuple[int, str]:
     site = row["Metadata_Site"]
     return (int(site) if site.isdigit() else 0), site

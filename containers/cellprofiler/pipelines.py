@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Sequence, Tuple
 
 from stagekit import program
 
@@ -31,7 +31,7 @@ class Pipeline:
     def sha256(self) -> str:
         return hashlib.sha256(self.text.encode("utf-8")).hexdigest()
 
-    def modules(self) -> Tuple[str, ...]:
+    def modules(self) -> tuple[str, ...]:
         """Return the names of its enabled modules, in order."""
         return tuple(name for name, enabled in MODULE.findall(self.text) if enabled == "True")
 

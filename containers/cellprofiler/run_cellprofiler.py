@@ -11,10 +11,11 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, Dict, List, Sequence
+from typing import Callable
 
 from pipelines import Pipeline
 from stagekit import program
@@ -46,7 +47,7 @@ class Run:
     def done_file(self) -> Path:
         return self.scratch / "done.txt"
 
-    def words(self) -> List[str]:
+    def words(self) -> list[str]:
         """Return the command line."""
         flags = {
             "-p": self.scratch / "pipeline.cppipe",
@@ -62,8 +63,8 @@ class Run:
 class Log:
     """What CellProfiler said so far: the modules that ran on each image set, and its last lines."""
 
-    ran: Dict[int, List[str]] = field(default_factory=dict)
-    lines: List[str] = field(default_factory=list)
+    ran: dict[int, list[str]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
     failure: str = ""
 
     def read(self, line: str) -> int:
@@ -91,21 +92,28 @@ def version() -> str:
     return metadata.version("cellprofiler")
 
 
+class Failure(program.DataError):
+    """CellProfiler fell short; `site` is where, or empty if it is about the whole run."""
+
+    def __init__(self, site: str, message: str) -> None:
+        super().__init__(message)
+        self.site = site
+
+
 def run(job: Run, progress: Progress) -> None:
-    """Run CellProfiler over the table; raise DataError with its own words unless every check holds."""
+    """Run CellProfiler over the table; raise Failure with its own words unless every check holds."""
     job.output.mkdir(parents=True, exist_ok=True)
     job.scratch.mkdir(parents=True, exist_ok=True)
     (job.scratch / "pipeline.cppipe").write_text(job.pipeline.text, encoding="utf-8")
     job.done_file.unlink() if job.done_file.exists() else None
     log = Log()
     code = _follow(job, log, progress)
-    fault = _fault(job, log, code)
+    site, fault = _fault(job, log, code)
     if fault:
-        raise program.DataError(f"{job.pipeline.name}: {fault}\n  {log.own_words()}")
+        raise Failure(site, f"{job.pipeline.name}: {fault}\n  {log.own_words()}")
 
 
 def _follow(job: Run, log: Log, progress: Progress) -> int:
-    expected = len(job.pipeline.modules())
     process = subprocess.Popen(
         job.words(),
         cwd=job.scratch,  # never "/": Bio-Formats then fails on every image
@@ -117,19 +125,27 @@ def _follow(job: Run, log: Log, progress: Progress) -> int:
         errors="replace",
     )
     try:
-        started = time.monotonic()
-        for line in process.stdout or ():
-            print(line, end="", file=sys.stderr, flush=True)
-            image = log.read(line)
-            if image and len(log.ran[image]) == expected:
-                now = time.monotonic()
-                progress(image, now - started)
-                started = now
-            if log.failure and _told_all(log):
-                break
-    finally:
-        _stop(process, gracefully=not log.failure)
-    return process.returncode
+        _listen(process, log, len(job.pipeline.modules()), progress)
+    except BaseException:  # also SIGTERM and Ctrl-C: nothing may be left running
+        _end(process)
+        raise
+    if log.failure:
+        _end(process)
+    return process.wait()
+
+
+def _listen(process: subprocess.Popen[str], log: Log, modules: int, progress: Progress) -> None:
+    """Take in the log until it ends, or until a failure has been told in full."""
+    started = time.monotonic()
+    for line in process.stdout or ():
+        print(line, end="", file=sys.stderr, flush=True)
+        image = log.read(line)
+        if image and len(log.ran[image]) == modules:
+            now = time.monotonic()
+            progress(image, now - started)
+            started = now
+        if log.failure and _told_all(log):
+            return
 
 
 def _told_all(log: Log) -> bool:
@@ -138,10 +154,7 @@ def _told_all(log: Log) -> bool:
     return len(after) > 60 or any(re.match(r"\w[\w.]*(Error|Exception|Interrupt)\b", line) for line in after)
 
 
-def _stop(process: "subprocess.Popen[str]", gracefully: bool) -> None:
-    if gracefully and sys.exc_info()[0] is None:
-        process.wait()
-        return
+def _end(process: subprocess.Popen[str]) -> None:
     process.terminate()
     try:
         process.wait(timeout=10)
@@ -150,30 +163,31 @@ def _stop(process: "subprocess.Popen[str]", gracefully: bool) -> None:
         process.wait()
 
 
-def _environment(scratch: Path) -> Dict[str, str]:
+def _environment(scratch: Path) -> dict[str, str]:
     # One thread: several shards run side by side, and OpenBLAS's threads cost 3 CPU seconds a site for nothing.
     own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
     return {"MPLCONFIGDIR": str(scratch), **os.environ, **own}
 
 
-def _fault(job: Run, log: Log, code: int) -> str:
-    if log.failure:
-        return f"CellProfiler failed {_where(job, log)}"
-    if code != 0:
-        return f"CellProfiler left with exit code {code}{_meaning(code)} {_where(job, log)}"
+def _fault(job: Run, log: Log, code: int) -> tuple[str, str]:
+    """Return the site at fault and what is wrong with the run; empty texts if nothing is."""
+    site, where = _where(job, log)
     done = job.done_file.read_text(encoding="utf-8").strip() if job.done_file.exists() else "nothing"
+    if log.failure:
+        return site, f"CellProfiler failed {where}"
+    if code != 0:
+        return site, f"CellProfiler left with exit code {code}{_meaning(code)} {where}"
     if done != "Complete":
-        return f"CellProfiler's done file says {done!r}, not 'Complete'"
-    expected = job.pipeline.modules()
-    for number, site in enumerate(job.sites, start=1):
-        left_out = _left_out(log.ran.get(number, []), expected)
+        return site, f"CellProfiler's done file says {done!r}, not 'Complete', {where}"
+    for number, name in enumerate(job.sites, start=1):
+        left_out = _left_out(log.ran.get(number, []), job.pipeline.modules())
         if left_out:
-            return f"site {site}: {', '.join(left_out)} did not run, though CellProfiler reported success"
+            return name, f"site {name}: {', '.join(left_out)} did not run, though CellProfiler reported success"
     stray = sorted(set(log.ran) - set(range(1, len(job.sites) + 1)))
-    return f"it ran image sets {stray} that the table does not list" if stray else ""
+    return "", f"it ran image sets {stray} that the table does not list" if stray else ""
 
 
-def _left_out(ran: Sequence[str], expected: Sequence[str]) -> List[str]:
+def _left_out(ran: Sequence[str], expected: Sequence[str]) -> list[str]:
     counts = {name: ran.count(name) for name in expected}
     return sorted(name for name in counts if counts[name] < expected.count(name))
 
@@ -183,10 +197,12 @@ def _meaning(code: int) -> str:
     return " (killed: out of memory?)" if code in (-9, 137) else ""
 
 
-def _where(job: Run, log: Log) -> str:
-    started = max(log.ran, default=0)
-    if not started:
-        return f"before its first site, {job.sites[0]}"
-    complete = len(log.ran[started]) == len(job.pipeline.modules())
-    number = min(started + complete, len(job.sites))
-    return f"at site {job.sites[number - 1]}" if not complete or started < len(job.sites) else "after its last site"
+def _where(job: Run, log: Log) -> tuple[str, str]:
+    reached = max(log.ran, default=0)
+    if not reached:
+        return "", f"before its first site, {job.sites[0]}"
+    ended = len(log.ran[reached]) >= len(job.pipeline.modules())
+    if ended and reached >= len(job.sites):
+        return "", "after its last site"
+    site = job.sites[min(reached + ended, len(job.sites)) - 1]
+    return site, f"at site {site}"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import NamedTuple
 
 import load_data
 from stagekit import contracts, program
@@ -18,7 +19,7 @@ OBJECTS = contracts.COMPARTMENTS
 RUN_COLUMNS = ("ExecutionTime_", "PathName_", "URL_", "Group_")
 RUN_FACTS = ("Run_Timestamp", "Modification_Timestamp", "Exit_Status")
 
-Lines = List[List[str]]
+Lines = list[list[str]]
 
 
 class Site(NamedTuple):
@@ -28,9 +29,9 @@ class Site(NamedTuple):
     number: int
 
 
-def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> Dict[str, int]:
+def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> dict[str, int]:
     """Write `<plate>-<well>-<site>/` below `target` for every site; return the number of cells of each."""
-    found: Dict[str, int] = {}
+    found: dict[str, int] = {}
     experiment = _experiment(produced)
     for image_csv in sorted(produced.glob("**/Image.csv")):
         header, rows = _read(image_csv)
@@ -52,7 +53,7 @@ def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> 
     return found
 
 
-def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> List[str]:
+def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> list[str]:
     """Move each site's `<Well>_s<Site>--*.png` into its folder; return the pictures that belong to no site."""
     pictures = {path.name: path for path in sorted(produced.glob("**/*.png"))}
     for site in sites:
@@ -64,7 +65,7 @@ def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Pat
     return sorted(pictures)
 
 
-def _read(path: Path) -> Tuple[List[str], Lines]:
+def _read(path: Path) -> tuple[list[str], Lines]:
     if not path.is_file():
         message = f"CellProfiler reported success but wrote no {path.name} in {path.parent.name}; does the pipeline "
         raise program.DataError(message + "measure Cells, Cytoplasm and Nuclei and export all of them?")
@@ -75,11 +76,11 @@ def _read(path: Path) -> Tuple[List[str], Lines]:
     return lines[0], lines[1:]
 
 
-def _by_image(path: Path) -> Tuple[List[str], Mapping[str, Lines]]:
+def _by_image(path: Path) -> tuple[list[str], Mapping[str, Lines]]:
     header, rows = _read(path)
     if header[0] != "ImageNumber":
         raise program.DataError(f"{path.name}: its first column is {header[0]}, not ImageNumber")
-    groups: Dict[str, Lines] = {}
+    groups: dict[str, Lines] = {}
     for row in rows:
         groups.setdefault(row[0], []).append(row)
     return header, groups
@@ -95,7 +96,7 @@ def _site(image: Mapping[str, str], sites: Sequence[Site], path: Path) -> Site:
 
 
 def _write_objects(
-    folder: Path, name: str, table: Tuple[List[str], Mapping[str, Lines]], image: Mapping[str, str], site: Site
+    folder: Path, name: str, table: tuple[list[str], Mapping[str, Lines]], image: Mapping[str, str], site: Site
 ) -> int:
     header, groups = table
     rows = groups.get(image["ImageNumber"], [])
@@ -108,7 +109,7 @@ def _write_objects(
     return len(rows)
 
 
-def _image_table(header: List[str], cells: List[str], site: Site) -> Tuple[List[str], Lines]:
+def _image_table(header: list[str], cells: list[str], site: Site) -> tuple[list[str], Lines]:
     own = {**site.row, "ImageNumber": str(site.number)}
     kept = [
         (column, own[column] if column == "ImageNumber" or column.startswith("Metadata_") and column in own else cell)
@@ -118,13 +119,13 @@ def _image_table(header: List[str], cells: List[str], site: Site) -> Tuple[List[
     return [column for column, _ in kept], [[cell for _, cell in kept]]
 
 
-def _experiment(produced: Path) -> Tuple[List[str], Lines]:
+def _experiment(produced: Path) -> tuple[list[str], Lines]:
     # One file for all sites; CellProfiler puts it where the folder's name without any metadata leads.
     written = sorted(produced.glob("**/Experiment.csv"))
     header, rows = _read(written[0] if written else produced / "Experiment.csv")
     return header, [row for row in rows if row[0] not in RUN_FACTS]
 
 
-def _write(path: Path, header: List[str], rows: Lines) -> None:
+def _write(path: Path, header: list[str], rows: Lines) -> None:
     with open(path, "w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\n").writerows([header, *rows])

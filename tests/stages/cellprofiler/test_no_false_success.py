@@ -1,0 +1,119 @@
+"""What CellProfiler says of itself is not believed: a fake stands in for it and lies in the ways that were seen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.stages.cellprofiler.plates import FOLDER, REPOSITORY
+
+PIPELINE = "CellProfiler Pipeline: http://www.cellprofiler.org\n" + "\n".join(
+    f"{name}:[module_num:{n}|variable_revision_number:1|enabled:{enabled}]\n    Setting:1\n"
+    for n, (name, enabled) in enumerate(
+        [("LoadData", True), ("Smooth", False), ("SaveImages", True), ("SaveImages", True)], start=1
+    )
+)
+FAKE = """
+import json, os, signal, sys
+plan = json.loads(os.environ["FAKE"])
+for line in plan["log"]:
+    print(line, file=sys.stderr, flush=True)
+if plan["done"] is not None:
+    with open(sys.argv[sys.argv.index("-d") + 1], "w") as done:
+        done.write(plan["done"])
+if plan["code"] < 0:
+    os.kill(os.getpid(), -plan["code"])
+if plan["code"] == 1000:
+    signal.pause()
+sys.exit(plan["code"])
+"""
+SCRIPT = """
+import sys, pathlib, pipelines, run_cellprofiler
+from stagekit import program
+folder = pathlib.Path(sys.argv[1])
+pipeline = pipelines.Pipeline("own.cppipe", (folder / "own.cppipe").read_text())
+job = run_cellprofiler.Run(pipeline, folder / "table.csv", ["A01-1", "B02-1"], folder / "out", folder / "scratch")
+def main():
+    run_cellprofiler.run(job, lambda image, seconds: print(job.sites[image - 1]))
+program.run(main)
+"""
+
+
+def steps(image: int, *modules: str) -> list[str]:
+    words = "Sun Nov 22 15:53:23 2026: Image # {}, module {} # 1: CPU_time = 0.10 secs, Wall_time = 0.10 secs"
+    return [words.format(image, module) for module in modules]
+
+
+GOOD = [*steps(1, "LoadData", "SaveImages", "SaveImages"), *steps(2, "LoadData", "SaveImages", "SaveImages")]
+
+
+@pytest.fixture
+def lie(cellprofiler_python: Path, tmp_path: Path):
+    """Return a function that runs the fake with a plan: exit code, standard output and error."""
+    package = tmp_path / "fake" / "cellprofiler"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(FAKE)
+    (tmp_path / "own.cppipe").write_text(PIPELINE)
+    paths = os.pathsep.join(map(str, [tmp_path / "fake", FOLDER, REPOSITORY / "containers"]))
+
+    def run(log: list[str], done: str | None = "Complete\n", code: int = 0) -> subprocess.CompletedProcess[str]:
+        plan = json.dumps({"log": log, "done": done, "code": code})
+        return subprocess.run(
+            [cellprofiler_python, "-c", SCRIPT, tmp_path],
+            env={**os.environ, "PYTHONPATH": paths, "FAKE": plan},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+def test_a_complete_run_is_believed_and_told_site_by_site(lie):
+    ran = lie(GOOD)
+
+    assert (ran.returncode, ran.stdout) == (0, "A01-1\nB02-1\n")
+
+
+@pytest.mark.parametrize(
+    "plan, message",
+    [
+        ({"log": GOOD, "done": "Failure\n"}, "done file says 'Failure'"),
+        ({"log": GOOD, "done": None}, "done file says 'nothing'"),
+        ({"log": GOOD, "code": 255}, "left with exit code 255 after its last site"),
+        ({"log": GOOD[:4], "done": None, "code": -9}, "-9 (killed: out of memory?) at site B02-1"),
+        ({"log": GOOD[:3]}, "site B02-1: LoadData, SaveImages did not run, though CellProfiler reported success"),
+        ({"log": GOOD[:-1]}, "site B02-1: SaveImages did not run, though"),
+        ({"log": [*GOOD, *steps(3, "LoadData")]}, "it ran image sets [3] that the table does not list"),
+        ({"log": [*GOOD, "Failed to complete post_run processing for module ExportToSpreadsheet."]}, "failed after"),
+        ({"log": ["Could not load own.cppipe"]}, "failed before its first site, A01-1"),
+        ({"log": []}, "site A01-1: LoadData, SaveImages did not run"),
+    ],
+    ids=["failure", "no-done", "255", "oom", "site-lost", "module-lost", "extra", "post-run", "not-loaded", "nothing"],
+)
+def test_a_lie_is_told_with_the_site(lie, plan: dict, message: str):
+    ran = lie(**plan)
+
+    assert ran.returncode == 65
+    assert message in ran.stderr
+
+
+def test_a_failure_quotes_cellprofilers_own_words_and_ends_the_run_at_once(lie):
+    trouble = ["Error detected during run of module SaveImages", "Traceback", "OSError: No space left on device"]
+    ran = lie([*GOOD[:4], *trouble], code=1000)  # 1000: the fake then waits for ever
+
+    assert ran.returncode == 65
+    assert "own.cppipe: CellProfiler failed at site B02-1" in ran.stderr
+    assert "| OSError: No space left on device" in ran.stderr
+
+
+def test_a_stale_done_file_is_not_believed(lie, tmp_path: Path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "scratch" / "done.txt").write_text("Complete\n")
+
+    assert "done file says 'nothing'" in lie(GOOD, done=None).stderr
