@@ -58,7 +58,7 @@ class Phenotype:
 UNCHANGED = Phenotype("none", {})
 ARREST = Phenotype(
     "mitotic_arrest",
-    {"cells": 26.0, "mitotic": 0.25, "nucleus_radius": 16.5, "lobing": 0.12, "cell_radius": 46.0, "chromatin": 0.26},
+    {"cells": 26.0, "mitotic": 0.25, "nucleus_radius": 16.5, "lobing": 0.10, "cell_radius": 46.0, "chromatin": 0.26},
 )
 FRAGMENTED = Phenotype(
     "mitochondrial_fragmentation",

@@ -8,7 +8,7 @@ from data.demo.cells import SIZE, Cells, Vector
 from data.demo.fields import Map, smooth_step, spots, texture
 from data.demo.geometry import Scene
 
-ROUNDED = 2.2  # a dividing cell is this much thicker
+ROUNDED = 1.8  # a dividing cell is this much thicker
 CONDENSED = 1.9  # and its chromatin this much brighter
 CROWD = 42.0  # organelles that crowd around a nucleus end so many pixels from it
 DEAD = 0.7  # mean number of dead, round, bright cells a site
