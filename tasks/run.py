@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -
     if run.shards > 1:
         what += f", in {len(bad)} of {run.shards} shards"
     hint = errors.hint_for(run.stage.name, words, out_of_memory=out_of_memory, timed_out=timed_out)
-    again = f"sh {job.folder / 'command'}"
+    again = shlex.join(["sh", str(job.folder / "command")])
     raise ProgramError(errors.program_failed(run.title, what, words, job.folder / "stderr.log", again, hint))
 
 
@@ -165,9 +166,12 @@ def _check_output(run: Run, name: str, path: Path) -> None:
         )
     if name in run.stage.contract:
         opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", encoding="utf-8", newline="") as table:
-            columns = next(csv.reader(table), [])
         try:
+            with opener(path, "rt", encoding="utf-8", newline="") as table:
+                columns = next(csv.reader(table), [])
             contracts.BY_NAME[run.stage.contract[name]].check(columns, path.name)
         except DataError as error:
             raise FalseSuccessError(f"{run.title} exited 0, but its {name} breaks the contract: {error}") from error
+        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+            message = f"{run.title} exited 0, but its {name} breaks the contract: {path.name}: {error}"
+            raise FalseSuccessError(message) from error
