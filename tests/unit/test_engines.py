@@ -1,0 +1,84 @@
+"""Which engine runs an image: the first that can, and why not the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tasks.errors import EngineError
+from tasks.runtime import engines
+from tests.unit.fakes import FakeEngine, good
+
+NO_DAEMON = "no daemon answers (connection refused)"
+NO_JDK = "the machine lacks a JDK; type: apt-get install jdk"
+
+
+class Choosy(FakeEngine):
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(good)
+        self.reason = reason
+        self.prepared: list[str] = []
+
+    def unusable(self, image: str) -> str | None:
+        return self.reason
+
+    def prepare(self, image: str) -> None:
+        self.prepared.append(image)
+
+
+@pytest.fixture
+def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Return a function that says why docker and process cannot run, and returns both."""
+
+    def use(docker: str | None, process: str | None) -> dict[str, Choosy]:
+        found = {"docker": Choosy(docker), "process": Choosy(process)}
+        monkeypatch.setattr(engines, "engine", found.__getitem__)
+        return found
+
+    monkeypatch.setattr(logging.getLogger("tasks"), "propagate", True)
+    engines.choose.cache_clear()
+    yield use
+    engines.choose.cache_clear()
+
+
+def test_auto_takes_the_first_usable_engine(have) -> None:  # noqa: ANN001
+    found = have(None, None)
+
+    assert engines.choose("auto", "easel") is found["docker"]
+    assert found["docker"].prepared == ["easel"]
+    assert found["process"].prepared == []
+
+
+def test_auto_says_which_engine_it_takes_and_why_not_the_others(have, caplog: pytest.LogCaptureFixture) -> None:  # noqa: ANN001
+    caplog.set_level(logging.INFO)
+    found = have(NO_DAEMON, None)
+
+    assert engines.choose("auto", "easel") is found["process"]
+    assert f"engine for the image easel: process; not docker: {NO_DAEMON}" in caplog.text
+
+
+def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have) -> None:  # noqa: ANN001
+    have(NO_DAEMON, NO_JDK)
+    with pytest.raises(EngineError) as failure:
+        engines.choose("auto", "easel")
+
+    assert str(failure.value).splitlines() == [
+        "no engine can run the image 'easel':",
+        f"  docker     {NO_DAEMON}",
+        f"  process    {NO_JDK}",
+    ]
+
+
+@pytest.mark.parametrize(("wanted", "other"), [("docker", "process"), ("process", "docker")])
+def test_an_engine_that_was_asked_for_is_taken_or_refused_and_never_replaced(have, wanted: str, other: str) -> None:  # noqa: ANN001
+    found = have(**{wanted: "it is ill", other: None})
+    with pytest.raises(EngineError, match=rf"'easel':\n  {wanted:<10} it is ill$"):
+        engines.choose(wanted, "easel")
+
+    assert engines.choose(other, "easel") is found[other]
+
+
+def test_every_engine_has_its_own_name() -> None:
+    assert [engines.engine(name).name for name in engines.NAMES] == list(engines.NAMES)

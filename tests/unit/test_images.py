@@ -1,0 +1,86 @@
+"""An image is run only if it was built from the recipe that is here; each refusal says what to type."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tasks import recipes
+from tasks.errors import EngineError, RecipeError
+from tasks.runtime import images
+from tests.unit.conftest import forget
+
+BUILD = "type: python -m tasks images build"
+DIGEST = "sha256:0123456789abcdef"
+
+
+def labels(reference: str) -> dict[str, str] | None:
+    return {images.RECIPE_LABEL: recipes.recipe_hash("easel")} if reference == DIGEST else None
+
+
+@pytest.fixture
+def locked(containers: Path) -> Path:
+    images.write_lock("easel", DIGEST)
+    return containers
+
+
+def test_an_image_that_was_built_here_is_run_by_its_digest(locked: Path) -> None:
+    assert images.checked_reference("easel", labels) == DIGEST
+
+
+def test_an_image_that_is_not_in_the_lock_is_refused(containers: Path) -> None:
+    with pytest.raises(EngineError, match=f"{BUILD} easel"):
+        images.checked_reference("easel", labels)
+
+
+def test_an_image_of_another_recipe_is_refused(locked: Path) -> None:
+    (locked / "easel/paint.py").write_text("changed = True\n")
+    forget()
+
+    with pytest.raises(RecipeError, match=f"another recipe than the one here.*{BUILD} easel"):
+        images.checked_reference("easel", labels)
+
+
+def test_an_image_that_the_engine_does_not_have_is_refused(locked: Path) -> None:
+    with pytest.raises(RecipeError, match=f"{DIGEST[:19]} of images.lock is not in the engine.*{BUILD} easel"):
+        images.checked_reference("easel", lambda reference: None)
+
+
+@pytest.mark.parametrize("found", [{}, {images.RECIPE_LABEL: "another"}], ids=["none", "another"])
+def test_an_image_without_this_recipes_label_is_refused(locked: Path, found: dict[str, str]) -> None:
+    with pytest.raises(RecipeError, match=f"{DIGEST[:19]} does not bear this recipe's label.*{BUILD} easel"):
+        images.checked_reference("easel", lambda reference: found)
+
+
+def test_locking_an_image_keeps_the_others(locked: Path) -> None:
+    lock = json.loads((locked / "images.lock").read_text())
+    (locked / "images.lock").write_text(json.dumps({"other": {"recipe": "r", "digest": "d"}, **lock}))
+    images.write_lock("easel", "sha256:new")
+
+    assert images.read_lock() == {
+        "other": {"recipe": "r", "digest": "d"},
+        "easel": {"recipe": recipes.recipe_hash("easel"), "digest": "sha256:new"},
+    }
+
+
+def arguments(words: list[str]) -> dict[str, str]:
+    pairs = [word for option, word in zip(words, words[1:], strict=False) if option == "--build-arg"]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def test_a_build_starts_from_the_pinned_base_and_bears_its_recipe(containers: Path) -> None:
+    words = images.build_options("easel", {})
+
+    assert arguments(words)["BASE"] == images.public_bases()["python-3.11"]
+    assert "@sha256:" in arguments(words)["BASE"]
+    assert f"{images.RECIPE_LABEL}={recipes.recipe_hash('easel')}" in words
+    assert words[words.index("--tag") + 1] == "platewright/easel:local"
+    assert words[words.index("--file") + 1] == str(containers / "easel/Dockerfile")
+
+
+def test_a_base_that_was_given_takes_the_place_of_the_public_one(containers: Path) -> None:
+    words = images.build_options("easel", {"python-3.11": "mine:1", "python-3.9": "other:1"})
+
+    assert arguments(words)["BASE"] == "mine:1"
