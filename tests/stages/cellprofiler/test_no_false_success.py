@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,7 @@ PIPELINE = "CellProfiler Pipeline: http://www.cellprofiler.org\n" + "\n".join(
 FAKE = """
 import json, os, signal, sys
 plan = json.loads(os.environ["FAKE"])
+print("pid", os.getpid(), file=sys.stderr, flush=True)
 for line in plan["log"]:
     print(line, file=sys.stderr, flush=True)
 if plan["done"] is not None:
@@ -52,8 +54,8 @@ GOOD = [*steps(1, "LoadData", "SaveImages", "SaveImages"), *steps(2, "LoadData",
 
 
 @pytest.fixture
-def lie(cellprofiler_python: Path, tmp_path: Path):
-    """Return a function that runs the fake with a plan: exit code, standard output and error."""
+def start(cellprofiler_python: Path, tmp_path: Path):
+    """Return a function that starts a run whose CellProfiler is the fake, with a plan for it."""
     package = tmp_path / "fake" / "cellprofiler"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -61,15 +63,27 @@ def lie(cellprofiler_python: Path, tmp_path: Path):
     (tmp_path / "own.cppipe").write_text(PIPELINE)
     paths = os.pathsep.join(map(str, [tmp_path / "fake", FOLDER, REPOSITORY / "containers"]))
 
-    def run(log: list[str], done: str | None = "Complete\n", code: int = 0) -> subprocess.CompletedProcess[str]:
+    def start(log: list[str], done: str | None = "Complete\n", code: int = 0) -> subprocess.Popen[str]:
         plan = json.dumps({"log": log, "done": done, "code": code})
-        return subprocess.run(
+        return subprocess.Popen(
             [cellprofiler_python, "-c", SCRIPT, tmp_path],
             env={**os.environ, "PYTHONPATH": paths, "FAKE": plan},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=60,
         )
+
+    return start
+
+
+@pytest.fixture
+def lie(start):
+    """Return a function that runs the fake to its end."""
+
+    def run(*words: object, **plan: object) -> subprocess.CompletedProcess[str]:
+        process = start(*words, **plan)
+        out, err = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run
 
@@ -117,3 +131,13 @@ def test_a_stale_done_file_is_not_believed(lie, tmp_path: Path):
     (tmp_path / "scratch" / "done.txt").write_text("Complete\n")
 
     assert "done file says 'nothing'" in lie(GOOD, done=None).stderr
+
+
+def test_cellprofiler_does_not_outlive_its_program(start):
+    ran = start(GOOD[:2], code=1000)
+    number = int(ran.stderr.readline().split()[1])
+    ran.terminate()
+    ran.communicate(timeout=30)
+
+    assert ran.returncode == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{number}").exists()
