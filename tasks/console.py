@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import sys
 import threading
@@ -22,6 +23,12 @@ LUIGI_NOISE = (
 )
 
 
+# Luigi writes the traceback of an error in complete() or requires() into its own message.
+TRACED = re.compile(
+    r"Traceback \(most recent call last\):\n.*^tasks\.errors\.\w+: (?P<said>.*)", re.DOTALL | re.MULTILINE
+)
+
+
 class _Quiet(logging.Filter):
     """Drop Luigi's book-keeping, and the traceback of a StageError."""
 
@@ -32,6 +39,10 @@ class _Quiet(logging.Filter):
             record.exc_info = record.exc_text = None
             return True
         message = record.getMessage()
+        told = TRACED.search(message)
+        if told and "Traceback (most" not in told["said"]:  # else a bug came of the StageError
+            record.msg, record.args = told["said"].strip(), ()
+            return True
         return record.levelno >= logging.WARNING or not message.startswith(LUIGI_NOISE)
 
 

@@ -69,7 +69,12 @@ def _platemap_names(layout: Layout, batch: str) -> dict[str, str]:
             contracts.BARCODE_PLATEMAP.check(reader.fieldnames or [], str(path))
         except DataError as error:
             raise MissingInputError(str(error)) from error
-        return {row["Assay_Plate_Barcode"]: row["Plate_Map_Name"] for row in reader}
+        names = {}
+        for row in reader:
+            if not row["Assay_Plate_Barcode"] or not row["Plate_Map_Name"]:
+                raise MissingInputError(f"{path}, line {reader.line_num}: a row needs a plate and a platemap")
+            names[row["Assay_Plate_Barcode"]] = row["Plate_Map_Name"]
+        return names
 
 
 def existing_file(path: Path, what: str) -> Path:

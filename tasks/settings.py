@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,12 @@ LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
 # Read by Luigi from [core] without a declared parameter.
 LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
 FOREIGN_SECTIONS = {"resources", "email", "logging"}
-RESOURCE_KEYS = {"cpus": int, "memory_gb": float, "minutes": float}
+RESOURCE_KEYS: Mapping[str, tuple[type[float], float]] = {
+    "cpus": (int, 1),
+    "memory_gb": (float, 0.01),
+    "minutes": (float, 0.01),
+}
+"""What of a stage's table luigi.cfg may override: the kind of number and the least."""
 
 
 class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
@@ -66,19 +72,19 @@ def load() -> Settings:
     """Return the settings; raise SettingsError if one has a value that cannot be used."""
     given = paths(), dataset(), runtime()
     layout = Layout(_base() / given[0].root, given[1].project, given[1].source)
-    cores = _number("runtime", "cores", given[2].cores, machine_cores(), minimum=1)
-    memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, machine_memory_gb(), minimum=0.1)
+    cores = _number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
+    memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
     slots = Slots(layout.work / "slots", int(cores), memory_gb)
     assert layout.dataset  # checks the names
-    return Settings(layout, given[1].external_metadata, given[2].engine, given[2].place, slots)
+    return Settings(layout, _pattern(given[1].external_metadata), given[2].engine, given[2].place, slots)
 
 
 def resources(stage: Stage) -> Resources:
     """Return a stage's resources: those of its table, overridden by luigi.cfg's section of its name."""
     given = configuration.get_config()
     own = {
-        key: kind(_number(stage.name, key, given.get(stage.name, key), 0, minimum=0.01))
-        for key, kind in RESOURCE_KEYS.items()
+        key: kind(_number(stage.name, key, given.get(stage.name, key), kind, minimum))
+        for key, (kind, minimum) in RESOURCE_KEYS.items()
         if given.has_option(stage.name, key)
     }
     return Resources(**{**stage.resources.__dict__, **own})
@@ -86,6 +92,9 @@ def resources(stage: Stage) -> Resources:
 
 def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
     """Raise SettingsError for the first unknown section, unknown key or unreadable value of luigi.cfg."""
+    named = os.environ.get("LUIGI_CONFIG_PATH")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"LUIGI_CONFIG_PATH names {named}, which is not there")
     config = configuration.get_config()
     known: dict[str, Mapping[str, luigi.Parameter]] = {
         name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
@@ -104,30 +113,45 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
     extra = set(LUIGI_EXTRA.get(section, set())) if section in LUIGI_SECTIONS else set()
     extra |= set() if section in LUIGI_SECTIONS or section in SECTIONS else set(RESOURCE_KEYS)
     for key in keys:
-        parameter = parameters.get(key) or parameters.get(key.replace("-", "_"))
-        if parameter is None and key.replace("-", "_") not in extra:
+        name = key.replace("-", "_")
+        parameter = parameters.get(key) or parameters.get(name)
+        if parameter is None and name not in extra:
             raise SettingsError(
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
+        value = configuration.get_config().get(section, key)
+        if parameter is None and name in RESOURCE_KEYS:
+            _number(section, name, value, *RESOURCE_KEYS[name])
         if parameter is not None:
-            value = configuration.get_config().get(section, key)
             try:
                 parameter.normalize(parameter.parse(value))
             except Exception as error:
                 raise SettingsError(f"luigi.cfg [{section}] {key} = {value}: {error}") from error
 
 
-def _number(section: str, key: str, text: str, automatic: float, minimum: float) -> float:
-    if text == "auto":
+def _number(
+    section: str, key: str, text: str, kind: type[float], minimum: float, automatic: float | None = None
+) -> float:
+    if automatic is not None and text == "auto":
         return automatic
     try:
-        number = float(text)
+        number = kind(text)
     except ValueError:
-        number = float("nan")
-    if not number >= minimum:
-        message = f"luigi.cfg [{section}] {key} = {text}: it must be a number of at least {minimum:g}, or auto"
-        raise SettingsError(message)
+        number = math.nan
+    if not minimum <= number < math.inf:
+        what = "a whole number" if kind is int else "a number"
+        message = f"luigi.cfg [{section}] {key} = {text}: it must be {what} of at least {minimum:g}"
+        raise SettingsError(message + ("" if automatic is None else ", or auto"))
     return number
+
+
+def _pattern(text: str) -> str:
+    try:
+        text.format(platemap="", stem="")
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        message = f"luigi.cfg [dataset] external_metadata = {text}: in braces it may hold {{platemap}} or {{stem}} only"
+        raise SettingsError(message) from error
+    return text
 
 
 def _base() -> Path:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from engines import report
+
+from tests.engines import report
 
 REAL_DATA = Path(__file__).parents[1] / "../shared/data/cpjump1"
 

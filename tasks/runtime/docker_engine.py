@@ -141,7 +141,7 @@ def _container(job: Job) -> Iterator[Container]:
             mounts=mounts,
             stdin_open=True,
             detach=False,
-            **create_options(job),
+            **create_options(job) | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
         )
     except (APIError, DockerException) as error:
         raise EngineError(f"docker could not create the container {job.name}: {_first_line(error)}") from error
@@ -170,9 +170,19 @@ def _follow(container: Container, path: Path, stream: str) -> threading.Thread:
     return thread
 
 
-@functools.cache
 def _client() -> docker.DockerClient:
+    return _client_of(os.getpid())
+
+
+@functools.cache
+def _client_of(pid: int) -> docker.DockerClient:
+    """Return this process's client: a fork that shared its parent's socket would read its parent's answers."""
     return docker.from_env(timeout=60)
+
+
+@functools.cache
+def _engine_cores() -> int:
+    return int(_client().info()["NCPU"])
 
 
 def _first_line(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import subprocess
 import tempfile
 import time
@@ -62,13 +63,14 @@ def read_lock() -> dict[str, dict[str, str]]:
 
 def build(image: str, bases: Mapping[str, str]) -> str:
     """Build an image with the docker command and lock its digest; return the digest."""
-    command = ["docker", "build", *build_options(image, bases), str(layout.CONTAINERS)]
+    options = [*build_options(image, bases), str(layout.CONTAINERS)]
     logger.info("building the image %s", image)
     started = time.monotonic()
     with tempfile.NamedTemporaryFile("r") as identity:
-        done = subprocess.run([*command[:2], "--iidfile", identity.name, *command[2:]], check=False)
-        if done.returncode:
-            raise EngineError(f"the image {image!r} could not be built; docker's words are above; again: {command}")
+        command = ["docker", "buildx", "build", "--load", "--iidfile", identity.name, *options]
+        if subprocess.run(command, check=False).returncode:
+            again = shlex.join(["docker", "buildx", "build", *options])
+            raise EngineError(f"the image {image!r} could not be built; docker's words are above; again: {again}")
         digest = Path(identity.name).read_text().strip()
     write_lock(image, digest)
     logger.info("built the image %s in %.0f s", image, time.monotonic() - started)

@@ -95,7 +95,6 @@ class ProcessEngine:
         return {
             **environments.variables(job.image),
             "PYTHONPATH": str(layout.CONTAINERS),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONHASHSEED": "0",
             "LANG": "C.UTF-8",

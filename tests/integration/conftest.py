@@ -7,8 +7,7 @@ import subprocess
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-
-from .toolkit import Toolkit, lay_real_wells
+from tests.integration.toolkit import Toolkit, lay_real_wells
 
 REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 
-from .toolkit import REPOSITORY, Toolkit
+from data.demo.plan import BATCH, FOUR_WELLS, PLATES
+from tests.integration.toolkit import REPOSITORY, Toolkit
 
 pytestmark = pytest.mark.engine("process")
 
@@ -36,7 +36,7 @@ def main() -> None:
 if __name__ == "__main__":
     program.run(main)
 '''
-TABLE = '''
+TABLE = """
 [count_wells]
 summary = "Count the wells of a plate."
 program = "count_wells.py"
@@ -46,8 +46,8 @@ outputs = { wells = "{plate}_wells.txt" }
 unit = "plate"
 resources = { cpus = 1, memory_gb = 1, minutes = 5, gpus = 0 }
 network = false
-'''
-CLASS = '''
+"""
+CLASS = """
 class CountWells(StageTask):
     stage = "count_wells"
 
@@ -55,7 +55,7 @@ class CountWells(StageTask):
         return self.clone(LoadData)
 
 
-def stage_tasks('''
+def stage_tasks("""
 SERVICE = """
   count-wells:
     <<: *stage

@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from data.demo.plan import BATCH, COMPOUNDS, PLATES
-
-from .toolkit import average_precision, features
+from tests.integration.toolkit import average_precision, features
 
 pytestmark = pytest.mark.engine("process")
 

@@ -16,8 +16,7 @@ from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
-
-from .toolkit import REPOSITORY, Toolkit, features, interrupt
+from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt
 
 pytestmark = pytest.mark.engine("docker")
 

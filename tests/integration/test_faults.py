@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-
-from .toolkit import Toolkit, interrupt, left_running
+from tests.integration.toolkit import Toolkit, interrupt, left_running
 
 pytestmark = pytest.mark.engine("process")
 

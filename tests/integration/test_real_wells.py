@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from tasks import manifest
-
-from .conftest import REAL_BATCH, REAL_PLATE
-from .toolkit import features
+from tests.integration.conftest import REAL_BATCH, REAL_PLATE
+from tests.integration.toolkit import features
 
 pytestmark = pytest.mark.engine("process")
 

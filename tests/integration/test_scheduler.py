@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-
-from .toolkit import REPOSITORY, Toolkit
+from tests.integration.toolkit import REPOSITORY, Toolkit
 
 pytestmark = pytest.mark.engine("process")
 

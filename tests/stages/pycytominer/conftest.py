@@ -32,15 +32,6 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
-def pycytominer_python() -> str:
-    """Return the interpreter of the pycytominer environment."""
-    python = os.environ.get("PYCYTOMINER_PYTHON")
-    if not python:
-        pytest.skip("PYCYTOMINER_PYTHON names no interpreter with containers/pycytominer/requirements.lock")
-    return python
-
-
 @pytest.fixture
 def stage(pycytominer_python: str, tmp_path: Path) -> Callable[..., Outcome]:
     """Return a function that runs a program as a stage is run: stage("annotate", profiles=..., ...)."""
