@@ -58,10 +58,13 @@ def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Pat
     pictures = {path.name: path for path in sorted(produced.glob("**/*.png"))}
     for site in sites:
         folder = target / f"{plate}-{load_data.site_name(site.row)}" / "outlines"
-        prefix = f"{site.row['Metadata_Well']}_s{site.row['Metadata_Site']}--"
-        for name in [name for name in pictures if name.startswith(prefix)]:
+        well, number = site.row["Metadata_Well"], site.row["Metadata_Site"]
+        # LoadData reads "01" as the number 1.
+        prefixes = (f"{well}_s{number}--", f"{well}_s{number.lstrip('0')}--")
+        for name in [name for name in pictures if name.startswith(prefixes)]:
             folder.mkdir(exist_ok=True)
-            shutil.move(str(pictures.pop(name)), str(folder / name))
+            kind = name.split("--", 1)[1]
+            shutil.move(str(pictures.pop(name)), str(folder / f"{well}_s{number}--{kind}"))
     return sorted(pictures)
 
 
