@@ -108,7 +108,7 @@ def test_a_failure_says_what_the_programs_words_the_log_and_the_command(tmp_path
 
 ENDS = {
     "bug": (Outcome(1, 1), "exit code 1 (a bug in the program or its library)", ""),
-    "flags": (Outcome(2, 1), "exit code 2 (it does not know a flag", ""),
+    "flags": (Outcome(2, 1), "exit code 2 (its flags are not those", ""),
     "odd code": (Outcome(7, 1), "failed: exit code 7\n", ""),
     "killed": (Outcome(137, 1), "exit code 137 (killed)", ""),
     "out of memory": (Outcome(137, 1, out_of_memory=True), "(out of memory)", "more memory: [paint] memory_gb in luigi.cfg"),
