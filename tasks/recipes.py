@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,16 +18,24 @@ PROGRAM_FILES = ("*.py", "pipelines/*")
 
 @functools.cache
 def environment_hash(image: str) -> str:
-    """Hash what the environment is made from: the Dockerfile, the locks and sources that are compiled in."""
-    return _hash_files(_matching(stages.images()[image].folder, ENVIRONMENT_FILES))
+    """Hash what the environment is made from: the base's digest, the Dockerfile, the locks and sources compiled in."""
+    definition = stages.images()[image]
+    base = bases().get(definition.base, "")
+    return _sha256(f"{base} {_hash_files(_matching(definition.folder, ENVIRONMENT_FILES))}")
 
 
 @functools.cache
 def recipe_hash(image: str) -> str:
     """Hash everything that an image holds: the environment, stagekit and every program."""
     folder = stages.images()[image].folder
-    own = _matching(folder, (*ENVIRONMENT_FILES, *PROGRAM_FILES))
-    return _hash_files([*own, *_matching(layout.CONTAINERS / "stagekit", ("*.py",))])
+    programs = [*_matching(folder, PROGRAM_FILES), *_matching(layout.CONTAINERS / "stagekit", ("*.py",))]
+    return _sha256(f"{environment_hash(image)} {_hash_files(programs)}")
+
+
+@functools.cache
+def bases() -> dict[str, str]:
+    """Return the bases' public digests."""
+    return tomllib.loads(layout.BASES.read_text(encoding="utf-8"))
 
 
 @functools.cache
@@ -57,6 +66,10 @@ def _import_names(path: Path) -> Iterable[str]:
 
 def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:
     return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _hash_files(paths: Iterable[Path]) -> str:

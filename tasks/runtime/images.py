@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import tempfile
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -95,17 +94,12 @@ def pull(image: str, registry: str) -> str:
 def build_options(image: str, bases: Mapping[str, str]) -> list[str]:
     """Return the options of `docker build` for an image: base by digest, labels, tag."""
     definition = stages.images()[image]
-    base = {**public_bases(), **bases}[definition.base]
+    base = {**recipes.bases(), **bases}[definition.base]
     arguments = {"BASE": base, "TITLE": f"platewright/{image}", "VERSION": metadata.version("platewright")}
     arguments["REVISION"] = _revision()
     options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image)]
     options += ["--label", f"{RECIPE_LABEL}={recipes.recipe_hash(image)}"]
     return options + [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
-
-
-def public_bases() -> dict[str, str]:
-    """Return the bases' public digests."""
-    return tomllib.loads(layout.BASES.read_text(encoding="utf-8"))
 
 
 def _revision() -> str:

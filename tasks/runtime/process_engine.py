@@ -61,6 +61,7 @@ class ProcessEngine:
             finally:
                 _end_group(process)
                 shutil.rmtree(temporary, ignore_errors=True)
+                temporary.mkdir(exist_ok=True)  # the command that repeats the job names it
 
     def _wait(self, process: subprocess.Popen[bytes], job: Job, cancelled: threading.Event, started: float) -> Outcome:
         while True:

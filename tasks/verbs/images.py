@@ -67,8 +67,8 @@ def _named(names: list[str]) -> list[str]:
 def _bases(given: list[str]) -> dict[str, str]:
     bases = dict(pair.split("=", 1) for pair in given if "=" in pair)
     for name in [pair.split("=", 1)[0] for pair in given]:
-        if name not in images.public_bases() or name not in bases:
-            raise EngineError(unknown("base", name, images.public_bases(), "--base NAME=IMAGE, containers/bases.toml"))
+        if name not in recipes.bases() or name not in bases:
+            raise EngineError(unknown("base", name, recipes.bases(), "--base NAME=IMAGE, containers/bases.toml"))
     return bases
 
 
