@@ -68,18 +68,22 @@ def luigi_cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadS
         own = "" if "[paths]" in text else "\n[paths]\nroot = root\n"
         path.write_text(text + own)
         LuigiConfigParser._instance = None
-        forget()
+        forget_settings()
         return Layout(tmp_path / "root", "cpg0000-jump-pilot", "source_4")
 
     yield use
-    forget()
+    forget_settings()
+
+
+def forget_settings() -> None:
+    settings.load.cache_clear()
+    luigi.task_register.Register.clear_instance_cache()
 
 
 def forget() -> None:
-    """Empty what the host side keeps in memory over a process's life."""
-    settings.load.cache_clear()
-    luigi.task_register.Register.clear_instance_cache()
-    for kept in (stages.load, stages.images, recipes.environment_hash, recipes.recipe_hash, recipes.program_hash):
+    """Forget the tables and hashes of the tree of containers."""
+    hashes = (recipes.environment_hash, recipes.recipe_hash, recipes.program_hash)
+    for kept in (stages.load, stages.images, recipes.bases, *hashes):
         kept.cache_clear()
 
 

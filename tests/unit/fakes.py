@@ -13,7 +13,7 @@ from tasks.fingerprint import Artifact
 from tasks.layout import Layout
 from tasks.manifest import Manifest
 from tasks.run import Run
-from tasks.runtime.job import Job, Outcome
+from tasks.runtime.job import Job, Mount, Outcome
 from tasks.stages import Resources, Stage
 
 BATCH, PLATE = "2020_11_04_CPJUMP1", "BR00117013"
@@ -108,8 +108,6 @@ def make_run(folder: Path, stage: Stage, shards: int = 1, units: tuple[str, ...]
 
 def make_job(folder: Path, *flags: str, minutes: float = 1, image: str = "easel", program: str = "paint.py") -> Job:
     """Return a job with an input folder /in/images that lies beside its own folder."""
-    from tasks.runtime.job import Mount
-
     resources = Resources(cpus=1, memory_gb=1, minutes=minutes, gpus=0)
     mounts = (Mount(folder.parent / "images", "/in/images"),)
     return Job(f"job-{folder.name}", image, program, flags, mounts, folder, resources)

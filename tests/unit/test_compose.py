@@ -76,10 +76,11 @@ def test_a_service_has_the_same_variables_and_temporary_folder(stage: str) -> No
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_service_sees_its_inputs_read_only_and_its_output_writable(stage: str) -> None:
-    targets = {volume.split("}", 1)[1].split(":", 1)[1] for volume in service_of(stage)["volumes"]}
+    volumes = service_of(stage)["volumes"]
     mounts = job_of(stage).mounts
 
-    assert targets == {"/in:ro", "/out"}
+    assert {volume["target"]: volume.get("read_only", False) for volume in volumes} == {"/in": True, "/out": False}
+    assert [volume["bind"]["create_host_path"] for volume in volumes] == [False, False]
     assert {mount.target.split("/")[1] for mount in mounts if not mount.writable} == {"in"}
     assert [mount.target for mount in mounts if mount.writable] == ["/out"]
 

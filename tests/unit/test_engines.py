@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,8 +27,11 @@ class Choosy(FakeEngine):
         self.prepared.append(image)
 
 
+Have = Callable[[str | None, str | None], dict[str, Choosy]]
+
+
 @pytest.fixture
-def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[Have]:
     """Return a function that says why docker and process cannot run, and returns both."""
 
     def use(docker: str | None, process: str | None) -> dict[str, Choosy]:
@@ -37,13 +39,12 @@ def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
         monkeypatch.setattr(engines, "engine", found.__getitem__)
         return found
 
-    monkeypatch.setattr(logging.getLogger("tasks"), "propagate", True)
     engines.choose.cache_clear()
     yield use
     engines.choose.cache_clear()
 
 
-def test_auto_takes_the_first_usable_engine(have) -> None:  # noqa: ANN001
+def test_auto_takes_the_first_usable_engine(have: Have) -> None:
     found = have(None, None)
 
     assert engines.choose("auto", "easel") is found["docker"]
@@ -51,15 +52,16 @@ def test_auto_takes_the_first_usable_engine(have) -> None:  # noqa: ANN001
     assert found["process"].prepared == []
 
 
-def test_auto_says_which_engine_it_takes_and_why_not_the_others(have, caplog: pytest.LogCaptureFixture) -> None:  # noqa: ANN001
-    caplog.set_level(logging.INFO)
+def test_auto_says_which_engine_it_takes_and_why_not_the_others(have: Have, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(engines.logger, "info", lambda form, *words: lines.append(form % words))
     found = have(NO_DAEMON, None)
 
     assert engines.choose("auto", "easel") is found["process"]
-    assert f"engine for the image easel: process; not docker: {NO_DAEMON}" in caplog.text
+    assert lines == [f"engine for the image easel: process; not docker: {NO_DAEMON}"]
 
 
-def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have) -> None:  # noqa: ANN001
+def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have: Have) -> None:
     have(NO_DAEMON, NO_JDK)
     with pytest.raises(EngineError) as failure:
         engines.choose("auto", "easel")
@@ -72,7 +74,9 @@ def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have) -> None:  #
 
 
 @pytest.mark.parametrize(("wanted", "other"), [("docker", "process"), ("process", "docker")])
-def test_an_engine_that_was_asked_for_is_taken_or_refused_and_never_replaced(have, wanted: str, other: str) -> None:  # noqa: ANN001
+def test_an_engine_that_was_asked_for_is_taken_or_refused_and_never_replaced(
+    have: Have, wanted: str, other: str
+) -> None:
     found = have(**{wanted: "it is ill", other: None})
     with pytest.raises(EngineError, match=rf"'easel':\n  {wanted:<10} it is ill$"):
         engines.choose(wanted, "easel")

@@ -36,7 +36,8 @@ def test_an_environment_that_cannot_be_made_says_the_line_to_type(
     easel: Path, user: int, sudo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
-    line = f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends openjdk-17-jdk-headless gcc libc6-dev"
+    packages = "openjdk-17-jdk-headless gcc libc6-dev"
+    line = f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {packages}"
 
     assert environments.unmakeable("easel").endswith(f"type: {line}")
 
@@ -69,7 +70,9 @@ def test_an_environment_is_made_from_the_locks_with_hashes_and_once(
 
     assert [words[:2] for words in said] == [("venv", "--python"), ("pip", "install"), ("pip", "install")]
     assert {"--require-hashes", "--no-deps", "--only-binary", str(easel / "requirements.lock")} <= {*wheels}
-    assert {"--require-hashes", "--no-deps", "--no-build-isolation", str(easel / "requirements.build.lock")} <= {*compiled}
+    assert {"--require-hashes", "--no-deps", "--no-build-isolation", str(easel / "requirements.build.lock")} <= {
+        *compiled
+    }
 
 
 def _venv(words: tuple[str, ...]) -> None:

@@ -88,13 +88,16 @@ FALSE = {
     "output empty": (write("files/notes.txt", b""), r"its notes \(notes.txt\) is empty; log: .*shards"),
     "wrong columns": (
         write(TABLE_FILE, gzip.compress(b"Metadata_Well,x\n")),
-        rf"its profiles breaks the contract: {PLATE}.csv.gz: .* needs the column Metadata_Plate; it has Metadata_Well, x",
+        rf"its profiles breaks the contract: {PLATE}.csv.gz: .* the column Metadata_Plate; it has Metadata_Well, x",
     ),
     "column twice": (
         write(TABLE_FILE, gzip.compress(b"Metadata_Plate,Metadata_Well,x,x\n")),
         rf"breaks the contract: {PLATE}.csv.gz: the column x stands there twice",
     ),
-    "no gzip": (write(TABLE_FILE, TABLE.encode()), rf"its profiles breaks the contract: {PLATE}.csv.gz: .*[Nn]ot a gzip"),
+    "no gzip": (
+        write(TABLE_FILE, TABLE.encode()),
+        rf"its profiles breaks the contract: {PLATE}.csv.gz: .*[Nn]ot a gzip",
+    ),
     "cut gzip": (write(TABLE_FILE, gzip.compress(TABLE.encode())[:20]), rf"breaks the contract: {PLATE}.csv.gz: "),
     "no text": (write(TABLE_FILE, gzip.compress(b"\xff\xfe")), rf"breaks the contract: {PLATE}.csv.gz: "),
     "symlink": (

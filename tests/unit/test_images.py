@@ -73,7 +73,7 @@ def arguments(words: list[str]) -> dict[str, str]:
 def test_a_build_starts_from_the_pinned_base_and_bears_its_recipe(containers: Path) -> None:
     words = images.build_options("easel", {})
 
-    assert arguments(words)["BASE"] == images.public_bases()["python-3.11"]
+    assert arguments(words)["BASE"] == recipes.bases()["python-3.11"]
     assert "@sha256:" in arguments(words)["BASE"]
     assert f"{images.RECIPE_LABEL}={recipes.recipe_hash('easel')}" in words
     assert words[words.index("--tag") + 1] == "platewright/easel:local"

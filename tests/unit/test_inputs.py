@@ -53,7 +53,9 @@ def test_several_measurements_of_a_plate_are_named(layout: Layout, tiffs: Path) 
     second = f"{PLATE}__2020-11-09T00_00_00-Measurement2"
     (layout.image_folders(BATCH) / second).mkdir()
 
-    with pytest.raises(MissingInputError, match=rf"{PLATE} has several measurements, keep one: .*Measurement1, {second}"):
+    with pytest.raises(
+        MissingInputError, match=rf"{PLATE} has several measurements, keep one: .*Measurement1, {second}"
+    ):
         inputs.images(layout, BATCH, PLATE)
 
 
@@ -72,7 +74,9 @@ def test_a_table_from_excel_is_read(layout: Layout) -> None:
 
 
 def test_an_unknown_batch_is_refused_with_the_path(layout: Layout) -> None:
-    with pytest.raises(MissingInputError, match=f"the list of plates of batch {BATCH} is not there; nor is its folder") as failure:
+    with pytest.raises(
+        MissingInputError, match=f"the list of plates of batch {BATCH} is not there; nor is its folder"
+    ) as failure:
         inputs.plates(layout, BATCH)
 
     assert str(failure.value).startswith(str(layout.barcode_platemap(BATCH)))
@@ -81,7 +85,9 @@ def test_an_unknown_batch_is_refused_with_the_path(layout: Layout) -> None:
 def test_a_plate_list_of_another_form_is_refused_with_its_columns(layout: Layout) -> None:
     lay_table(layout.barcode_platemap(BATCH), ",", ["barcode", "map"], [["P1", "M"]])
 
-    with pytest.raises(MissingInputError, match="needs the column Assay_Plate_Barcode, Plate_Map_Name; it has barcode, map"):
+    with pytest.raises(
+        MissingInputError, match="needs the column Assay_Plate_Barcode, Plate_Map_Name; it has barcode, map"
+    ):
         inputs.plates(layout, BATCH)
 
 

@@ -86,7 +86,10 @@ def test_a_barcode_is_a_good_name(name: str) -> None:
 
 
 def test_results_lie_where_the_gallery_has_them() -> None:
-    below = {folder: HERE.published(folder, "B", "P").relative_to("/data/root/project/source").as_posix() for folder in FOLDERS}
+    below = {
+        folder: HERE.published(folder, "B", "P").relative_to("/data/root/project/source").as_posix()
+        for folder in FOLDERS
+    }
 
     assert below == {
         "load_data_csv": "workspace/load_data_csv/B/P",

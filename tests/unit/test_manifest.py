@@ -183,7 +183,9 @@ def test_a_full_disk_is_told_and_can_be_mended(layout: Layout, monkeypatch: pyte
 
     with monkeypatch.context() as context:
         context.setattr(os, "fsync", full)
-        with pytest.raises(PublishError, match=rf"collate/{PLATE}: the results could not be published: .*No space left"):
+        with pytest.raises(
+            PublishError, match=rf"collate/{PLATE}: the results could not be published: .*No space left"
+        ):
             publish(layout, "new")
 
     assert manifest.read(place_of(layout)) is None

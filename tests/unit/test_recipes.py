@@ -45,6 +45,15 @@ def test_a_changed_file_changes_the_hashes_of_what_it_is_part_of(containers: Pat
     assert {kind for kind in before if before[kind] != after[kind]} == stale
 
 
+def test_another_base_is_another_environment(containers: Path) -> None:
+    before = hashes()
+    table = containers / "bases.toml"
+    table.write_text(table.read_text().replace("@sha256:", "@sha256:0"))
+    after = hashes()
+
+    assert {kind for kind in before if before[kind] != after[kind]} == {"environment", "recipe"}
+
+
 def test_a_pipeline_that_an_image_holds_is_part_of_its_recipe(containers: Path) -> None:
     before = hashes()
     (containers / "easel/pipelines").mkdir()

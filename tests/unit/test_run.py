@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,8 +75,11 @@ def test_a_job_says_what_it_is_in_json(tmp_path: Path, inputs: dict[str, list[Ar
     assert told["inputs"][0] == {"source": str(inputs["images"][0].path), "target": "/in/images", "writable": False}
 
 
+Fail = Callable[..., str]
+
+
 @pytest.fixture
-def fail(tmp_path: Path):  # noqa: ANN201
+def fail(tmp_path: Path) -> Fail:
     """Return a function that gives a run's jobs these outcomes and returns the error's text."""
 
     def text(*outcomes: Outcome, log: str = "") -> str:
@@ -93,7 +97,7 @@ def fail(tmp_path: Path):  # noqa: ANN201
     return text
 
 
-def test_a_failure_says_what_the_programs_words_the_log_and_the_command(tmp_path: Path, fail) -> None:  # noqa: ANN001
+def test_a_failure_says_what_the_programs_words_the_log_and_the_command(tmp_path: Path, fail: Fail) -> None:
     text = fail(Outcome(65, 1.0), log="warning: x\n\nerror: P.csv: no row has a negcon\n")
 
     assert text.splitlines() == [
@@ -111,13 +115,17 @@ ENDS = {
     "flags": (Outcome(2, 1), "exit code 2 (its flags are not those", ""),
     "odd code": (Outcome(7, 1), "failed: exit code 7\n", ""),
     "killed": (Outcome(137, 1), "exit code 137 (killed)", ""),
-    "out of memory": (Outcome(137, 1, out_of_memory=True), "(out of memory)", "more memory: [paint] memory_gb in luigi.cfg"),
+    "out of memory": (
+        Outcome(137, 1, out_of_memory=True),
+        "(out of memory)",
+        "more memory: [paint] memory_gb in luigi.cfg",
+    ),
     "timed out": (Outcome(143, 1, timed_out=True), "longer than its limit", "more time: [paint] minutes in luigi.cfg"),
 }
 
 
 @pytest.mark.parametrize(("outcome", "what", "hint"), ENDS.values(), ids=ENDS)
-def test_an_end_is_told_apart_from_others(outcome: Outcome, what: str, hint: str, fail) -> None:  # noqa: ANN001
+def test_an_end_is_told_apart_from_others(outcome: Outcome, what: str, hint: str, fail: Fail) -> None:
     text = fail(outcome)
 
     assert what in text
@@ -126,11 +134,11 @@ def test_an_end_is_told_apart_from_others(outcome: Outcome, what: str, hint: str
 
 
 @pytest.mark.parametrize("sign", errors.HINTS)
-def test_a_known_cause_has_a_hint(sign: str, fail) -> None:  # noqa: ANN001
+def test_a_known_cause_has_a_hint(sign: str, fail: Fail) -> None:
     assert f"  hint   {errors.HINTS[sign].format(stage='paint')}" in fail(Outcome(1, 1), log=f"OSError: {sign}\n")
 
 
-def test_a_failure_says_how_many_shards_failed_and_shows_the_first(tmp_path: Path, fail) -> None:  # noqa: ANN001
+def test_a_failure_says_how_many_shards_failed_and_shows_the_first(tmp_path: Path, fail: Fail) -> None:
     text = fail(Outcome(0, 1), Outcome(1, 1), Outcome(1, 1), log="boom")
 
     assert "in 2 of 3 shards" in text
@@ -138,7 +146,7 @@ def test_a_failure_says_how_many_shards_failed_and_shows_the_first(tmp_path: Pat
     assert "    boom" in text
 
 
-def test_only_the_end_of_a_long_log_is_shown(fail) -> None:  # noqa: ANN001
+def test_only_the_end_of_a_long_log_is_shown(fail: Fail) -> None:
     text = fail(Outcome(1, 1), log="".join(f"line {number}\n" for number in range(100)))
 
     assert "line 99" in text

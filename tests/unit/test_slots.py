@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import EngineError
-from tasks.runtime.slots import Slots
+from tasks.runtime.slots import Slots, _release
 from tasks.stages import Resources
 from tests.unit.fakes import SMALL, wait_until
 
@@ -38,11 +38,9 @@ def is_free(slots: Slots, cpus: int) -> bool:
 
 
 def take(slots: Slots, wanted: int) -> list[int]:
-    from tasks.runtime import slots as module
-
     held = slots._lock_free(wanted)
     numbers = list(held)
-    module._release(held)
+    _release(held)
     return numbers
 
 
@@ -55,7 +53,9 @@ def test_a_job_takes_its_cores_or_its_share_of_the_memory(cpus: int, memory_gb: 
 
 @pytest.mark.parametrize("resources", [Resources(5, 1, 1, 0), Resources(1, 8.5, 1, 0)], ids=["cores", "memory"])
 def test_a_job_that_is_too_big_for_the_machine_is_refused(resources: Resources) -> None:
-    with pytest.raises(EngineError, match=r"\[runtime\] gives 4 cores and 8.0 GB: raise \[runtime\] memory_gb") as failure:
+    with pytest.raises(
+        EngineError, match=r"\[runtime\] gives 4 cores and 8.0 GB: raise \[runtime\] memory_gb"
+    ) as failure:
         Slots(Path("/x"), 4, 8).needed(resources)
 
     assert f"needs {resources.cpus} cores and {resources.memory_gb:g} GB" in str(failure.value)

@@ -15,7 +15,6 @@ from luigi.task import flatten
 from tasks import layout as layouts
 from tasks import pipeline, recipes, stages
 from tasks.errors import DefinitionError
-from tasks.runtime import images
 from tasks.stage_task import LaidTask, StageTask
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run
@@ -46,13 +45,13 @@ def test_the_image_of_every_stage_has_a_recipe(name: str) -> None:
 
     assert (image.folder / "Dockerfile").is_file()
     assert image.locks
-    assert image.base in images.public_bases()
+    assert image.base in recipes.bases()
 
 
 def test_every_public_base_is_pinned_by_digest() -> None:
     pinned = re.compile(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}")
 
-    assert [base for base in images.public_bases().values() if not pinned.fullmatch(base)] == []
+    assert [base for base in recipes.bases().values() if not pinned.fullmatch(base)] == []
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -68,7 +67,9 @@ def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_a_task_requires_only_what_its_stage_reads(name: str) -> None:
     task = TASKS[name](batch_id=BATCH, plate=PLATE)
-    useless = [required for required in flatten(task.requires()) if not {*offered(required)} & {*task.definition.inputs}]
+    useless = [
+        required for required in flatten(task.requires()) if not {*offered(required)} & {*task.definition.inputs}
+    ]
 
     assert useless == []
     assert set(task.files()) <= set(task.definition.inputs)
@@ -116,10 +117,10 @@ BAD_TABLES = {
     "missing key": (drop("folder"), r"stages.toml \[paint\]: missing keys \['folder'\]"),
     "missing resource": (put(", gpus = 0 }", " }"), r"\[paint resources\]: missing keys \['gpus'\]"),
     "unknown resource": (put("gpus = 0", "gpus = 0, disk = 1"), r"\[paint resources\].*'disk'"),
-    "unknown unit": (put('unit = "plate"', 'unit = "cell"'), r"\[paint\]: there is no unit 'cell'; known: .*plate, site"),
-    "unknown folder": (put('folder = "profiles"', 'folder = "x"'), r"\[paint\]: there is no folder 'x'; known: .*profiles"),
+    "unknown unit": (put('unit = "plate"', 'unit = "cell"'), r"\[paint\]: there is no unit 'cell'; known: .*plate"),
+    "unknown folder": (put('= "profiles"\n', '= "x"\n'), r"\[paint\]: there is no folder 'x'; known: .*illum"),
     "missing program": (put("paint.py", "brush.py"), r"\[paint\]: there is no program 'brush.py' beside it"),
-    "contract of no output": (put("{ picture = \"profiles\"", "{ x = \"profiles\""), r"\[paint\]: there is no output 'x'"),
+    "contract of no output": (put('{ picture = "prof', '{ x = "prof'), r"\[paint\]: there is no output 'x'"),
     "unknown contract": (put('= "profiles" }', '= "x" }'), r"\[paint\]: there is no contract 'x'; known: .*load_data"),
     "no TOML": (put("[paint]", "[paint"), r"stages.toml: .*line"),
 }  # fmt: skip
@@ -151,5 +152,7 @@ def test_a_stage_that_two_images_define_is_refused(containers: Path) -> None:
 def test_a_bad_image_table_is_refused_by_name(containers: Path) -> None:
     (containers / "easel/image.toml").write_text('summary = "x"\nbase = "y"\npythn = "3"\n')
 
-    with pytest.raises(DefinitionError, match=r"image.toml \[easel\]: missing keys \['python'\], unknown keys \['pythn'\]"):
+    with pytest.raises(
+        DefinitionError, match=r"image.toml \[easel\]: missing keys \['python'\], unknown keys \['pythn'\]"
+    ):
         stages.images()
