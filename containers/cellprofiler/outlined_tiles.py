@@ -85,9 +85,8 @@ def _reduced_lines(path: Path, side: int) -> Image.Image:
     with Image.open(path) as source:
         lines = np.asarray(source.convert("L")) > 0
     size = _fit((lines.shape[1], lines.shape[0]), side)
-    cover = (
-        np.asarray(Image.fromarray((lines * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX), np.float32) / 255
-    )
+    mask = Image.fromarray((lines * 255).astype(np.uint8))
+    cover = np.asarray(mask.resize(size, Image.Resampling.BOX), np.float32) / 255
     factor = max(1.0, max(lines.shape) / side)
     # A line of one pixel covers 1/factor of a reduced pixel; where tiles are tiny, lines must not hide the cells.
     strength = np.clip(cover * factor, 0, 1) * min(0.9, 2.5 / factor)
