@@ -7,7 +7,7 @@ need_root
 
 PACKAGES=(
     ca-certificates git make procps                       # what a bare machine may lack
-    docker.io iptables mmdebstrap                         # the engine, its bridge, the base images
+    docker.io iptables mmdebstrap docker-registry         # the engine, its bridge, the base images, a registry
     openjdk-17-jdk-headless default-libmysqlclient-dev    # the process engine compiles two packages of CellProfiler
     pkg-config gcc libc6-dev
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -13,6 +14,9 @@ import numpy as np
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
+from tasks import layout, recipes
+from tasks.errors import EngineError
+from tasks.runtime import images
 from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
@@ -142,8 +146,6 @@ def test_a_program_that_takes_too_long_is_stopped(tmp_path):
 
 
 def test_an_image_of_another_recipe_is_refused_with_the_way_out(in_docker, monkeypatch, tmp_path):
-    from tasks import layout
-
     lock = json.loads(layout.IMAGES_LOCK.read_text())
     lock["pycytominer"]["recipe"] = "0" * 64
     other = tmp_path / "images.lock"
@@ -224,3 +226,43 @@ def test_the_whole_run_stands_in_its_folder(in_docker):
         names = {path.name for path in folder.iterdir()}
         assert {"job.json", "command", "stdout.log", "stderr.log"} <= names
         assert (folder / "command").read_text().startswith("docker run --rm")
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """A real registry on loopback; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\nhttp:\n  addr: {address}\n"
+    )
+    server = subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL)
+    assert wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(address.split(":")[1]))) == 0)
+    yield address
+    server.terminate()
+    server.wait(10)
+
+
+def test_an_image_is_pulled_by_its_recipe_and_locked(registry, monkeypatch, tmp_path):
+    recipe = recipes.recipe_hash("gallery")
+    name = f"{registry}/gallery:{recipe[: images.RECIPE_DIGITS]}"
+    subprocess.run(["docker", "tag", images.reference("gallery"), name], check=True)
+    subprocess.run(["docker", "push", "--quiet", name], check=True, capture_output=True)
+    subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
+    built = images.reference("gallery")
+    monkeypatch.setattr(layout, "IMAGES_LOCK", tmp_path / "images.lock")
+    pulled = images.pull("gallery", registry)
+    subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
+
+    assert pulled == built
+    assert images.read_lock()["gallery"] == {"recipe": recipe, "digest": built}
+    assert DockerEngine().unusable("gallery") is None
+
+
+def test_an_image_that_no_registry_has_is_named_with_the_way_out(registry, monkeypatch, tmp_path):
+    monkeypatch.setattr(layout, "IMAGES_LOCK", tmp_path / "images.lock")
+
+    with pytest.raises(EngineError, match="python -m tasks images build gallery"):
+        images.pull("gallery", registry)
