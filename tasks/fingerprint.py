@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import recipes
+from tasks.errors import MissingInputError
 from tasks.stages import Stage
 
 READERS = 8
@@ -75,7 +76,10 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _stat(file: Path) -> list[int]:
-    status = file.stat()
+    try:
+        status = file.stat()
+    except OSError as error:
+        raise MissingInputError(f"{file}: it cannot be read ({error.strerror}); replace it or move it away") from error
     return [status.st_size, status.st_mtime_ns]
 
 

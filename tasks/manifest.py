@@ -65,7 +65,7 @@ def publish(layout: Layout, manifest: Manifest, files: Mapping[str, tuple[Path, 
     A file there that is not ours is never overwritten.
     """
     path = layout.manifest(manifest.stage, manifest.batch, manifest.plate)
-    ours = read(path) is not None or _intent(path).exists()
+    ours = path.exists() or _intent(path).exists()
     for _, target in files.values():
         if target.exists() and not ours:
             message = f"{target} is there and was not made by this toolkit; move it away and run again"
@@ -127,4 +127,4 @@ def _replace(source: Path, target: Path, trash: Path) -> None:
     old = trash / uuid.uuid4().hex
     os.replace(target, old)
     os.replace(source, target)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(trash, ignore_errors=True)  # with what a crash has left there

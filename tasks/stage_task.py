@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import logging
 import shutil
 import time
@@ -15,7 +16,7 @@ from luigi.task import flatten
 
 from tasks import fingerprint, ledger, manifest, settings, stages
 from tasks import run as runs
-from tasks.errors import FalseSuccessError
+from tasks.errors import FalseSuccessError, PublishError
 from tasks.fingerprint import Artifact
 from tasks.manifest import Manifest
 from tasks.progress import Bar
@@ -27,6 +28,8 @@ from tasks.runtime.places import Local, forget, unfinished
 from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
 class PlateTask(luigi.Task):
@@ -116,6 +119,16 @@ class StageTask(PlateTask):
         return fingerprint.fingerprint(self.definition, self.flags(), self.inputs())
 
     def run(self) -> None:
+        try:
+            self._run()
+        except OSError as error:
+            if error.errno not in DISK_FAULTS:
+                raise
+            raise PublishError(
+                f"{self.stage}/{self.plate}: {error}; see to the data root's disk and run again"
+            ) from error
+
+    def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)
         parts = self.fingerprint()
         run = self._describe(parts)

@@ -119,6 +119,8 @@ def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     entry = {"contract": {}} | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
+    if not isinstance(entry["inputs"], list):
+        raise DefinitionError(f"{table} [{name}]: inputs = {entry['inputs']!r} must be a list of names")
     values = entry | {"inputs": tuple(entry["inputs"]), "resources": Resources(**entry["resources"])}
     stage = Stage(name=name, image=table.parent.name, **values)
     for kind, value, known in (

@@ -56,7 +56,10 @@ def read_lock() -> dict[str, dict[str, str]]:
     """Return image -> recipe and digest, as far as images were built here."""
     if not layout.IMAGES_LOCK.exists():
         return {}
-    lock: dict[str, dict[str, str]] = json.loads(layout.IMAGES_LOCK.read_text(encoding="utf-8"))
+    try:
+        lock: dict[str, dict[str, str]] = json.loads(layout.IMAGES_LOCK.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise EngineError(f"{layout.IMAGES_LOCK}: {error}; delete it and type: {BUILD}") from error
     return lock
 
 

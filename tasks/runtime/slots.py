@@ -74,6 +74,8 @@ class Slots:
             if len(held) == wanted:
                 break
             handle = os.open(self.folder / f"slot-{number}", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            with suppress(PermissionError):  # another user's file: it has its mode already
+                os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 held.append(handle)
