@@ -91,7 +91,7 @@ class Compound:
 
 
 COMPOUNDS = (
-    Compound(1, "AURKB|AURKA", ARREST, 0.60),
+    Compound(1, "AURKB|AURKA", ARREST, 0.52),
     Compound(2, "AURKB", ARREST, 0.45),
     Compound(3, "NDUFS1|NDUFV1", FRAGMENTED, 0.60),
     Compound(4, "NDUFS1", FRAGMENTED, 0.45),
