@@ -9,6 +9,8 @@ import sys
 import threading
 from types import FrameType, TracebackType
 
+from luigi.parameter import ParameterException
+
 from tasks.errors import StageError
 
 LUIGI_NOISE = (
@@ -30,11 +32,11 @@ TRACED = re.compile(
 
 
 class _Quiet(logging.Filter):
-    """Drop Luigi's book-keeping, and the traceback of a StageError."""
+    """Drop Luigi's book-keeping, and the traceback of a StageError or of a wrong parameter."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, StageError):
+        if isinstance(error, (StageError, ParameterException)):
             record.msg, record.args = str(error), ()
             record.exc_info = record.exc_text = None
             return True
