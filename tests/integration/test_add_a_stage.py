@@ -84,7 +84,8 @@ def test_a_stage_added_as_the_page_says_runs_and_agrees_with_all_else(copy, tmp_
     (image / "count_wells.py").write_text(PROGRAM)
     (image / "stages.toml").write_text((image / "stages.toml").read_text() + TABLE)
     pipeline = copy / "tasks/pipeline.py"
-    pipeline.write_text(pipeline.read_text().replace("\ndef stage_tasks(", CLASS))
+    text = pipeline.read_text().replace("\ndef stage_tasks(", CLASS)
+    pipeline.write_text(text.replace("self.clone(Montage)]", "self.clone(Montage), self.clone(CountWells)]"))
     (copy / "compose.yaml").write_text((copy / "compose.yaml").read_text() + SERVICE)
     toolkit = Toolkit(tmp_path / "data", "process")
     toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
