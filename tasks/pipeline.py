@@ -81,7 +81,7 @@ class Illumination(StageTask):
 class Measure(StageTask):
     stage = "measure"
     pipeline = setting("measure", "pipeline", luigi.OptionalParameter, default="", significant=False)
-    sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=8, significant=False)
+    sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=12, significant=False)
 
     def requires(self) -> list[luigi.Task]:
         return [self.clone(LoadData), self.clone(Images), self.clone(Illumination)]

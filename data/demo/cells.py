@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from data.demo.fields import texture
 from data.demo.plan import Compound, Look
 
-SIZE = 400  # pixels, a site is square
+SIZE = 360  # pixels, a site is square
 MARGIN = 64  # pixels around the site where cells lie too, so that some are cut by its border
 CROWDING = 0.9  # least distance of two nuclei, in mean cell radii
 COLONIES = 0.75  # how unevenly cells lie: 0 evenly, 1 in dense colonies
