@@ -101,7 +101,7 @@ class StageTask(PlateTask):
         found = manifest.read(self.manifest_path())
         if found is None or not found.is_of(self.fingerprint()):
             return False
-        return all(entry.path.exists() for entry in found.artifacts(settings.load().layout.root).values())
+        return all(_lies_there(entry) for entry in found.artifacts(settings.load().layout.root).values())
 
     def promises(self) -> Mapping[str, Artifact]:
         found = manifest.read(self.manifest_path())
@@ -220,6 +220,11 @@ class StageTask(PlateTask):
             warnings=findings.warnings,
             facts=findings.facts,
         )
+
+
+def _lies_there(made: Artifact) -> bool:
+    """Say whether a published output is there, and a file as long as it was."""
+    return made.path.is_dir() or (made.path.is_file() and made.path.stat().st_size == made.bytes)
 
 
 def _show(bar: Bar, jobs: list[Job]) -> None:

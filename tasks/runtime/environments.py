@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import functools
 import logging
 import os
 import re
@@ -63,7 +62,6 @@ def install_line(packages: list[str]) -> str:
     return f"{sudo}apt-get update && {sudo}apt-get install -y --no-install-recommends {' '.join(packages)}"
 
 
-@functools.cache
 def java_home() -> Path | None:
     """Return a JDK 17: JAVA_HOME, the one of `javac`, or one where Debian puts it."""
     compiler = shutil.which("javac")
@@ -110,7 +108,6 @@ def _uv(*words: str, image: str) -> None:
         raise EngineError(message)
 
 
-@functools.cache
 def _pyenv_versions() -> str:
     if not shutil.which("pyenv"):
         return ""

@@ -67,6 +67,7 @@ class Toolkit:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's & turns it off
         )
 
     def draw(self, plates: str, wells: str) -> None:
