@@ -1,6 +1,6 @@
 """Measure what CellProfiler costs on the real wells: CPU seconds by module and start-up, memory, and the peers' way.
 
-    CELLPROFILER_PYTHON=<env>/bin/python python tests/bench/cellprofiler_cost.py [--images DIR] [--wells 4]
+    python tests/bench/cellprofiler_cost.py [--images DIR] [--wells 4]
 
 Ours is one process for all sites of a shard; the peers' way (nf-core/cellpainting) is one process a site. Both
 run one after the other; CPU seconds are those of the program and of CellProfiler, its child.
@@ -22,6 +22,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
+from tasks.runtime import environments  # noqa: E402
 from tests.stages.cellprofiler.plates import FOLDER, NUMBERS, PLATE, REAL_IMAGES, Plate, real_sites  # noqa: E402
 
 STEP = re.compile(r"Image # (\d+), module (\w+) # \d+: CPU_time = ([\d.]+) secs")
@@ -51,10 +52,11 @@ def run(python: Path, output: Path, program: str, words: list[object]) -> Cost:
     """Run a program of the image, and return its cost with that of its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     output.mkdir(parents=True)
+    own = {"PYTHONPATH": str(REPOSITORY / "containers"), "TMPDIR": str(output)}
     with open(output / "log", "w+") as log:
         ran = subprocess.Popen(
             [python, FOLDER / program, *map(str, words), "--output", str(output)],
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY / "containers"), "TMPDIR": str(output)},
+            env={**os.environ, **environments.variables("cellprofiler"), **own},
             cwd=output,
             stdout=log,
             stderr=log,
@@ -136,7 +138,8 @@ def main() -> None:
     flags.add_argument("--images", type=Path, default=REAL_IMAGES)
     flags.add_argument("--wells", type=int, default=4)
     args = flags.parse_args()
-    python = Path(os.environ["CELLPROFILER_PYTHON"])
+    environments.make("cellprofiler")
+    python = environments.python("cellprofiler")
     with tempfile.TemporaryDirectory(prefix="cellprofiler-cost-") as scratch:
         folder = Path(scratch)
         plate = Plate(folder, tuple(NUMBERS), real_sites(args.images)[: args.wells], at=args.images.resolve())
