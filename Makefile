@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.tested
 	@$(BIN)/python -m tests.engines.report
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 unit: $(VENV)/.tested
 	$(BIN)/pytest tests/unit
