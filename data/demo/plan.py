@@ -27,7 +27,7 @@ FOUR_WELLS = ("A01", "A02", "B02", "C04")  # the smallest useful cut: two negati
 class Look:
     """What the cells of a well look like; lengths in pixels, intensities in counts above the background."""
 
-    cells: float = 25.0  # nuclei whose centre lies in the site
+    cells: float = 29.0  # nuclei whose centre lies in the site
     mitotic: float = 0.04  # fraction of cells in metaphase
     cell_radius: float = 39.0
     elongation: float = 1.65  # length / width of a cell
@@ -58,7 +58,7 @@ class Phenotype:
 UNCHANGED = Phenotype("none", {})
 ARREST = Phenotype(
     "mitotic_arrest",
-    {"cells": 18.5, "mitotic": 0.25, "nucleus_radius": 16.5, "lobing": 0.10, "cell_radius": 46.0, "chromatin": 0.26},
+    {"cells": 21.5, "mitotic": 0.25, "nucleus_radius": 16.5, "lobing": 0.10, "cell_radius": 46.0, "chromatin": 0.26},
 )
 FRAGMENTED = Phenotype(
     "mitochondrial_fragmentation",

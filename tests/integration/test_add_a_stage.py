@@ -75,6 +75,7 @@ def copy(tmp_path: Path) -> Path:
         if (REPOSITORY / name).is_file():
             (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, tmp_path / "copy" / name)
+    (REPOSITORY / ".environments").mkdir(exist_ok=True)
     (tmp_path / "copy/.environments").symlink_to(REPOSITORY / ".environments")
     return tmp_path / "copy"
 
