@@ -20,7 +20,7 @@ from tasks.runtime import images
 from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
-from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt
+from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, wait_for
 
 pytestmark = pytest.mark.engine("docker")
 
@@ -178,15 +178,6 @@ def test_a_killed_run_leaves_no_container_running_and_the_next_run_goes_on(tmp_p
 def running_containers(stage: str) -> list[str]:
     command = ["docker", "ps", "--quiet", "--filter", f"name=platewright-{stage}"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def wait_for(condition, seconds: float = 60) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 @pytest.mark.engine("compose")

@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tests.integration.toolkit import Toolkit, interrupt, left_running
+from tests.integration.toolkit import Toolkit, interrupt, left_running, wait_for
 
 pytestmark = pytest.mark.engine("process")
 
@@ -181,12 +180,3 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_sam
 def analysis_bytes(toolkit: Toolkit) -> dict[str, bytes]:
     folder = toolkit.dataset / "workspace/analysis" / BATCH / PLATE
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def wait_for(condition, seconds: float = 120) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,6 +133,16 @@ def interrupt(process: subprocess.Popen[str], number: int = signal.SIGINT) -> tu
     process.send_signal(number)
     printed, _ = process.communicate(timeout=120)
     return process.returncode, printed
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> bool:
+    """Ask until it holds; return whether it did in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
 
 
 def average_precision(profiles: pd.DataFrame) -> dict[str, float]:
