@@ -60,6 +60,10 @@ class Layout:
     def platemap(self, batch: str, platemap: str) -> Path:
         return self.barcode_platemap(batch).parent / "platemap" / f"{checked_name('platemap', platemap)}.txt"
 
+    def experiment_metadata(self, batch: str) -> Path:
+        """Return the table that says of a batch's plates cell type, time, ...; it may list other batches too."""
+        return self.barcode_platemap(batch).parent / "experiment-metadata.tsv"
+
     def external_metadata(self, file_name: str) -> Path:
         return self.dataset / "workspace/metadata/external_metadata" / checked_name("external metadata", file_name)
 

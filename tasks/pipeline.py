@@ -10,7 +10,7 @@ from typing import Any
 
 import luigi
 
-from tasks import inputs, layout, settings
+from tasks import catalogue, inputs, layout, settings
 from tasks.stage_task import LaidTask, PlateTask, StageTask
 
 logger = logging.getLogger(__name__)
@@ -190,9 +190,12 @@ class RunBatch(luigi.WrapperTask):
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
     plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
+    where = luigi.Parameter(default="", description="Cell_type=U2OS,Time=24|48: only the plates that meet it")
 
     def requires(self) -> list[luigi.Task]:
-        plates = self.plates or inputs.plates(settings.load().layout, self.batch_id)
+        given = settings.load().layout
+        listed = self.plates or inputs.plates(given, self.batch_id)
+        plates = catalogue.plates(given, self.batch_id, listed, self.where)
         return [RunPlate(batch_id=self.batch_id, plate=plate) for plate in plates]
 
 

@@ -40,6 +40,7 @@ def _few(names: List[str]) -> str:
 LOAD_DATA = Table("load_data", ("Metadata_Plate", "Metadata_Well", "Metadata_Site"), ("FileName_Orig",))
 LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", LOAD_DATA.required, ("FileName_Orig", "FileName_Illum"))
 BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"))
+EXPERIMENT_METADATA = Table("experiment metadata", ("Batch", "Assay_Plate_Barcode"))
 PLATEMAP = Table("platemap", ("well_position", "broad_sample"))
 EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"))
 PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.demo.plan import ACQUIRED, BATCH, COMPOUNDS, METADATA, PLATEMAP, PLATES, wells
+from data.demo.plan import ACQUIRED, BATCH, CHANNELS, COMPOUNDS, METADATA, PLATEMAP, PLATES, wells
 
 Row = Iterable[object]
 
@@ -15,6 +15,12 @@ METADATA_COLUMNS = (
 )
 DMSO = ("", "IAZDPXIOMUYVGZ-UHFFFAOYSA-N", "DMSO", 679, "", "", "control", "negcon", "CS(=O)C")
 FIRST_CID = 999_000_000
+# The columns of the resource's experiment table that say something here.
+EXPERIMENT_COLUMNS = (
+    *("Batch", "Plate_Map_Name", "Assay_Plate_Barcode", "Perturbation", "Cell_type", "Time", "Number_of_images"),
+    "Cells_per_site",
+)
+CELLS_PER_SITE = 24  # as CellProfiler finds them, on the average of both plates
 TRUTH_COLUMNS = ("broad_sample", "active", "phenotype", "target_list", "strength")
 
 
@@ -47,8 +53,11 @@ def tables() -> dict[Path, bytes]:
         for each in COMPOUNDS
     ]
     barcodes = [(plate, PLATEMAP) for plate in PLATES]
+    images = len(wells()) * len(CHANNELS)
+    experiment = [(BATCH, PLATEMAP, plate, "compound", "demo", 48, images, CELLS_PER_SITE) for plate in PLATES]
     return {
         platemaps / "barcode_platemap.csv": table(("Assay_Plate_Barcode", "Plate_Map_Name"), barcodes, ","),
+        platemaps / "experiment-metadata.tsv": table(EXPERIMENT_COLUMNS, experiment, "\t"),
         platemaps / "platemap" / f"{PLATEMAP}.txt": table(("well_position", "broad_sample", "solvent"), held, "\t"),
         metadata / "external_metadata" / f"{METADATA}.tsv": table(METADATA_COLUMNS, [*known, DMSO], "\t"),
         TRUTH: table(TRUTH_COLUMNS, truth, "\t"),
