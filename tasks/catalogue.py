@@ -45,6 +45,11 @@ def of_batch(layout: Layout, batch: str) -> list[Acquisition]:
     return [each for each in listed if each.batch == batch] or [each for each in cpjump1() if each.batch == batch]
 
 
+def expected_images(layout: Layout, batch: str, plate: str) -> int:
+    """Return the known number of images of a plate, all sites and channels together; 0 where none is known."""
+    return next((each.images or 0 for each in of_batch(layout, batch) if each.plate == plate), 0)
+
+
 def plates(layout: Layout, batch: str, listed: Sequence[str], where: str) -> list[str]:
     """Return those of the `listed` plates whose acquisition meets `where`, such as "Cell_type=U2OS,Time=24|48".
 

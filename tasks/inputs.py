@@ -9,7 +9,7 @@ from stagekit import contracts
 from stagekit.program import DataError
 
 from tasks import errors
-from tasks.errors import MissingInputError
+from tasks.errors import MissingInputError, SettingsError
 from tasks.layout import Layout, checked_name
 
 IMAGES = "Images"
@@ -59,6 +59,23 @@ def external_metadata(layout: Layout, batch: str, plate: str, pattern: str) -> P
     file_name = pattern.format(platemap=name, stem=name.removesuffix("_platemap"))
     path = layout.external_metadata(file_name)
     return existing_file(path, f"the external metadata of plate {plate} ([dataset] external_metadata = {pattern})")
+
+
+def excluded(text: str, plate: str) -> list[str]:
+    """Return the sites and wells of this plate that "[preflight] exclude" names as <plate>:A01-1 or <plate>:A01."""
+    pairs = [entry.partition(":") for entry in text.replace(",", " ").split()]
+    for barcode, _, unit in pairs:
+        if not barcode or not unit:
+            raise SettingsError(f"luigi.cfg [preflight] exclude: {barcode}{unit!r} has not the form <plate>:A01-1")
+    return sorted({unit for barcode, _, unit in pairs if barcode == plate})
+
+
+def published_load_data(layout: Layout, batch: str, plate: str) -> Path:
+    """Return the published table of a plate's images: load_data, else load_data_with_illum; csv.gz or csv."""
+    folder = layout.published("load_data_csv", batch, plate)
+    names = [f"{stem}.csv{suffix}" for stem in ("load_data", "load_data_with_illum") for suffix in (".gz", "")]
+    found = next((folder / name for name in names if (folder / name).is_file()), folder / names[0])
+    return existing_file(found, f"the published load_data of plate {plate} ([load_data] source = published)")
 
 
 def _platemap_names(layout: Layout, batch: str) -> dict[str, str]:

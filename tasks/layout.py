@@ -19,6 +19,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Where a stage publishes, below <root>/<project>/<source>/: the keys are the `folder` of stages.toml.
 FOLDERS = {
     "load_data_csv": "workspace/load_data_csv/{batch}/{plate}",
+    "load_data_localised": "workspace/load_data_csv/{batch}/{plate}/localised",
     "illum": "images/{batch}/illum/{plate}",
     "analysis": "workspace/analysis/{batch}/{plate}",
     "backend": "workspace/backend/{batch}/{plate}",

@@ -16,6 +16,11 @@ from tasks.stage_task import LaidTask, PlateTask, StageTask
 logger = logging.getLogger(__name__)
 
 PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
+# The export of Operetta and Opera Phenix microscopes, and the channels of CPJUMP1.
+HARMONY_NAMES = (
+    r"r(?P<row>\d\d)c(?P<column>\d\d)f(?P<site>\d\d)p(?P<plane>\d\d)-ch(?P<channel>\d+)sk(?P<time>\d+)fk\d+fl\d+\.tiff?"
+)
+CPJUMP1_CHANNELS = "1=Mito,2=AGP,3=RNA,4=ER,5=DNA,6=HighZBF,7=LowZBF,8=Brightfield"
 NEGCON = "Metadata_control_type == 'negcon'"
 
 
@@ -53,18 +58,51 @@ class ExternalMetadata(LaidTask):
 # From images to single cells.
 
 
+class PublishedLoadData(LaidTask):
+    name = "published_load_data"
+
+    def path(self) -> Path:
+        return inputs.published_load_data(settings.load().layout, self.batch_id, self.plate)
+
+
 class LoadData(StageTask):
     stage = "load_data"
+    source = setting(
+        "load_data",
+        "source",
+        luigi.ChoiceParameter,
+        choices=["images", "published"],
+        default="images",
+        significant=False,
+    )
+    pattern = setting("load_data", "pattern", luigi.Parameter, default=HARMONY_NAMES)
+    channels = setting("load_data", "channels", luigi.Parameter, default=CPJUMP1_CHANNELS)
+    exclude = setting("preflight", "exclude", luigi.OptionalParameter, default="")
+    faulty_sites = setting(
+        "preflight", "faulty_sites", luigi.ChoiceParameter, choices=["stop", "exclude"], default="stop"
+    )
 
     def requires(self) -> list[luigi.Task]:
         return [self.clone(Images), self.clone(Platemap)]
 
     def flags(self) -> dict[str, str]:
-        """Add where things lie in the gallery: the table names them there, not on this machine."""
+        """Add where things lie in the gallery, which the table names, and what is known of this plate."""
         given = settings.load().layout
         images = inputs.images(given, self.batch_id, self.plate).relative_to(given.root)
         illumination = given.published("illum", self.batch_id, self.plate).relative_to(given.root)
-        return {"image_folder": images.as_posix(), "illumination_folder": illumination.as_posix()}
+        return super().flags() | {
+            "image_folder": images.as_posix(),
+            "illumination_folder": illumination.as_posix(),
+            "expected_images": str(catalogue.expected_images(given, self.batch_id, self.plate)),
+            "exclude": ",".join(inputs.excluded(self.exclude or "", self.plate)),
+        }
+
+
+class LocaliseLoadData(LoadData):
+    stage = "localise_load_data"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(PublishedLoadData), *super().requires()]
 
 
 class Illumination(StageTask):
@@ -72,7 +110,7 @@ class Illumination(StageTask):
     pipeline = setting("illumination", "pipeline", luigi.OptionalParameter, default="", significant=False)
 
     def requires(self) -> list[luigi.Task]:
-        return [self.clone(LoadData), self.clone(Images)]
+        return [_load_data(self), self.clone(Images)]
 
     def files(self) -> Mapping[str, Path]:
         return {"pipeline": _pipeline(self.pipeline, "illumination.cppipe")}
@@ -84,7 +122,7 @@ class Measure(StageTask):
     sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=12, significant=False)
 
     def requires(self) -> list[luigi.Task]:
-        return [self.clone(LoadData), self.clone(Images), self.clone(Illumination)]
+        return [_load_data(self), self.clone(Images), self.clone(Illumination)]
 
     def files(self) -> Mapping[str, Path]:
         return {"pipeline": _pipeline(self.pipeline, "analysis.cppipe")}
@@ -100,7 +138,7 @@ class Montage(StageTask):
     stage = "montage"
 
     def requires(self) -> list[luigi.Task]:
-        return [self.clone(LoadData), self.clone(Images), self.clone(Measure)]
+        return [_load_data(self), self.clone(Images), self.clone(Measure)]
 
 
 # From single cells to profiles.
@@ -215,6 +253,12 @@ def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:
             if place:
                 sections.setdefault(place["section"], {})[place["name"]] = parameter
     return sections
+
+
+def _load_data(task: PlateTask) -> luigi.Task:
+    """Return the task that lists a plate's images: from the images themselves, or from a published table."""
+    listing = LoadData(batch_id=task.batch_id, plate=task.plate)
+    return task.clone(LocaliseLoadData) if listing.source == "published" else listing
 
 
 def _pipeline(given: str | None, own: str) -> Path:

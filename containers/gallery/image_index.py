@@ -1,25 +1,19 @@
-"""What the file names of a plate's images say: well, site and channel; and what their headers say."""
+"""What the file names of a plate's images say: well, site and channel."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, Iterable, List, Tuple
 
+from faults import Fault
 from stagekit.program import DataError
 
-# The Operetta/Opera Phenix export of CPJUMP1: row, column, field, plane, channel, then kinetic and flim counters.
-FILE_NAME = re.compile(r"r(\d\d)c(\d\d)f(\d\d)p(\d\d)-ch(\d+)sk(\d+)fk(\d+)fl(\d+)\.tiff?")
 IMAGE_SUFFIXES = (".tif", ".tiff")
-ROWS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-# Channel numbers of CPJUMP1.
-CHANNELS = {1: "Mito", 2: "AGP", 3: "RNA", 4: "ER", 5: "DNA", 6: "HighZBF", 7: "LowZBF", 8: "Brightfield"}
-READERS = 8
-NAMED = 10  # how many faults a message lists
+WELL = re.compile(r"([A-Za-z]{1,2})0*([1-9]\d?)")
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, order=True)
@@ -33,86 +27,116 @@ class Site:
         return f"{self.well}-{self.number}"
 
 
-Index = Dict[Site, Dict[str, str]]
+Found = dict[Site, dict[str, list[str]]]
+"""site -> channel -> the names of its images: one, where all is well."""
 
 
-def index(folder: Path) -> Index:
-    """Return site -> channel -> file name, sites and channels sorted.
+@dataclass(frozen=True)
+class Naming:
+    """The form of image names: a pattern with the groups well (or row and column), site and channel."""
 
-    Raises DataError for a file name of another form, a channel that a site has twice, and channels that are missing.
+    pattern: re.Pattern[str]
+    channels: Mapping[str, str]
+    """What the pattern's channel says -> the channel's name; their order is the tables'."""
+
+    def parse(self, name: str) -> tuple[Site, str] | str | None:
+        """Return site and channel; an unknown channel as it stands; None for a name of another form."""
+        match = self.pattern.fullmatch(name)
+        if not match:
+            return None
+        parts = match.groupdict()
+        well = normal_well(parts.get("well") or f"{row_letters(int(parts['row']))}{int(parts['column'])}")
+        if well is None:
+            return None
+        channel = parts["channel"]
+        return (Site(well, int(parts["site"])), self.channels[channel]) if channel in self.channels else channel
+
+
+def naming(pattern: str, channels: str) -> Naming:
+    """Read the settings [load_data] pattern and channels; raise DataError where they cannot be used."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"[load_data] pattern = {pattern}: {error}") from error
+    groups = set(compiled.groupindex)
+    if not {"site", "channel"} <= groups or not ({"well"} <= groups or {"row", "column"} <= groups):
+        raise DataError(
+            f"[load_data] pattern = {pattern}: it needs the groups site, channel, and well or row and column"
+        )
+    pairs = [pair.strip().partition("=") for pair in channels.split(",")]
+    if not all(key and name.isalnum() for key, _, name in pairs):
+        raise DataError(f"[load_data] channels = {channels}: it must read 1=DNA,2=ER, names of letters and digits")
+    return Naming(compiled, {key: name for key, _, name in pairs})
+
+
+def normal_well(text: str) -> str | None:
+    """Return A1, a01 or A001 as A01; None if it is no well."""
+    match = WELL.fullmatch(text)
+    return f"{match[1].upper()}{int(match[2]):02d}" if match else None
+
+
+def row_letters(row: int) -> str:
+    """Return the letters of row 1, 2, ...: A to Z, then AA and on (1536-well plates); none for row 0."""
+    return "" if row < 1 else ("" if row <= 26 else LETTERS[(row - 1) // 26 - 1]) + LETTERS[(row - 1) % 26]
+
+
+def index(folder: Path, form: Naming) -> tuple[Found, list[Fault]]:
+    """Return what the TIFFs' names say, sites and channels sorted, and every fault of the names.
+
+    Raises DataError if there is no TIFF, or not one of the pattern's form.
     """
     names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     if not names:
         raise DataError(f"{folder.name}: there is no TIFF in the plate's image folder")
-    odd = [name for name in names if not FILE_NAME.fullmatch(name)]
-    if odd:
-        raise DataError(f"image names must look like r01c01f01p01-ch1sk1fk1fl1.tiff; {len(odd)} do not: {_few(odd)}")
-    sites: Dict[Site, Dict[int, List[str]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[Site, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    faults = []
     for name in names:
-        site, channel = _parse(name)
-        sites[site][channel].append(name)
-    _check_rectangular(sites)
-    channels = sorted({channel for found in sites.values() for channel in found})
-    return {site: {CHANNELS[number]: sites[site][number][0] for number in channels} for site in sorted(sites)}
+        said = form.parse(name)
+        if said is None:
+            faults.append(Fault("file_name", "", name, f"its name has not the form {form.pattern.pattern}"))
+        elif isinstance(said, str):
+            faults.append(Fault("channel_unknown", "", name, f"channel {said!r} has no name"))
+        else:
+            found[said[0]][said[1]].append(name)
+    if not found:
+        raise DataError(f"{faults[0].file}: {faults[0].said}, nor that of any other image; see [load_data]")
+    order = list(dict.fromkeys(form.channels.values()))
+    ordered = {site: {each: found[site][each] for each in order if each in found[site]} for site in sorted(found)}
+    return ordered, faults + check_channels(ordered)
 
 
-def check_headers(folder: Path, found: Index) -> None:
-    """Read every TIFF's header; raise DataError where one is unreadable or a site's images differ in size."""
-    files = [(site, name) for site, channels in found.items() for name in channels.values()]
-    with ThreadPoolExecutor(READERS) as pool:
-        headers = list(pool.map(lambda file: _header(folder / file[1]), files))
-    faults = [f"{name}: {header}" for (_, name), header in zip(files, headers) if isinstance(header, str)]
-    shapes: Dict[Site, set] = defaultdict(set)  # type: ignore[type-arg]
-    for (site, _), header in zip(files, headers):
-        if not isinstance(header, str):
-            shapes[site].add(header)
-    faults += [
-        f"{site}: its images have different sizes {sorted(sizes)}" for site, sizes in shapes.items() if len(sizes) > 1
+def check_channels(found: Found) -> list[Fault]:
+    """Return the sites that lack a channel of the plate, have one of their own, or several images of one."""
+    counts = Counter(channel for images in found.values() for channel in images)
+    usual = [channel for channel, count in counts.items() if 2 * count >= len(found)]
+    faults = []
+    for site, images in found.items():
+        faults += [Fault("channel_missing", str(site), "", f"it has no {each}") for each in usual if each not in images]
+        for channel, names in images.items():
+            if channel not in usual:
+                said = f"only {counts[channel]} of {len(found)} sites have {channel}"
+                faults.append(Fault("channel_rare", str(site), names[0], said))
+            if len(names) > 1:
+                said = f"it has {len(names)} images of {channel}: {', '.join(names[:3])}"
+                faults.append(Fault("channel_twice", str(site), names[1], said))
+    return faults
+
+
+def check_counts(found: Found, expected_images: int) -> list[Fault]:
+    """Return wells with an unusual number of sites, and a number of images that is not the known one (0: none is)."""
+    sites = Counter(site.well for site in found)
+    usual, _ = Counter(sites.values()).most_common(1)[0]
+    faults = [
+        Fault("sites_of_well", well, "", f"it has {count} sites, other wells have {usual}")
+        for well, count in sites.items()
+        if count != usual
     ]
-    if faults:
-        raise DataError(f"{len(faults)} images cannot be used; replace them or move the site away: {_few(faults)}")
+    images = sum(len(names) for channels in found.values() for names in channels.values())
+    if expected_images and images != expected_images:
+        faults.append(Fault("image_count", "", "", f"{images} images are here, the plate has {expected_images}"))
+    return faults
 
 
-def _header(path: Path) -> Tuple[int, ...] | str:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            page = tiff.pages[0]
-            if len(page.shape) != 2:
-                return f"it is no grey image but has the shape {page.shape}"
-            end = max(offset + count for offset, count in zip(page.dataoffsets, page.databytecounts))
-            if end > path.stat().st_size:
-                return f"it is cut off: {path.stat().st_size} of at least {end} bytes"
-            return tuple(page.shape)
-    except (tifffile.TiffFileError, OSError, IndexError, ValueError, KeyError) as error:
-        return f"not a readable TIFF ({error})"
-
-
-def _parse(name: str) -> Tuple[Site, int]:
-    row, column, field, plane, channel, *_ = (int(part) for part in FILE_NAME.fullmatch(name).groups())  # type: ignore[union-attr]
-    if not 1 <= row <= len(ROWS) or channel not in CHANNELS:
-        raise DataError(f"{name}: rows go from 1 to {len(ROWS)} and channels from 1 to {max(CHANNELS)}")
-    return Site(f"{ROWS[row - 1]}{column:02d}", field), channel
-
-
-def _check_rectangular(sites: Dict[Site, Dict[int, List[str]]]) -> None:
-    twice = [names for found in sites.values() for names in found.values() if len(names) > 1]
-    if twice:
-        raise DataError(
-            f"a site has several images of one channel (planes or time points?), keep one: {_few(map(str, twice))}"
-        )
-    expected = {channel for found in sites.values() for channel in found}
-    lacking = [
-        f"{site} has no {CHANNELS[channel]} (ch{channel})"
-        for site, found in sorted(sites.items())
-        for channel in sorted(expected - set(found))
-    ]
-    if lacking:
-        message = f"{len(lacking)} images are missing: {_few(lacking)}; add them, or move the site's other images away"
-        raise DataError(message)
-
-
-def _few(faults: Iterable[str]) -> str:
-    listed = list(faults)
-    return "; ".join(listed[:NAMED]) + (f"; ... ({len(listed)} in all)" if len(listed) > NAMED else "")
+def single(found: Found, sites: Sequence[Site]) -> dict[Site, dict[str, str]]:
+    """Return site -> channel -> file name of the sites that are used."""
+    return {site: {channel: names[0] for channel, names in found[site].items()} for site in sites}

@@ -2,67 +2,74 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Dict, List
 
-import image_index
-from image_index import Index
-from stagekit import contracts, program
+import positions
+import preflight
+from faults import Fault
+from image_index import Found
+from preflight import Usable
+from stagekit import program
+
+Row = dict[str, str]
+Stage = Mapping[str, tuple[str, str]]
+"""file name -> where the microscope's stage stood: PositionX, PositionY as written."""
 
 
 def main() -> None:
     flags = program.parser(__doc__)
-    flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
-    flags.add_argument("--platemap", required=True, type=Path)
+    add_flags(flags)
+    args = flags.parse_args()
+    with program.Report(args.output) as report:
+        images, wrong = preflight.found(args)
+        finish(args, images, wrong, positions.read(args.images), report)
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+    preflight.add_flags(flags)
     flags.add_argument("--image_folder", required=True, help="the TIFFs' folder below the gallery's root")
     flags.add_argument("--illumination_folder", required=True, help="the illumination functions' folder, likewise")
     flags.add_argument("--write_load_data", required=True, type=Path)
     flags.add_argument("--write_load_data_with_illum", required=True, type=Path)
-    args = flags.parse_args()
-    with program.Report(args.output) as report:
-        index = image_index.index(args.images)
-        compare_with_platemap(index, args.platemap, report)
-        image_index.check_headers(args.images, index)
-        write(args.write_load_data, rows(args.plate, index, args.image_folder))
-        illuminated = rows(args.plate, index, args.image_folder, args.illumination_folder)
-        write(args.write_load_data_with_illum, illuminated)
-        report.fact("site", [str(site) for site in index])
-        report.fact("channel", list(next(iter(index.values()))))
-        report.fact("wells", len({site.well for site in index}))
 
 
-def rows(plate: str, index: Index, image_folder: str, illumination_folder: str = "") -> List[Dict[str, str]]:
-    """Return the table's rows; with an illumination folder, a plate's own functions are named on each."""
+def finish(
+    args: argparse.Namespace, images: Found, wrong: Sequence[Fault], stage: Stage, report: program.Report
+) -> None:
+    """Settle which sites are used, and write both tables."""
+    usable = preflight.settle(args, images, wrong, report)
+    table = rows(args.plate, usable, args.image_folder, stage)
+    write(args.write_load_data, table)
+    write(args.write_load_data_with_illum, illuminated(table, args.plate, usable, args.illumination_folder))
+    preflight.record(usable, wrong, report)
+
+
+def rows(plate: str, usable: Usable, image_folder: str, stage: Stage) -> list[Row]:
+    """Return the table's rows; with the stage's positions only if those of every site are known."""
     table = []
-    for site, names in index.items():
+    for site, names in usable.images.items():
         row = {f"FileName_Orig{channel}": name for channel, name in names.items()}
         row.update({f"PathName_Orig{channel}": image_folder for channel in names})
         row.update({"Metadata_Plate": plate, "Metadata_Well": site.well, "Metadata_Site": str(site.number)})
-        if illumination_folder:
-            row.update({f"FileName_Illum{channel}": f"{plate}_Illum{channel}.npy" for channel in names})
-            row.update({f"PathName_Illum{channel}": illumination_folder for channel in names})
         table.append(row)
+    known = [next((stage[name] for name in names.values() if name in stage), None) for names in usable.images.values()]
+    if all(known):
+        for row, place in zip(table, known):
+            row["Metadata_PositionX"], row["Metadata_PositionY"] = place  # type: ignore[misc]
     return table
 
 
-def compare_with_platemap(index: Index, platemap: Path, report: program.Report) -> None:
-    """Refuse wells that the platemap does not know; tell of wells without images, which a plate may have."""
-    with open(platemap, newline="", encoding="utf-8-sig") as handle:
-        reader = csv.DictReader(handle, delimiter="\t")
-        contracts.PLATEMAP.check(reader.fieldnames or [], platemap.name)
-        mapped = {row["well_position"] for row in reader}
-    imaged = {site.well for site in index}
-    strangers = sorted(imaged - mapped)
-    if strangers:
-        message = f"{platemap.name}: wells with images are not in the platemap: {', '.join(strangers[:10])}"
-        raise program.DataError(f"{message} ({len(strangers)} in all); is it another plate's?")
-    if mapped - imaged:
-        report.warn(f"{len(mapped - imaged)} of the platemap's {len(mapped)} wells have no images")
-    report.fact("wells_without_images", sorted(mapped - imaged))
+def illuminated(table: Sequence[Row], plate: str, usable: Usable, folder: str) -> list[Row]:
+    """Return the rows with the plate's own illumination functions named on each."""
+    names = {f"FileName_Illum{channel}": f"{plate}_Illum{channel}.npy" for channel in usable.channels}
+    folders = {f"PathName_Illum{channel}": folder for channel in usable.channels}
+    return [{**row, **names, **folders} for row in table]
 
 
-def write(path: Path, table: List[Dict[str, str]]) -> None:
+def write(path: Path, table: Sequence[Row]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as handle:
         writer = csv.DictWriter(handle, fieldnames=list(table[0]), lineterminator="\n")
         writer.writeheader()

@@ -39,6 +39,7 @@ def _few(names: List[str]) -> str:
 
 LOAD_DATA = Table("load_data", ("Metadata_Plate", "Metadata_Well", "Metadata_Site"), ("FileName_Orig",))
 LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", LOAD_DATA.required, ("FileName_Orig", "FileName_Illum"))
+PUBLISHED_LOAD_DATA = Table("published load_data", LOAD_DATA.required)
 BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"))
 EXPERIMENT_METADATA = Table("experiment metadata", ("Batch", "Assay_Plate_Barcode"))
 PLATEMAP = Table("platemap", ("well_position", "broad_sample"))

@@ -141,6 +141,8 @@ def lay_plate(layout: Layout, plate: str = PLATE, platemap: str = "JUMP_platemap
     lay_table(layout.platemap(BATCH, platemap), "\t", ["well_position", "broad_sample"], [["A01", "BRD-1"]])
     columns = ["broad_sample", "pert_type", "control_type"]
     lay_table(layout.external_metadata("JUMP_metadata.tsv"), "\t", columns, [["BRD-1", "trt", ""]])
+    published = layout.published("load_data_csv", BATCH, plate) / "load_data.csv.gz"
+    lay_table(published, ",", ["Metadata_Plate", "Metadata_Well", "Metadata_Site"], [[plate, "A01", "1"]])
     return images
 
 

@@ -81,15 +81,32 @@ def test_a_task_requires_tasks_with_their_own_settings(stage: str, luigi_cfg: Lo
     ]
 
 
-def test_run_plate_reaches_every_stage(luigi_cfg: LoadSettings) -> None:
-    luigi_cfg("")
-    todo, reached = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
+def reached() -> set[str]:
+    todo, found = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
     while todo:
         task = todo.pop()
-        reached |= {task.stage} if isinstance(task, StageTask) else set()
+        found |= {task.stage} if isinstance(task, StageTask) else set()
         todo += flatten(task.requires())
+    return found
 
-    assert sorted(reached) == STAGES
+
+def test_run_plate_reaches_every_stage(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    from_images = reached()
+    luigi_cfg("[load_data]\nsource = published\n")
+
+    assert from_images == {*STAGES} - {"localise_load_data"}
+    assert reached() == {*STAGES} - {"load_data"}
+
+
+def test_an_exclusion_makes_its_own_plate_stale(measured: Layout, luigi_cfg: LoadSettings) -> None:
+    before = fingerprints()
+    luigi_cfg("[preflight]\nexclude = another:A01\n")
+    same = changed(before)
+    luigi_cfg(f"[preflight]\nexclude = another:A01 {PLATE}:B02\n")
+
+    assert same == []
+    assert changed(before) == ["load_data", "localise_load_data"]
 
 
 def test_run_batch_runs_the_plates_of_the_platemap_list_or_those_named(measured: Layout) -> None:

@@ -93,6 +93,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
 
     assert below == {
         "load_data_csv": "workspace/load_data_csv/B/P",
+        "load_data_localised": "workspace/load_data_csv/B/P/localised",
         "illum": "images/B/illum/P",
         "analysis": "workspace/analysis/B/P",
         "backend": "workspace/backend/B/P",

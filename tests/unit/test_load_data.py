@@ -1,183 +1,33 @@
-"""The gallery's load_data: what file names and headers say, and every reason to refuse a plate's images."""
+"""The gallery's load_data: what file names and headers say, and every fault found before anything is computed."""
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import tifffile
-from stagekit.program import DataError
 
-from tasks import layout
-from tests.unit.fakes import PLATE, lay_table
+from tests.unit.fakes import PLATE
+from tests.unit.gallery import Gallery, name
 
-GALLERY = layout.CONTAINERS / "gallery"
-NAMES = {1: "Mito", 2: "AGP", 3: "RNA", 4: "ER", 5: "DNA", 6: "HighZBF", 7: "LowZBF", 8: "Brightfield"}
-
-
-@pytest.fixture(scope="module")
-def image_index() -> ModuleType:
-    """Import the image's module by its path: two images may have modules of one name."""
-    spec = importlib.util.spec_from_file_location("gallery_image_index", GALLERY / "image_index.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def name(row: int, column: int, channel: int, field: int = 1, plane: int = 1) -> str:
-    return f"r{row:02d}c{column:02d}f{field:02d}p{plane:02d}-ch{channel}sk1fk1fl1.tiff"
-
-
-def lay(folder: Path, names: Iterable[str], shape: tuple[int, ...] = (8, 8)) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in names:
-        tifffile.imwrite(folder / each, np.zeros(shape, np.uint16), compression="lzw")
-    return folder
+CHANNELS = ["Mito", "AGP", "RNA", "ER", "DNA", "HighZBF", "LowZBF", "Brightfield"]
+A01, N09 = (1, 1), (14, 9)
 
 
 @pytest.fixture
-def tiffs(tmp_path: Path) -> Path:
-    """Lay two wells of two channels: A01 and N09."""
-    return lay(tmp_path / "Images", [name(row, column, ch) for row, column in ((1, 1), (14, 9)) for ch in (5, 1)])
+def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gallery:
+    """Lay two wells of two channels, A01 and N09, and their platemap."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "containers" / "gallery"))
+    made = Gallery(tmp_path, monkeypatch, capsys)
+    made.lay(*(name(*well, channel) for well in (A01, N09) for channel in (5, 1)))
+    made.map("A01", "N09")
+    return made
 
 
-def test_names_say_well_site_and_channel(image_index: ModuleType, tiffs: Path) -> None:
-    lay(tiffs, [name(14, 9, channel, field=2) for channel in (1, 5)])
-    found = image_index.index(tiffs)
-
-    assert [str(site) for site in found] == ["A01-1", "N09-1", "N09-2"]
-    assert found[image_index.Site("N09", 2)] == {"Mito": name(14, 9, 1, field=2), "DNA": name(14, 9, 5, field=2)}
-
-
-@pytest.mark.parametrize(("row", "column", "well"), [(1, 1, "A01"), (14, 9, "N09"), (16, 24, "P24"), (2, 10, "B10")])
-def test_a_row_number_is_a_letter(image_index: ModuleType, tmp_path: Path, row: int, column: int, well: str) -> None:
-    lay(tmp_path, [name(row, column, 1)])
-
-    assert [site.well for site in image_index.index(tmp_path)] == [well]
-
-
-def test_the_channels_have_cpjump1s_numbers(image_index: ModuleType, tmp_path: Path) -> None:
-    lay(tmp_path, [name(1, 1, channel) for channel in range(1, 9)])
-
-    assert image_index.index(tmp_path) == {
-        image_index.Site("A01", 1): {NAMES[channel]: name(1, 1, channel) for channel in range(1, 9)}
-    }
-
-
-def test_what_is_no_tiff_is_left_alone(image_index: ModuleType, tiffs: Path) -> None:
-    (tiffs / "Index.idx.xml").touch()
-
-    assert len(image_index.index(tiffs)) == 2
-
-
-BAD_NAMES: dict[str, tuple[list[str], str]] = {
-    "odd name": (
-        ["thumbnail.tiff"],
-        "image names must look like r01c01f01p01-ch1sk1fk1fl1.tiff; 1 do not: thumbnail.tiff",
-    ),
-    "capitals": (["R01C01F01P01-CH1SK1FK1FL1.TIFF"], "1 do not: R01C01F01P01-CH1SK1FK1FL1.TIFF"),
-    "channel missing": ([name(2, 1, 1)], "1 images are missing: B01-1 has no DNA (ch5); add them, or move the site's"),
-    "new channel": ([name(1, 1, 3)], "1 images are missing: N09-1 has no RNA (ch3)"),
-    "two planes": ([name(1, 1, 1, plane=2)], f"keep one: ['{name(1, 1, 1)}', '{name(1, 1, 1, plane=2)}']"),
-    "unknown channel": ([name(1, 1, 9)], f"{name(1, 1, 9)}: rows go from 1 to 26 and channels from 1 to 8"),
-    "row 0": ([name(0, 1, 1)], f"{name(0, 1, 1)}: rows go from 1 to 26"),
-}
-
-
-@pytest.mark.parametrize(("more", "said"), BAD_NAMES.values(), ids=BAD_NAMES)
-def test_names_that_cannot_be_used_are_named(image_index: ModuleType, tiffs: Path, more: list[str], said: str) -> None:
-    for each in more:
-        (tiffs / each).touch()
-    with pytest.raises(DataError) as failure:
-        image_index.index(tiffs)
-
-    assert said in str(failure.value)
-
-
-def test_a_folder_without_a_tiff_is_refused(image_index: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=rf"{tmp_path.name}: there is no TIFF"):
-        image_index.index(tmp_path)
-
-
-def test_of_many_faults_ten_are_named_and_all_are_counted(image_index: ModuleType, tiffs: Path) -> None:
-    for column in range(2, 16):
-        (tiffs / name(2, column, 1)).touch()
-    with pytest.raises(DataError) as failure:
-        image_index.index(tiffs)
-
-    assert str(failure.value).startswith("14 images are missing: B02-1 has no DNA (ch5); B03-1")
-    assert "B11-1" in str(failure.value)
-    assert "B12-1" not in str(failure.value)
-
-
-def overwrite(shape: tuple[int, ...]) -> Callable[[Path], None]:
-    return lambda path: tifffile.imwrite(path, np.random.default_rng(0).integers(0, 99, shape).astype(np.uint16))
-
-
-BAD_HEADERS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "empty": (lambda path: path.write_bytes(b""), "{name}: not a readable TIFF"),
-    "no TIFF": (lambda path: path.write_bytes(b"<html>" * 9), "{name}: not a readable TIFF"),
-    "colour": (overwrite((8, 8, 3)), "{name}: it is no grey image but has the shape (8, 8, 3)"),
-    "other size": (overwrite((8, 9)), "A01-1: its images have different sizes [(8, 8), (8, 9)]"),
-}
-
-
-@pytest.mark.parametrize(("spoil", "said"), BAD_HEADERS.values(), ids=BAD_HEADERS)
-def test_images_that_cannot_be_used_are_named(
-    image_index: ModuleType, tiffs: Path, spoil: Callable[[Path], object], said: str
-) -> None:
-    spoil(tiffs / name(1, 1, 5))
-    with pytest.raises(DataError, match="^1 images cannot be used; replace them or move the site away: ") as failure:
-        image_index.check_headers(tiffs, image_index.index(tiffs))
-
-    assert said.format(name=name(1, 1, 5)) in str(failure.value)
-
-
-@pytest.mark.parametrize("keep", [0.2, 0.6, 0.99])
-def test_an_image_that_is_cut_off_is_named(image_index: ModuleType, tiffs: Path, keep: float) -> None:
-    path = tiffs / name(1, 1, 5)
-    overwrite((64, 64))(path)
-    overwrite((64, 64))(tiffs / name(1, 1, 1))
-    whole = path.read_bytes()
-    path.write_bytes(whole[: int(len(whole) * keep)])
-    with pytest.raises(DataError, match="^1 images cannot be used.*") as failure:
-        image_index.check_headers(tiffs, image_index.index(tiffs))
-
-    assert f"{path.name}: " in str(failure.value)
-
-
-def test_good_images_pass(image_index: ModuleType, tiffs: Path) -> None:
-    assert image_index.check_headers(tiffs, image_index.index(tiffs)) is None
-
-
-def run(folder: Path, tiffs: Path, wells: list[str]) -> subprocess.CompletedProcess[str]:
-    lay_table(folder / "map.txt", "\t", ["well_position", "broad_sample"], [[well, ""] for well in wells])
-    (folder / "out/files").mkdir(parents=True)
-    words = [sys.executable, str(GALLERY / "load_data.py"), "--plate", PLATE, "--images", str(tiffs)]
-    words += ["--platemap", str(folder / "map.txt"), "--image_folder", "p/images", "--illumination_folder", "p/illum"]
-    for each in ("load_data", "load_data_with_illum"):
-        words += [f"--write_{each}", str(folder / f"out/files/{each}.csv")]
-    words += ["--output", str(folder / "out")]
-    return subprocess.run(
-        words, env={"PYTHONPATH": str(layout.CONTAINERS)}, capture_output=True, text=True, check=False
-    )
-
-
-def test_the_tables_name_every_image_and_illumination_function(tmp_path: Path, tiffs: Path) -> None:
-    done = run(tmp_path, tiffs, ["A01", "N09", "P24"])
-    tables = {}
-    for each in ("load_data", "load_data_with_illum"):
-        with open(tmp_path / f"out/files/{each}.csv") as table:
-            tables[each] = list(csv.DictReader(table))
+def test_the_tables_name_every_image_and_illumination_function(gallery: Gallery) -> None:
+    done = gallery.run()
     first = {
         "FileName_OrigMito": name(1, 1, 1), "FileName_OrigDNA": name(1, 1, 5),
         "PathName_OrigMito": "p/images", "PathName_OrigDNA": "p/images",
@@ -188,31 +38,229 @@ def test_the_tables_name_every_image_and_illumination_function(tmp_path: Path, t
         "PathName_IllumMito": "p/illum", "PathName_IllumDNA": "p/illum",
     }  # fmt: skip
 
-    assert done.returncode == 0
-    assert tables["load_data"][0] == first
-    assert tables["load_data_with_illum"][0] == first | illumination
-    assert [row["Metadata_Well"] for row in tables["load_data"]] == ["A01", "N09"]
+    assert done.code == 0, done.said
+    assert done.table("load_data.csv")[0] == first
+    assert done.table("load_data_with_illum.csv")[0] == first | illumination
+    assert [row["Metadata_Well"] for row in done.table("load_data.csv")] == ["A01", "N09"]
+    assert done.faults == []
 
 
-def test_wells_without_images_are_warned_of_and_recorded(tmp_path: Path, tiffs: Path) -> None:
-    run(tmp_path, tiffs, ["A01", "N09", "P24", "B01"])
-    result = json.loads((tmp_path / "out/result.json").read_text())
+def test_what_later_stages_count_is_recorded(gallery: Gallery) -> None:
+    gallery.lay(*(name(*N09, channel, field=2) for channel in (1, 5)))
+    gallery.lay(*(name(*A01, channel, field=10) for channel in (1, 5)))
 
-    assert result["warnings"] == ["2 of the platemap's 4 wells have no images"]
-    assert result["facts"] == {
-        "site": ["A01-1", "N09-1"],
-        "channel": ["Mito", "DNA"],
-        "wells": 2,
-        "wells_without_images": ["B01", "P24"],
+    assert gallery.run().result == {
+        "warnings": [],
+        "facts": {
+            "site": ["A01-1", "A01-10", "N09-1", "N09-2"],
+            "channel": ["Mito", "DNA"],
+            "wells": 2,
+            "wells_without_images": [],
+            "excluded_sites": {},
+        },
     }
 
 
-def test_a_well_that_is_not_in_the_platemap_is_refused(tmp_path: Path, tiffs: Path) -> None:
-    done = run(tmp_path, tiffs, ["A01", "B01"])
+@pytest.mark.parametrize(
+    ("row", "column", "well"), [(1, 1, "A01"), (14, 9, "N09"), (16, 24, "P24"), (2, 10, "B10"), (27, 48, "AA48")]
+)
+def test_a_row_number_is_a_letter(gallery: Gallery, row: int, column: int, well: str) -> None:
+    gallery.lay(name(row, column, 1), name(row, column, 5))
+    gallery.map("A01", "N09", well)
 
-    assert done.returncode == 65
-    assert (
-        "error: map.txt: wells with images are not in the platemap: N09 (1 in all); is it another plate's?"
-        in done.stderr
+    assert well in {entry["Metadata_Well"] for entry in gallery.run().table("load_data.csv")}
+
+
+def test_the_channels_have_cpjump1s_numbers(gallery: Gallery) -> None:
+    gallery.lay(*(name(*well, channel) for well in (A01, N09) for channel in range(1, 9)))
+    row = gallery.run().table("load_data.csv")[0]
+
+    assert [row[f"FileName_Orig{each}"] for each in CHANNELS] == [name(1, 1, number) for number in range(1, 9)]
+
+
+def test_names_of_another_form_are_read_by_their_pattern(gallery: Gallery) -> None:
+    for path in list(gallery.images.iterdir()):
+        path.unlink()
+    gallery.lay(
+        *(f"plate_{well}_s{site}_w{dye}.tif" for well in ("a1", "B12") for site in (1, 2) for dye in ("405", "488"))
     )
-    assert not (tmp_path / "out/result.json").exists()
+    gallery.map("A01", "B12")
+    done = gallery.run(
+        pattern=r"plate_(?P<well>[A-Za-z]\d+)_s(?P<site>\d+)_w(?P<channel>\d+)\.tif", channels="488=ER,405=DNA"
+    )
+
+    assert done.code == 0, done.said
+    assert [(row["Metadata_Well"], row["Metadata_Site"]) for row in done.table("load_data.csv")] == [
+        ("A01", "1"), ("A01", "2"), ("B12", "1"), ("B12", "2"),
+    ]  # fmt: skip
+    assert list(done.table("load_data.csv")[0])[:2] == ["FileName_OrigER", "FileName_OrigDNA"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"pattern": "("}, "[load_data] pattern = (: missing )"),
+        ({"pattern": "(?P<well>.+)"}, "it needs the groups site, channel, and well or row and column"),
+        ({"pattern": r"(?P<well>.+)(?P<site>\d)x(?P<channel>.)"}, "nor that of any other image; see [load_data]"),
+        ({"channels": "DNA,ER"}, "[load_data] channels = DNA,ER: it must read 1=DNA,2=ER"),
+        ({"channels": "1=../x"}, "names of letters and digits"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(gallery: Gallery, settings: dict[str, str], said: str) -> None:
+    done = gallery.run(**settings)
+
+    assert done.code == 65
+    assert said in done.said
+
+
+def test_harmonys_positions_are_taken_where_every_site_has_one(gallery: Gallery) -> None:
+    places = {name(*A01, 1): ("-0.0003", "1.5E-4"), name(*N09, 5): ("0", "7")}
+    entries = "".join(
+        f'<Image><URL>{url}</URL><PositionX Unit="m">{x}</PositionX><PositionY Unit="m">{y}</PositionY></Image>'
+        for url, (x, y) in places.items()
+    )
+    index = gallery.images / "Index.idx.xml"
+    index.write_text(f'<EvaluationInputData xmlns="h"><Images>{entries}</Images></EvaluationInputData>')
+    rows = gallery.run().table("load_data.csv")
+    index.write_text(index.read_text().replace(name(*N09, 5), "other.tiff"))
+
+    assert [(row["Metadata_PositionX"], row["Metadata_PositionY"]) for row in rows] == list(places.values())
+    assert "Metadata_PositionX" not in gallery.run().table("load_data.csv")[0]
+
+
+def test_an_index_of_harmony_that_is_cut_short_is_refused(gallery: Gallery) -> None:
+    (gallery.images / "Index.idx.xml").write_text("<Images><Image>")
+    done = gallery.run()
+
+    assert (done.code, "error: Index.idx.xml: it is no whole XML" in done.said) == (65, True)
+
+
+def test_a_folder_without_a_tiff_is_refused(gallery: Gallery) -> None:
+    for path in list(gallery.images.iterdir()):
+        path.unlink()
+    done = gallery.run()
+
+    assert (done.code, "Images: there is no TIFF" in done.said) == (65, True)
+
+
+def random_image(*shape: int, kind: type = np.uint16) -> Callable[[Path], None]:
+    return lambda path: tifffile.imwrite(path, np.random.default_rng(0).integers(0, 99, shape).astype(kind))
+
+
+def cut(keep: float) -> Callable[[Path], None]:
+    def spoil(path: Path) -> None:
+        random_image(64, 64)(path)
+        path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
+
+    return spoil
+
+
+FAULTS: dict[str, tuple[str, Callable[[Path], object], tuple[str, str, str]]] = {
+    "odd name": ("thumbnail.tiff", Path.touch, ("file_name", "", "thumbnail.tiff")),
+    "capitals": ("R01C01F01P01-CH1SK1FK1FL1.TIFF", Path.touch, ("file_name", "", "R01C01F01P01-CH1SK1FK1FL1.TIFF")),
+    "row 0": (name(0, 1, 1), Path.touch, ("file_name", "", name(0, 1, 1))),
+    "unknown channel": (name(1, 1, 9), Path.touch, ("channel_unknown", "", name(1, 1, 9))),
+    "missing channel": (name(1, 1, 5), Path.unlink, ("channel_missing", "A01-1", "")),
+    "two planes": (name(1, 1, 1, plane=2), random_image(8, 8), ("channel_twice", "A01-1", name(1, 1, 1, plane=2))),
+    "empty": (name(1, 1, 5), lambda path: path.write_bytes(b""), ("unreadable", "A01-1", name(1, 1, 5))),
+    "no TIFF": (name(1, 1, 5), lambda path: path.write_bytes(b"<html>" * 9), ("unreadable", "A01-1", name(1, 1, 5))),
+    "colour": (name(1, 1, 5), random_image(8, 8, 3), ("unreadable", "A01-1", name(1, 1, 5))),
+    "cut at 20 %": (name(1, 1, 5), cut(0.2), ("unreadable", "A01-1", name(1, 1, 5))),
+    "cut at 60 %": (name(1, 1, 5), cut(0.6), ("unreadable", "A01-1", name(1, 1, 5))),
+    "cut at 99 %": (name(1, 1, 5), cut(0.99), ("unreadable", "A01-1", name(1, 1, 5))),
+    "other size": (name(1, 1, 5), random_image(8, 9), ("image_size", "A01-1", name(1, 1, 5))),
+    "other depth": (name(1, 1, 5), random_image(8, 8, kind=np.uint8), ("bit_depth", "A01-1", name(1, 1, 5))),
+    "well in no platemap": ("../map.txt", lambda path: path.write_text("well_position\tbroad_sample\nN09\t\n"),
+                            ("well_not_in_platemap", "A01", "map.txt")),
+    "wells written A1": ("../map.txt", lambda path: path.write_text("well_position\tbroad_sample\nA1\t\nN09\t\n"),
+                         ("well_form", "", "map.txt")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "spoil", "fault"), FAULTS.values(), ids=FAULTS)
+def test_every_fault_is_found_named_and_stops_the_plate(
+    gallery: Gallery, file: str, spoil: Callable[[Path], object], fault: tuple[str, str, str]
+) -> None:
+    spoil(gallery.images / file)
+    done = gallery.run()
+
+    assert ("error", *fault) in done.faults
+    assert done.code == 65
+    assert "stop the plate before it costs anything" in done.said
+    assert not (done.files.parent / "result.json").exists()
+    assert not (done.files / "load_data.csv").exists()
+
+
+@pytest.mark.parametrize(("file", "spoil", "fault"), FAULTS.values(), ids=FAULTS)
+def test_a_fault_of_a_site_or_well_can_be_excluded_and_the_exclusion_is_recorded(
+    gallery: Gallery, file: str, spoil: Callable[[Path], object], fault: tuple[str, str, str]
+) -> None:
+    spoil(gallery.images / file)
+    done = gallery.run(faulty_sites="exclude")
+    rule, unit, _ = fault
+
+    assert done.code == (0 if unit else 65)
+    if unit:
+        assert ("excluded", *fault) in done.faults
+        assert done.result["facts"]["excluded_sites"] == {"A01-1": rule}
+        assert done.result["facts"]["site"] == ["N09-1"]
+        assert "1 of the plate's 2 sites are excluded: see preflight.tsv" in done.result["warnings"]
+
+
+def test_a_channel_that_few_sites_have_is_named_there(gallery: Gallery) -> None:
+    gallery.lay(*(name(2, column, channel) for column in (1, 2) for channel in (1, 5)), name(*A01, 3))
+    gallery.map("A01", "N09", "B01", "B02")
+
+    assert gallery.run().faults == [("error", "channel_rare", "A01-1", name(*A01, 3))]
+
+
+def test_named_sites_and_wells_are_left_out(gallery: Gallery) -> None:
+    gallery.lay(*(name(*A01, channel, field=2) for channel in (1, 5)))
+    done = gallery.run(exclude="A01-2,N09")
+
+    assert done.result["facts"]["site"] == ["A01-1"]
+    assert done.result["facts"]["excluded_sites"] == dict.fromkeys(("A01-2", "N09-1"), "[preflight] exclude")
+
+
+def test_a_fault_of_a_well_stays_while_one_of_its_sites_is_kept(gallery: Gallery) -> None:
+    gallery.lay(*(name(*A01, channel, field=2) for channel in (1, 5)))
+    gallery.map("N09")
+
+    assert gallery.run(exclude="A01-2").code == 65
+    assert gallery.run(exclude="A01-2,A01-1").code == 0
+
+
+@pytest.mark.parametrize(
+    ("exclude", "said"),
+    [("B07", "exclude names B07, but the plate has no such site or well"), ("A01,N09", "all 2 sites of the plate")],
+)
+def test_an_exclusion_that_cannot_be_meant_is_refused(gallery: Gallery, exclude: str, said: str) -> None:
+    done = gallery.run(exclude=exclude)
+
+    assert (done.code, said in done.said) == (65, True)
+
+
+def test_what_may_be_right_is_warned_of_and_recorded(gallery: Gallery) -> None:
+    gallery.lay(*(name(2, 1, channel, field=field) for channel in (1, 5) for field in (1, 2)))
+    gallery.map("A01", "N09", "B01", "P24", "P23")
+    done = gallery.run(expected_images="9")
+
+    assert done.result["facts"]["wells_without_images"] == ["P23", "P24"]
+    assert done.result["warnings"] == [
+        "B01: it has 2 sites, other wells have 1",
+        "8 images are here, the plate has 9",
+        "2 x well_without_images, the first: P23: the platemap has it",
+    ]
+
+
+def test_all_faults_stand_in_the_table_and_the_first_are_printed(gallery: Gallery) -> None:
+    gallery.map(*(f"{row}{column:02d}" for row in "ABN" for column in range(1, 25)))
+    gallery.lay(*(name(2, column, 1) for column in range(1, 15)), *(name(1, column, 5) for column in range(2, 20)))
+    gallery.lay(*(name(1, column, 1) for column in range(2, 20)))
+    done = gallery.run()
+    missing = [fault for fault in done.faults if fault[1] == "channel_missing"]
+
+    assert [unit for _, _, unit, _ in missing] == [f"B{column:02d}-1" for column in range(1, 15)]
+    assert done.said.count("it has no DNA") == 6
+    assert "14 faults stop the plate before it costs anything (14 channel_missing)" in done.said
+    assert "[preflight] exclude = <plate>:B01-1" in done.said

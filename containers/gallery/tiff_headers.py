@@ -1,0 +1,67 @@
+"""What the headers of a plate's TIFFs say: readable, grey, whole, and all of one size and depth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import tifffile
+from faults import Fault
+from image_index import Found
+
+READERS = 8
+READ_ERRORS = (tifffile.TiffFileError, OSError, IndexError, ValueError, KeyError)
+
+
+@dataclass(frozen=True)
+class Header:
+    """An image's rows and columns, and its type."""
+
+    shape: tuple[int, ...]
+    depth: str
+
+
+def check(folder: Path, found: Found) -> list[Fault]:
+    """Read every image's header, and return those that cannot be used or differ from the plate's usual ones."""
+    files = [(str(site), name) for site, images in found.items() for names in images.values() for name in names]
+    with ThreadPoolExecutor(READERS) as pool:
+        headers = list(pool.map(lambda file: _header(folder / file[1]), files))
+    good = [header for header in headers if isinstance(header, Header)]
+    shape, depth = _usual(header.shape for header in good), _usual(header.depth for header in good)
+    faults = []
+    for (site, name), header in zip(files, headers):
+        if isinstance(header, str):
+            faults.append(Fault("unreadable", site, name, header))
+            continue
+        if header.shape != shape:
+            faults.append(
+                Fault("image_size", site, name, f"it has {_by(header.shape)} pixels, others have {_by(shape)}")
+            )
+        if header.depth != depth:
+            faults.append(Fault("bit_depth", site, name, f"its pixels are {header.depth}, others' are {depth}"))
+    return faults
+
+
+def _header(path: Path) -> Header | str:
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            page = tiff.pages[0]
+            if len(page.shape) != 2:
+                return f"it is no grey image but has the shape {page.shape}"
+            end = max(offset + count for offset, count in zip(page.dataoffsets, page.databytecounts))
+            if end > path.stat().st_size:
+                return f"it is cut off: {path.stat().st_size} of at least {end} bytes"
+            return Header(tuple(page.shape), str(page.dtype))
+    except READ_ERRORS as error:
+        return f"not a readable TIFF ({error})"
+
+
+def _usual(values: Iterable[object]) -> object:
+    return Counter(values).most_common(1)[0][0] if (values := list(values)) else None
+
+
+def _by(shape: object) -> str:
+    return " x ".join(str(length) for length in shape)  # type: ignore[attr-defined]

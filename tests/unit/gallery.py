@@ -1,0 +1,100 @@
+"""Call a program of the gallery image in this process, on a plate of tiny TIFFs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import runpy
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tasks import layout, pipeline
+from tests.unit.fakes import PLATE, lay_table
+
+FOLDER = layout.CONTAINERS / "gallery"
+Row = Mapping[str, str]
+
+
+def name(row: int, column: int, channel: int, field: int = 1, plane: int = 1) -> str:
+    return f"r{row:02d}c{column:02d}f{field:02d}p{plane:02d}-ch{channel}sk1fk1fl1.tiff"
+
+
+def lay(folder: Path, names: Iterable[str], shape: tuple[int, ...] = (8, 8), kind: type = np.uint16) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in names:
+        tifffile.imwrite(folder / each, np.zeros(shape, kind), compression="lzw")
+    return folder
+
+
+@dataclass
+class Done:
+    """How a program ended, and what it left."""
+
+    code: int
+    said: str
+    files: Path
+
+    @property
+    def result(self) -> dict[str, object]:
+        return json.loads((self.files.parent / "result.json").read_text())
+
+    def table(self, name: str, separator: str = ",") -> list[Row]:
+        with open(self.files / name, newline="") as handle:
+            return list(csv.DictReader(handle, delimiter=separator))
+
+    @property
+    def faults(self) -> list[tuple[str, ...]]:
+        """Return severity, rule, unit and file of every fault."""
+        rows = self.table("preflight.tsv", "\t")
+        return [(row["severity"], row["rule"], row["unit"], row["file"]) for row in rows]
+
+
+@dataclass
+class Gallery:
+    """A plate's folder of images and its platemap, and the programs that look at them."""
+
+    folder: Path
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+    flags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def images(self) -> Path:
+        return self.folder / "Images"
+
+    def lay(self, *names: str, **how: object) -> None:
+        lay(self.images, names, **how)  # type: ignore[arg-type]
+
+    def map(self, *wells: str) -> None:
+        lay_table(self.folder / "map.txt", "\t", ["well_position", "broad_sample"], [[well, ""] for well in wells])
+
+    def run(self, program: str = "load_data.py", **flags: str) -> Done:
+        out = self.folder / "out"
+        (out / "files").mkdir(parents=True, exist_ok=True)
+        outputs = {"load_data": "load_data.csv", "load_data_with_illum": "load_data_with_illum.csv"}
+        given = {
+            "plate": PLATE, "images": self.images, "platemap": self.folder / "map.txt",
+            "pattern": pipeline.HARMONY_NAMES, "channels": pipeline.CPJUMP1_CHANNELS, "expected_images": "0",
+            "exclude": "", "faulty_sites": "stop", "image_folder": "p/images", "illumination_folder": "p/illum",
+            **{f"write_{key}": out / "files" / file for key, file in outputs.items()},
+            "write_preflight": out / "files" / "preflight.tsv", "output": out, **self.flags, **flags,
+        }  # fmt: skip
+        words = [str(word) for key, value in given.items() for word in (f"--{key}", value)]
+        self.patch.setattr(sys, "argv", [program, *words])
+        known = set(sys.modules)
+        try:
+            runpy.run_path(str(FOLDER / program), run_name="__main__")
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:  # another image has modules of the same name
+            for module in set(sys.modules) - known:
+                if str(FOLDER) in str(getattr(sys.modules[module], "__file__", "")):
+                    del sys.modules[module]
+        return Done(code, self.capture.readouterr().err, out / "files")
