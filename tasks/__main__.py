@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from tasks.errors import StageError
-from tasks.verbs import demo, images
+from tasks.verbs import demo, images, plan
 
-VERBS = {"demo": demo, "images": images}
+VERBS = {"demo": demo, "images": images, "plan": plan}
 
 
 def main() -> int:

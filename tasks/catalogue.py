@@ -21,6 +21,8 @@ from tasks.layout import REPOSITORY, Layout
 
 CPJUMP1 = REPOSITORY / "data" / "catalogue" / "cpjump1.toml"
 BATCH, PLATE, IMAGES = "Batch", "Assay_Plate_Barcode", "Number_of_images"
+CELLS_PER_SITE = "Cells_per_site"
+"""A column of a user's own table: how many cells a site holds on the average, for `plan`."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,11 @@ class runtime(luigi.Config):  # noqa: N801
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
 
 
-SECTIONS: Mapping[str, type[luigi.Config]] = {"paths": paths, "dataset": dataset, "runtime": runtime}
+class plan(luigi.Config):  # noqa: N801
+    dollars_per_core_hour = luigi.FloatParameter(default=0.025)
+
+
+SECTIONS: Mapping[str, type[luigi.Config]] = {"paths": paths, "dataset": dataset, "runtime": runtime, "plan": plan}
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Settings:
     engine: str
     place: str
     slots: Slots
+    dollars_per_core_hour: float
 
 
 @functools.cache
@@ -76,7 +81,14 @@ def load() -> Settings:
     memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
     slots = Slots(layout.work / "slots", int(cores), memory_gb)
     assert layout.dataset  # checks the names
-    return Settings(layout, _pattern(given[1].external_metadata), given[2].engine, given[2].place, slots)
+    return Settings(
+        layout,
+        _pattern(given[1].external_metadata),
+        given[2].engine,
+        given[2].place,
+        slots,
+        plan().dollars_per_core_hour,
+    )
 
 
 def resources(stage: Stage) -> Resources:

@@ -129,8 +129,8 @@ def stop(verdict: Verdict, table: Path) -> None:
     if units:
         advice.append(f"to exclude: [preflight] exclude = <plate>:{units[0]} ..., or faulty_sites = exclude")
     raise DataError(
-        f"{len(verdict.errors)} faults stop the plate before it costs anything ({told}); all of them are in "
-        f"files/{table.name}, below the run's folder; {'; '.join(advice)}"
+        f"{len(verdict.errors)} {'fault stops' if len(verdict.errors) == 1 else 'faults stop'} the plate before it "
+        f"costs anything ({told}); all that was found is in out/files/{table.name} beside the log; {'; '.join(advice)}"
     )
 
 

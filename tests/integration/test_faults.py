@@ -42,7 +42,7 @@ def test_a_missing_channel_file_is_named_with_its_site(toolkit):
     done = run(toolkit)
 
     assert done.returncode == 30
-    assert "A02-1 has no RNA (ch3)" in done.stderr
+    assert "A02-1: it has no RNA" in done.stderr
     assert "exit code 65 (its input breaks the contract)" in done.stderr
     assert "Traceback" not in done.stderr
     assert published_results(toolkit) == []

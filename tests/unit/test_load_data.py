@@ -186,7 +186,7 @@ def test_every_fault_is_found_named_and_stops_the_plate(
 
     assert ("error", *fault) in done.faults
     assert done.code == 65
-    assert "stop the plate before it costs anything" in done.said
+    assert "the plate before it costs anything" in done.said
     assert not (done.files.parent / "result.json").exists()
     assert not (done.files / "load_data.csv").exists()
 

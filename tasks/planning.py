@@ -1,0 +1,132 @@
+"""What a run would fetch and compute, and what that costs, from the catalogue and what lies here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tifffile
+from luigi.task import flatten
+
+from tasks import catalogue, estimate, inputs, pipeline, settings
+from tasks.errors import MissingInputError, unknown
+from tasks.estimate import Cost, PlateSize
+from tasks.layout import Layout
+from tasks.stage_task import StageTask
+
+
+@dataclass(frozen=True)
+class Line:
+    """A stage over all plates: how many are done, and what the others cost."""
+
+    stage: str
+    done: int
+    to_do: int
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do."""
+
+    batch: str
+    plates: Sequence[str]
+    lines: Sequence[Line]
+    image_bytes_to_fetch: float
+    assumed: Sequence[str]
+    """What is not known and was assumed."""
+
+    @property
+    def total(self) -> Cost:
+        return sum((line.cost for line in self.lines), Cost(bytes=self.image_bytes_to_fetch))
+
+
+def make(batch: str, named: Sequence[str], where: str) -> Plan:
+    """Return the plan of a batch; raise MissingInputError if nothing is known of its plates."""
+    layout = settings.load().layout
+    listed = _listed(layout, batch)
+    strangers = sorted(set(named) - set(listed))
+    if strangers:
+        raise MissingInputError(unknown("plate", strangers[0], listed, f"batch {batch}"))
+    plates = catalogue.plates(layout, batch, named or listed, where)
+    known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
+    sizes = {plate: size(layout, batch, plate, known.get(plate)) for plate in plates}
+    lines = [_line(stage, batch, sizes) for stage in _stages(batch, plates[0])]
+    to_fetch = sum(each.image_bytes for each in sizes.values() if not each.here)
+    return Plan(batch, plates, lines, to_fetch, _assumed(sizes, known))
+
+
+def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | None) -> PlateSize:
+    """Return a plate's size: from its images if they lie here, else from the catalogue."""
+    given = (known.conditions if known else {}).get(catalogue.CELLS_PER_SITE, "")
+    cells = float(given) if re.fullmatch(r"\d+(\.\d+)?", given) else None
+    try:
+        folder = inputs.images(layout, batch, plate)
+    except MissingInputError:
+        if known is None or known.images is None:
+            raise
+        return estimate.published_size(known.images, cells)
+    return _laid_size(folder, batch, plate, cells)
+
+
+def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> PlateSize:
+    pattern = re.compile(pipeline.LoadData(batch_id=batch, plate=plate).pattern)
+    files = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
+    if not files:
+        raise MissingInputError(f"{folder}: no image's name has the form {pattern.pattern} ([load_data] pattern)")
+    parts = [pattern.fullmatch(path.name).groupdict() for path in files]  # type: ignore[union-attr]
+    wells = [part.get("well") or (part["row"], part["column"]) for part in parts]
+    height, width = tifffile.TiffFile(files[0]).pages[0].shape[:2]
+    return PlateSize(
+        images=len(files),
+        image_bytes=sum(path.stat().st_size for path in files),
+        sites=len(set(zip(wells, (part["site"] for part in parts), strict=True))),
+        wells=len(set(wells)),
+        channels=len({part["channel"] for part in parts}),
+        height_pixels=height,
+        width_pixels=width,
+        cells_per_site=cells or estimate.cells_per_site(height, width),
+        here=True,
+    )
+
+
+def _listed(layout: Layout, batch: str) -> list[str]:
+    """Return a batch's plates: those of its barcode_platemap.csv, or where it does not lie here, of the catalogue."""
+    known = [each.plate for each in catalogue.of_batch(layout, batch)]
+    return inputs.plates(layout, batch) if layout.barcode_platemap(batch).exists() or not known else known
+
+
+def _stages(batch: str, plate: str) -> list[str]:
+    """Return the stages of a plate's run, in the order in which they can run."""
+    found: dict[str, None] = {}
+
+    def visit(task: object) -> None:
+        for required in flatten(task.requires()):  # type: ignore[attr-defined]
+            visit(required)
+        if isinstance(task, StageTask):
+            found[task.stage] = None
+
+    visit(pipeline.RunPlate(batch_id=batch, plate=plate))
+    return list(found)
+
+
+def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize]) -> Line:
+    made = pipeline.stage_tasks()[stage]
+    done = {plate for plate, each in sizes.items() if each.here and made(batch_id=batch, plate=plate).complete()}
+    costs = [estimate.of_stage(stage, each) for plate, each in sizes.items() if plate not in done]
+    return Line(stage, len(done), len(costs), sum(costs, Cost()))
+
+
+def _assumed(sizes: Mapping[str, PlateSize], known: Mapping[str, catalogue.Acquisition]) -> list[str]:
+    away = [plate for plate, each in sizes.items() if not each.here]
+    uncounted = [
+        plate for plate in sizes if catalogue.CELLS_PER_SITE not in getattr(known.get(plate), "conditions", {})
+    ]
+    said = []
+    if away:
+        said.append(f"{len(away)} plates' images are not here: their size is that of CPJUMP1's images")
+    if uncounted:
+        said.append(f"{len(uncounted)} plates have CPJUMP1's density of cells (or say it: {catalogue.CELLS_PER_SITE})")
+    return said

@@ -1,0 +1,74 @@
+"""Say what a run would fetch and compute, and what that costs: nothing is started."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from tasks import planning, settings
+from tasks.planning import Plan
+
+GB = 1e9
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--batch-id", required=True)
+    parser.add_argument("--plates", default="", metavar="A,B", help="all plates of the batch if empty")
+    parser.add_argument("--where", default="", metavar="Time=24|48,...", help="only the plates that meet it")
+    parser.add_argument("--json", action="store_true", help="print numbers for programs: bytes, seconds, dollars")
+
+
+def act(args: argparse.Namespace) -> int:
+    plan = planning.make(args.batch_id, [plate for plate in args.plates.split(",") if plate], args.where)
+    _print_json(plan) if args.json else _print(plan)
+    return 0
+
+
+def _facts(plan: Plan) -> dict[str, float]:
+    given = settings.load()
+    at = next(path for path in (given.layout.root, *given.layout.root.parents) if path.exists())
+    seconds = plan.total.core_seconds
+    return {
+        "core_seconds": seconds,
+        "wall_seconds": seconds / given.slots.cores,
+        "dollars": seconds / 3600 * given.dollars_per_core_hour,
+        "disk_bytes": plan.total.bytes,
+        "fetched_bytes": plan.image_bytes_to_fetch,
+        "free_bytes": shutil.disk_usage(at).free,
+    }
+
+
+def _print_json(plan: Plan) -> None:
+    print(json.dumps({**asdict(plan), **_facts(plan)}, indent=1))
+
+
+def _print(plan: Plan) -> None:
+    table = Table("stage", *(Column(name, justify="right") for name in ("done", "to do", "core-hours", "GB")))
+    for line in plan.lines:
+        hours, size_gb = line.cost.core_seconds / 3600, line.cost.bytes / GB
+        table.add_row(line.stage, str(line.done), str(line.to_do), f"{hours:,.2f}", f"{size_gb:,.3f}")
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    console.print(f"{plan.batch}: {len(plan.plates)} plates")
+    console.print(table)
+    for sentence in _sentences(_facts(plan)):
+        console.print(sentence)
+    for each in plan.assumed:
+        console.print(f"assumed: {each}")
+    console.print("nothing was started")
+
+
+def _sentences(facts: Mapping[str, float]) -> Iterator[str]:
+    given = settings.load()
+    hours = facts["core_seconds"] / 3600
+    yield f"to fetch {facts['fetched_bytes'] / GB:,.1f} GB of images"
+    cores = given.slots.cores
+    yield f"to compute {hours:,.1f} core-hours: {hours / cores:,.1f} hours on the {cores} cores here"
+    yield f"  {facts['dollars']:,.2f} dollars at {given.dollars_per_core_hour} a core-hour (luigi.cfg [plan])"
+    short = " (TOO LITTLE)" if facts["free_bytes"] < facts["disk_bytes"] else ""
+    yield f"disk {facts['disk_bytes'] / GB:,.1f} GB more; {facts['free_bytes'] / GB:,.1f} GB are free{short}"

@@ -1,0 +1,117 @@
+"""What a run will cost: the size of a plate, the sum over its stages, and what is done already."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from luigi.task import flatten
+
+from tasks import estimate, pipeline, planning
+from tasks.errors import DefinitionError, MissingInputError
+from tasks.layout import Layout
+from tasks.stage_task import StageTask
+from tasks.verbs import plan as verb
+from tests.unit.conftest import LoadSettings
+from tests.unit.fakes import BATCH, PLATE, lay_plate
+
+CELLS = 150.0
+
+
+def lay(layout: Layout) -> None:
+    """Lay two wells of two sites, two channels of 10 x 20 pixels."""
+    images = lay_plate(layout)
+    for path in images.iterdir():
+        path.unlink()
+    for column in (1, 2):
+        for site in (1, 2):
+            for channel in (1, 5):
+                name = f"r01c{column:02d}f{site:02d}p01-ch{channel}sk1fk1fl1.tiff"
+                tifffile.imwrite(images / name, np.zeros((10, 20), np.uint16))
+
+
+def test_a_laid_plate_is_measured_by_its_files(luigi_cfg: LoadSettings) -> None:
+    layout = luigi_cfg("")
+    lay(layout)
+    found = planning.size(layout, BATCH, PLATE, None)
+    files = list(layout.image_folders(BATCH).rglob("*.tiff"))
+
+    assert (found.images, found.sites, found.wells, found.channels) == (8, 4, 2, 2)
+    assert (found.height_pixels, found.width_pixels, found.here) == (10, 20, True)
+    assert found.image_bytes == sum(path.stat().st_size for path in files)
+
+
+def test_a_plate_that_is_not_here_has_the_size_that_the_catalogue_gives(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    plan = planning.make("2020_11_04_CPJUMP1", [], "Perturbation=compound,Cell_type=U2OS,Time=48")
+
+    assert len(plan.plates) == 4
+    assert plan.image_bytes_to_fetch == pytest.approx(4 * 60e9, rel=0.01)
+    assert plan.total.bytes > plan.image_bytes_to_fetch
+    assert plan.assumed[0] == "4 plates' images are not here: their size is that of CPJUMP1's images"
+
+
+def test_the_features_of_our_pipeline_are_counted_from_the_channels() -> None:
+    five, eight = (estimate.published_size(8, CELLS).__class__(8, 1, 1, 1, n, 9, 9, CELLS, True) for n in (5, 8))
+
+    assert five.features == pytest.approx(3516, rel=0.01)  # of the demo batch, measured
+    assert eight.features == pytest.approx(5795, rel=0.01)  # of the real wells, measured
+
+
+def test_a_cost_is_the_sum_of_its_figures_times_the_quantities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "costs.toml"
+    table.write_text("[paint]\nbytes = { image = 3, well = 10 }\ncore_seconds = { site = 0.5 }\n")
+    monkeypatch.setattr(estimate, "COSTS", table)
+    size = estimate.PlateSize(8, 999, 4, 2, 2, 10, 20, CELLS, True)
+    estimate._costs.cache_clear()
+    monkeypatch.setattr(estimate.PlateSize, "features", 7)
+    try:
+        cost = estimate.of_stage("paint", size)
+        with pytest.raises(DefinitionError, match="there is no stage 'frame'; known: paint"):
+            estimate.of_stage("frame", size)
+    finally:
+        estimate._costs.cache_clear()
+
+    assert cost == estimate.Cost(bytes=8 * 3 + 2 * 10, core_seconds=4 * 0.5)
+
+
+def test_every_stage_of_a_plates_run_has_its_costs(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    size = estimate.published_size(27_648, CELLS)
+    todo, stages = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
+    while todo:
+        task = todo.pop()
+        stages |= {task.stage} if isinstance(task, StageTask) else set()
+        todo += flatten(task.requires())
+
+    assert all(estimate.of_stage(stage, size).core_seconds > 0 for stage in stages)
+
+
+def test_what_is_unknown_is_said(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    with pytest.raises(MissingInputError, match="batch 2020_11_04_CPJUMP1: there is no plate 'BR0'; known: BR00116991"):
+        planning.make("2020_11_04_CPJUMP1", ["BR0"], "")
+    with pytest.raises(MissingInputError, match="the list of plates of batch unheard is not there"):
+        planning.make("unheard", [], "")
+
+
+def test_the_plan_is_printed_for_people_and_for_programs(
+    luigi_cfg: LoadSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    luigi_cfg("[plan]\ndollars_per_core_hour = 2\n[runtime]\ncores = 4\nmemory_gb = 8\n")
+    plan = planning.make(BATCH, [PLATE], "")
+    verb._print(plan)
+    for_people = capsys.readouterr().out
+    verb._print_json(plan)
+    numbers = json.loads(capsys.readouterr().out)
+
+    assert "nothing was started" in for_people
+    assert "2.0 a core-hour (luigi.cfg [plan])" in for_people
+    assert numbers["dollars"] == pytest.approx(numbers["core_seconds"] / 3600 * 2)
+    assert numbers["wall_seconds"] == pytest.approx(numbers["core_seconds"] / 4)
+    assert numbers["disk_bytes"] == pytest.approx(
+        numbers["fetched_bytes"] + sum(line["cost"]["bytes"] for line in numbers["lines"])
+    )
