@@ -24,6 +24,8 @@ FOLDERS = {
     "analysis": "workspace/analysis/{batch}/{plate}",
     "backend": "workspace/backend/{batch}/{plate}",
     "profiles": "workspace/profiles/{batch}/{plate}",
+    "sample": "workspace/quality_control/{batch}/{plate}/sample",
+    "sample_illum": "workspace/quality_control/{batch}/{plate}/sample/illum",
     "quality_control": "workspace/quality_control/{batch}/{plate}",
 }
 

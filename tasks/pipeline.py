@@ -141,6 +141,47 @@ class Montage(StageTask):
         return [_load_data(self), self.clone(Images), self.clone(Measure)]
 
 
+# A look before the expense: the same stages on one site in some wells.
+
+
+class SampleTask(StageTask):
+    """A stage on sampled sites; how many wells are sampled is told from one to the next."""
+
+    wells = luigi.IntParameter(default=12, significant=False)
+
+    def sampled(self, task: type[luigi.Task]) -> luigi.Task:
+        return self.clone(task, wells=self.wells)
+
+
+class SampleSites(SampleTask):
+    stage = "sample_sites"
+    wells = luigi.IntParameter(default=12)
+
+    def requires(self) -> luigi.Task:
+        return _load_data(self)
+
+
+class SampleIllumination(Illumination, SampleTask):
+    stage = "sample_illumination"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.sampled(SampleSites), self.clone(Images)]
+
+
+class SampleMeasure(Measure, SampleTask):
+    stage = "sample_measure"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.sampled(SampleSites), self.clone(Images), self.sampled(SampleIllumination)]
+
+
+class SampleMontage(SampleTask):
+    stage = "sample_montage"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.sampled(SampleSites), self.clone(Images), self.sampled(SampleMeasure)]
+
+
 # From single cells to profiles.
 
 
@@ -217,9 +258,13 @@ class SelectFeaturesNegcon(SelectFeatures):
 
 
 class RunPlate(PlateTask, luigi.WrapperTask):
-    """All that is made of one plate."""
+    """All that is made of one plate, or a look at some of its wells."""
+
+    sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
 
     def requires(self) -> list[luigi.Task]:
+        if self.sample:
+            return [self.clone(SampleMontage, wells=self.sample)]
         return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
 
 
@@ -240,7 +285,7 @@ class RunBatch(luigi.WrapperTask):
 def stage_tasks() -> dict[str, type[StageTask]]:
     """Return the class of every stage."""
     found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, StageTask)]
-    return {task.stage: task for task in found if task is not StageTask}
+    return {task.stage: task for task in found if hasattr(task, "stage")}
 
 
 def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:

@@ -1,4 +1,4 @@
-"""Show every well of a plate with the outlines of its cells, in one picture.
+"""Show every well of a plate with the outlines of its cells and their number, in one picture.
 
 Each well is its first site in false colours, with the same scale for all, placed as on the plate.
 """
@@ -21,6 +21,7 @@ from stagekit import contracts, program
 
 WIDEST, NARROWEST = 3000, 760
 LARGEST_TILE = 640
+COUNTED = 150  # from this width on a tile has room for its number of cells
 MARGIN, LEFT, TOP = 24, 58, 150
 BACKGROUND, INK, FAINT, EMPTY = (20, 22, 26), (236, 238, 240), (140, 146, 154), (32, 35, 40)
 WELL = re.compile(r"([A-Z]{1,2})(\d{1,2})")
@@ -85,7 +86,7 @@ def draw(plate: str, sites: Sequence[Site], channels: Mapping[str, str], report:
         if not site.outlines:
             report.warn(f"well {site.well}: measure left no outlines")
         outlined_tiles.draw_outlines(tile, site.outlines)
-        _write_name(tile, site.well)
+        _write_name(tile, site)
         canvas.paste(tile, grid.corner(*grid.cells[site.well]))
     return canvas
 
@@ -117,7 +118,7 @@ def _draw_frame(canvas: Image.Image, grid: Grid, plate: str, channels: Mapping[s
     pen = ImageDraw.Draw(canvas)
     pen.text((LEFT, 20), f"Plate {plate}", INK, _font(34, bold=True))
     count = len(grid.cells)
-    wells = f"{count} well{'s' if count > 1 else ''}, first site of each, one brightness scale for all"
+    wells = f"{count} well{'s' if count > 1 else ''}, one site of each, one brightness scale for all"
     pen.text((LEFT, 62), wells, FAINT, _font(18))
     _draw_legend(pen, (LEFT, 92), channels)
     half, font = grid.side // 2, _font(20)
@@ -142,12 +143,13 @@ def _draw_legend(pen: ImageDraw.ImageDraw, start: tuple[int, int], channels: Map
         x += 22 + int(font.getlength(text)) + 28
 
 
-def _write_name(tile: Image.Image, well: str) -> None:
+def _write_name(tile: Image.Image, site: Site) -> None:
     pen = ImageDraw.Draw(tile)
     font = _font(max(13, min(26, tile.size[0] // 9)), bold=True)
-    box = pen.textbbox((5, 3), well, font)
+    text = f"{site.well}  {site.cells} cell{'' if site.cells == 1 else 's'}" if tile.size[0] > COUNTED else site.well
+    box = pen.textbbox((5, 3), text, font)
     pen.rectangle((0, 0, box[2] + 5, box[3] + 4), (0, 0, 0))
-    pen.text((5, 3), well, INK, font)
+    pen.text((5, 3), text, INK, font)
 
 
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:

@@ -26,6 +26,7 @@ class Site(NamedTuple):
     well: str
     images: Mapping[str, Path]
     outlines: Mapping[str, Path]
+    cells: int
 
 
 def choose_channels(channels: Sequence[str]) -> dict[str, str]:
@@ -107,14 +108,15 @@ def sites_of(
         known = first.get(row["Metadata_Well"])
         if known is None or _number(row) < _number(known):
             first[row["Metadata_Well"]] = row
-    return [
-        Site(
-            well,
-            {colour: folder / row[f"FileName_Orig{name}"] for colour, name in channels.items()},
-            _outlines(analysis / f"{row['Metadata_Plate']}-{well}-{row['Metadata_Site']}" / "outlines"),
-        )
-        for well, row in sorted(first.items())
-    ]
+    return [_site(well, row, channels, folder, analysis) for well, row in sorted(first.items())]
+
+
+def _site(well: str, row: Mapping[str, str], channels: Mapping[str, str], folder: Path, analysis: Path) -> Site:
+    measured = analysis / f"{row['Metadata_Plate']}-{well}-{row['Metadata_Site']}"
+    images = {colour: folder / row[f"FileName_Orig{name}"] for colour, name in channels.items()}
+    with open(measured / "Cells.csv", encoding="utf-8") as table:
+        cells = sum(1 for _ in table) - 1
+    return Site(well, images, _outlines(measured / "outlines"), cells)
 
 
 def _outlines(folder: Path) -> dict[str, Path]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import positions
 import preflight
+import tables
 from faults import Fault
 from image_index import Found
 from preflight import Usable
@@ -42,8 +42,8 @@ def finish(
     """Settle which sites are used, and write both tables."""
     usable = preflight.settle(args, images, wrong, report)
     table = rows(args.plate, usable, args.image_folder, stage)
-    write(args.write_load_data, table)
-    write(args.write_load_data_with_illum, illuminated(table, args.plate, usable, args.illumination_folder))
+    tables.write(args.write_load_data, table)
+    tables.write(args.write_load_data_with_illum, illuminated(table, args.plate, usable, args.illumination_folder))
     preflight.record(usable, wrong, report)
 
 
@@ -67,13 +67,6 @@ def illuminated(table: Sequence[Row], plate: str, usable: Usable, folder: str) -
     names = {f"FileName_Illum{channel}": f"{plate}_Illum{channel}.npy" for channel in usable.channels}
     folders = {f"PathName_Illum{channel}": folder for channel in usable.channels}
     return [{**row, **names, **folders} for row in table]
-
-
-def write(path: Path, table: Sequence[Row]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate, make_man
 
 TASKS = pipeline.stage_tasks()
 STAGES = sorted(TASKS)
+SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 
 
 def make(stage: str) -> StageTask:
@@ -81,8 +82,8 @@ def test_a_task_requires_tasks_with_their_own_settings(stage: str, luigi_cfg: Lo
     ]
 
 
-def reached() -> set[str]:
-    todo, found = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
+def reached(**parameters: int) -> set[str]:
+    todo, found = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE, **parameters)], set()
     while todo:
         task = todo.pop()
         found |= {task.stage} if isinstance(task, StageTask) else set()
@@ -95,8 +96,26 @@ def test_run_plate_reaches_every_stage(luigi_cfg: LoadSettings) -> None:
     from_images = reached()
     luigi_cfg("[load_data]\nsource = published\n")
 
-    assert from_images == {*STAGES} - {"localise_load_data"}
-    assert reached() == {*STAGES} - {"load_data"}
+    assert from_images == {*STAGES} - {"localise_load_data", *SAMPLE}
+    assert reached() == {*STAGES} - {"load_data", *SAMPLE}
+
+
+def test_a_sample_reaches_its_own_stages_only(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+
+    assert reached(sample=3) == {"load_data", *SAMPLE}
+
+
+def test_the_number_of_sampled_wells_is_told_from_stage_to_stage(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    todo = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE, sample=3)]
+    told = {}
+    while todo:
+        task = todo.pop()
+        told |= {task.stage: task.wells} if isinstance(task, pipeline.SampleTask) else {}
+        todo += flatten(task.requires())
+
+    assert told == dict.fromkeys(SAMPLE, 3)
 
 
 def test_an_exclusion_makes_its_own_plate_stale(measured: Layout, luigi_cfg: LoadSettings) -> None:
@@ -151,7 +170,7 @@ def test_a_changed_pipeline_makes_its_own_stage_stale(
     with open(own / f"{pipeline_file}.cppipe", "a") as file:
         file.write("\n")
 
-    assert changed(before) == [stage]
+    assert changed(before) == [stage, f"sample_{stage}"]
 
 
 def test_a_pipeline_that_is_not_there_is_named(luigi_cfg: LoadSettings, tmp_path: Path) -> None:

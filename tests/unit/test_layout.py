@@ -98,6 +98,8 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "analysis": "workspace/analysis/B/P",
         "backend": "workspace/backend/B/P",
         "profiles": "workspace/profiles/B/P",
+        "sample": "workspace/quality_control/B/P/sample",
+        "sample_illum": "workspace/quality_control/B/P/sample/illum",
         "quality_control": "workspace/quality_control/B/P",
     }
 

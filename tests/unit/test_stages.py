@@ -25,7 +25,7 @@ TASKS = pipeline.stage_tasks()
 
 def classes() -> list[type[StageTask]]:
     found = [value for value in vars(pipeline).values() if isinstance(value, type) and issubclass(value, StageTask)]
-    return [task for task in found if task is not StageTask]
+    return [task for task in found if hasattr(task, "stage")]
 
 
 def offered(task: luigi.Task) -> list[str]:
