@@ -1,0 +1,109 @@
+"""What of this machine and these settings is usable, what is not, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks import recipes, settings, stages
+from tasks.errors import EngineError
+from tasks.runtime import engines, images
+
+GOOD, NOTE, BAD = "good", "note", "bad"
+LEAST_FREE_GB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `bad` ends a run sooner or later, a `note` may be meant."""
+
+    subject: str
+    state: str
+    said: str
+    remedy: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Look at data root, machine, engines, images and GPU; nothing is changed."""
+    yield _settings()
+    yield _data_root()
+    yield from _machine()
+    yield from _engines()
+    yield from _images()
+    yield _gpu()
+
+
+def _settings() -> Finding:
+    path = os.environ.get("LUIGI_CONFIG_PATH") or str(Path("luigi.cfg").resolve())
+    if Path(path).is_file():
+        return Finding("settings", GOOD, path)
+    return Finding("settings", NOTE, f"{path} is not there: every setting has its default", "run from the clone")
+
+
+def _data_root() -> Finding:
+    root = settings.load().layout.root
+    there = next(path for path in (root, *root.parents) if path.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        return Finding(
+            "data root", BAD, f"{there} cannot be written", "give [paths] root another folder, or its rights"
+        )
+    free_gb = shutil.disk_usage(there).free / 1e9
+    said = f"{root}: {free_gb:,.1f} GB are free"
+    if free_gb < LEAST_FREE_GB:
+        return Finding("data root", BAD, said, "free space, or give [paths] root a larger disk")
+    return Finding("data root", GOOD, said)
+
+
+def _machine() -> Iterator[Finding]:
+    slots = settings.load().slots
+    yield Finding("machine", GOOD, f"{slots.cores} cores and {slots.memory_gb:.1f} GB for jobs ([runtime])")
+    for stage in stages.load().values():
+        try:
+            slots.needed(settings.resources(stage))
+        except EngineError as error:
+            yield Finding(f"stage {stage.name}", BAD, str(error), f"[{stage.name}] cpus and memory_gb, or [runtime]")
+
+
+def _engines() -> Iterator[Finding]:
+    wanted = settings.load().engine
+    usable: dict[str, list[str]] = {name: [] for name in stages.stage_images()}
+    for name in engines.NAMES:
+        reasons = {image: engines.engine(name).unusable(image) for image in usable}
+        for image, reason in reasons.items():
+            if reason is None and wanted in ("auto", name):
+                usable[image].append(name)
+        wrong = {reason: image for image, reason in reasons.items() if reason}
+        if wrong:
+            said = "; ".join(f"{image}: {reason}" for reason, image in wrong.items())
+            yield Finding(f"engine {name}", BAD if wanted == name else NOTE, said)
+        else:
+            yield Finding(f"engine {name}", GOOD, "runs every image")
+    without = [image for image, found in usable.items() if not found]
+    if without:
+        said = f"[runtime] engine = {wanted}: none for {', '.join(without)}"
+        yield Finding("engine", BAD, said, "see the engines above; or python -m tasks images build | prepare")
+
+
+def _images() -> Iterator[Finding]:
+    locked = images.read_lock()
+    for name in stages.stage_images():
+        if name not in locked:
+            yield Finding(f"image {name}", NOTE, "not built here", "python -m tasks images build | pull")
+        elif locked[name]["recipe"] != recipes.recipe_hash(name):
+            yield Finding(f"image {name}", NOTE, "built from an older recipe", "python -m tasks images build")
+        else:
+            yield Finding(f"image {name}", GOOD, locked[name]["digest"][:19])
+
+
+def _gpu() -> Finding:
+    if not shutil.which("nvidia-smi"):
+        return Finding("GPU", NOTE, "none: there is no nvidia-smi", "only DeepProfiler gains by one")
+    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=30)
+    words = (done.stdout or done.stderr).strip().splitlines()
+    if done.returncode or not words:
+        return Finding("GPU", NOTE, f"nvidia-smi says: {words[0] if words else 'nothing'}", "look at the driver")
+    return Finding("GPU", GOOD, "; ".join(line.split(" (UUID")[0] for line in words))
