@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from tasks.errors import StageError
-from tasks.verbs import demo, doctor, images, plan
+from tasks.verbs import demo, doctor, explain, images, plan
 
-VERBS = {"demo": demo, "doctor": doctor, "images": images, "plan": plan}
+VERBS = {"demo": demo, "doctor": doctor, "explain": explain, "images": images, "plan": plan}
 
 
 def main() -> int:

@@ -57,8 +57,16 @@ class Layout:
         """Return the folder that holds a folder of images per plate, named <plate>__<time>-Measurement<n>."""
         return self.dataset / "images" / checked_name("batch", batch) / "images"
 
+    @property
+    def platemaps(self) -> Path:
+        return self.dataset / "workspace/metadata/platemaps"
+
+    def batches(self) -> list[str]:
+        """Return the batches whose list of plates lies here."""
+        return sorted(path.parent.name for path in self.platemaps.glob("*/barcode_platemap.csv"))
+
     def barcode_platemap(self, batch: str) -> Path:
-        return self.dataset / "workspace/metadata/platemaps" / checked_name("batch", batch) / "barcode_platemap.csv"
+        return self.platemaps / checked_name("batch", batch) / "barcode_platemap.csv"
 
     def platemap(self, batch: str, platemap: str) -> Path:
         return self.barcode_platemap(batch).parent / "platemap" / f"{checked_name('platemap', platemap)}.txt"

@@ -1,0 +1,92 @@
+"""Why a result is complete, or what of its fingerprint differs from what would be made now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from luigi.task import flatten
+
+from tasks import manifest, settings
+from tasks.errors import StageError
+from tasks.manifest import Manifest
+from tasks.stage_task import StageTask
+
+COMPLETE, STALE, MISSING, BLOCKED = "complete", "stale", "missing", "blocked"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stage's state on a plate, and the reasons for it, the most telling first."""
+
+    stage: str
+    plate: str
+    state: str
+    reasons: tuple[str, ...]
+    made: str = ""
+    """When and how the result that lies there was made."""
+
+
+def explain(task: StageTask) -> Explanation:
+    """Say how a stage stands on a plate: nothing is run, and upstream stages come first."""
+    found = manifest.read(task.manifest_path())
+    reasons, state = tuple(dict.fromkeys(_upstream(task))), BLOCKED
+    if not reasons:
+        try:
+            reasons = ("it was never made here",) if found is None else tuple(_differences(task, found))
+            state = MISSING if found is None else STALE if reasons else COMPLETE
+        except StageError as error:
+            reasons = (str(error),)
+    return Explanation(task.stage, str(task.plate), state, reasons, _made(found) if found else "")
+
+
+def _upstream(task: StageTask) -> Iterator[str]:
+    for required in flatten(task.requires()):
+        try:
+            if required.complete():
+                continue
+        except StageError as error:
+            yield str(error)
+            continue
+        deeper = explain(required) if isinstance(required, StageTask) else None
+        if deeper and deeper.state == BLOCKED:
+            yield from deeper.reasons  # the first cause, not the whole way to it
+        elif deeper:
+            yield f"it needs {deeper.stage}, which is {deeper.state}: {'; '.join(deeper.reasons)}"
+        else:
+            yield f"it needs {required}, which is not there"
+
+
+def _differences(task: StageTask, found: Manifest) -> Iterator[str]:
+    """Yield what a result that would be made now does not have in common with the one that lies there."""
+    was, now = found.fingerprint, task.fingerprint()
+    yield from _changed("the setting", _mapping(was, "parameters"), _mapping(now, "parameters"))
+    if was.get("program") != now["program"]:
+        yield f"the program {task.definition.program}, or a module that it uses, has changed"
+    if was.get("environment") != now["environment"]:
+        yield f"the image {task.definition.image} has another recipe (its locks, Dockerfile or base)"
+    inputs = _mapping(was, "inputs"), _mapping(now, "inputs")
+    yield from (f"the input {name} has other content" for name in inputs[1] if inputs[0].get(name) != inputs[1][name])
+    for name, made in found.artifacts(settings.load().layout.root).items():
+        if not made.path.exists():
+            yield f"its {name} is gone: {made.path}"
+        elif made.path.is_file() and made.path.stat().st_size != made.bytes:
+            yield f"its {name} has {made.path.stat().st_size} bytes and was published with {made.bytes}: {made.path}"
+
+
+def _changed(what: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            yield f"{what} {name} was {was.get(name, 'not there')!r} and is {now.get(name, 'not there')!r}"
+
+
+def _mapping(parts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = parts.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _made(found: Manifest) -> str:
+    engine = found.environment.get("engine", "an unknown engine")
+    warned = f", {len(found.warnings)} warnings" if found.warnings else ""
+    return f"{found.started}, in {found.seconds:.1f} s, by {engine}{warned}"

@@ -1,0 +1,54 @@
+"""Say why a stage of a plate is complete or stale: which setting, program, image or input differs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from tasks import explain, inputs, pipeline, settings, stages
+from tasks.errors import DefinitionError, MissingInputError, unknown
+from tasks.layout import Layout
+from tasks.stage_task import StageTask
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("stage")
+    parser.add_argument("plate")
+    parser.add_argument("--batch-id", default="", help="needed if the plate is in several batches")
+    parser.add_argument("--json", action="store_true", help="print it for programs")
+
+
+def act(args: argparse.Namespace) -> int:
+    batch = args.batch_id or batch_of(settings.load().layout, args.plate)
+    found = explain.explain(task(args.stage, batch, args.plate))
+    if args.json:
+        print(json.dumps(asdict(found), indent=1))
+        return 0
+    print(f"{found.stage}/{found.plate} of {batch} is {found.state}")
+    for reason in found.reasons:
+        print(f"  {reason}")
+    if found.made:
+        print(f"  what lies there was made {found.made}")
+    return 0
+
+
+def task(stage: str, batch: str, plate: str) -> StageTask:
+    """Return the task of a stage on a plate; raise StageError if there is no such stage."""
+    stages.stage(stage)
+    made = pipeline.stage_tasks()[stage]
+    if not issubclass(made, StageTask):
+        raise DefinitionError(f"{stage} is a stage of a set of plates; name one of a plate")
+    return made(batch_id=batch, plate=plate)
+
+
+def batch_of(layout: Layout, plate: str) -> str:
+    """Return the one batch whose barcode_platemap.csv lists a plate; raise MissingInputError otherwise."""
+    plates = {batch: inputs.plates(layout, batch) for batch in layout.batches()}
+    found = [batch for batch, listed in plates.items() if plate in listed]
+    if not found:
+        known = {each for listed in plates.values() for each in listed}
+        raise MissingInputError(unknown("plate", plate, known, str(layout.platemaps)))
+    if len(found) > 1:
+        raise MissingInputError(f"plate {plate} is in several batches, name one: --batch-id {' | '.join(found)}")
+    return found[0]
