@@ -180,11 +180,13 @@ class Programs:
             "--write_illumination", output / "files", "--output", output, "--shard", shard,
         )  # fmt: skip
 
-    def measure(self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None) -> Outcome:
+    def measure(
+        self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None, engine: str = "fast"
+    ) -> Outcome:
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
-            "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
+            "--engine", engine, "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
         )  # fmt: skip
 
     def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:
