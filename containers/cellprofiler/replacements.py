@@ -23,7 +23,14 @@ class Witness:
     in_force: set[str] = field(default_factory=set)
     stock: dict[str, str] = field(default_factory=dict)
     """Why a module fell back to its stock code, with the first thing that it so measured."""
+    _files: dict[str, str] = field(default_factory=dict)
     _named: str = ""
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            # CellProfiler takes every file but those that start with an underscore, and says nothing if there is none.
+            found = {path.stem: path.name for path in self.folder.glob("[!_]*.py")}
+            self._files = found or {"": f"{self.folder}/*.py"}
 
     def read(self, line: str) -> None:
         """Take in a line of the log."""
@@ -37,9 +44,5 @@ class Witness:
 
     def missing(self) -> list[str]:
         """Return the files whose module is not in force."""
-        if self.folder is None:
-            return []
-        files = {path.stem: path.name for path in self.folder.glob("[!_]*.py")}
-        if not files:
-            return [f"{self.folder.name}/*.py"]
-        return sorted(files[stem] for stem in set(files) - {name.lower() for name in self.in_force})
+        named = {name.lower() for name in self.in_force}
+        return sorted(name for stem, name in self._files.items() if stem not in named)

@@ -82,10 +82,12 @@ class Log:
         step = STEP.search(line)
         if step is None:
             return 0
-        if not self.failure and self.witness.missing():
-            self.failure = line.strip()  # stock modules are at work: end it at once
         self.ran.setdefault(int(step[1]), []).append(step[2])
         return int(step[1])
+
+    def unreplaced(self) -> list[str]:
+        """Return the replacements that are not in force though modules have run."""
+        return self.witness.missing() if self.ran else []
 
     def own_words(self) -> str:
         """Return the lines that say what went wrong: those after the first failure, or the last ones."""
@@ -142,7 +144,7 @@ def _follow(job: Run, log: Log, progress: Progress) -> int:
     except BaseException:  # also SIGTERM and Ctrl-C: nothing may be left running
         _end(process)
         raise
-    if log.failure:
+    if log.failure or log.unreplaced():
         _end(process)
     return process.wait()
 
@@ -157,7 +159,7 @@ def _listen(process: subprocess.Popen[str], log: Log, modules: int, progress: Pr
             now = time.monotonic()
             progress(image, now - started)
             started = now
-        if log.failure and _told_all(log):
+        if log.unreplaced() or log.failure and _told_all(log):
             return
 
 
@@ -186,9 +188,9 @@ def _fault(job: Run, log: Log, code: int) -> tuple[str, str]:
     """Return the site at fault and what is wrong with the run; empty texts if nothing is."""
     site, where = _where(job, log)
     done = job.done_file.read_text(encoding="utf-8").strip() if job.done_file.exists() else "nothing"
-    if log.ran and log.witness.missing():
-        files = ", ".join(log.witness.missing())
-        return "", f"engine = fast, but CellProfiler did not take {files} in place of its own module"
+    if log.unreplaced():
+        files = ", ".join(log.unreplaced())
+        return site, f"CellProfiler runs its own module in place of {files}: engine = fast is not what it did"
     if log.failure:
         return site, f"CellProfiler failed {where}"
     if code != 0:

@@ -5,7 +5,6 @@ Colocalization of whole images and Costes' thresholds are measured by CellProfil
 
 from __future__ import annotations
 
-import numpy as np
 from cellprofiler.modules import measurecolocalization as stock
 from kernels import assumptions, colocalization
 from kernels.assumptions import Unsuited

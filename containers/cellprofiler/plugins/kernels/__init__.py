@@ -1,1 +1,1 @@
-"""CellProfiler's slow measurements on compiled kernels: the same numbers, without CellProfiler's objects and settings."""
+"""CellProfiler's slow measurements on compiled kernels: its numbers, without its objects and settings."""

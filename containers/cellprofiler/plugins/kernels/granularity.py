@@ -54,9 +54,7 @@ def reduced(shape: np.ndarray, factor: float) -> list[np.ndarray]:
 
 def stretched(source: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
     """Return the positions at which stock brings an image of the shape `source` back to `target`."""
-    return [
-        np.arange(np.ceil(after)) * (float(before - 1) / float(after - 1)) for before, after in zip(source, target)
-    ]
+    return [np.arange(np.ceil(after)) * (float(before - 1) / float(after - 1)) for before, after in zip(source, target)]
 
 
 def resample(image: np.ndarray, where: Grid) -> np.ndarray:
@@ -82,7 +80,7 @@ def dilate(image: np.ndarray, radius: int) -> np.ndarray:
 
 
 class Tree:
-    """The max-tree of an image, for reconstructions under it (skimage.morphology.reconstruction, a cross of radius 1)."""
+    """The max-tree of an image, for reconstructions under it (as skimage.morphology.reconstruction, by a cross)."""
 
     def __init__(self, image: np.ndarray) -> None:
         count = image.size
@@ -96,9 +94,7 @@ class Tree:
     def reconstruct(self, marker: np.ndarray) -> np.ndarray:
         """Return the reconstruction by dilation of a marker that is nowhere above the image."""
         out = np.empty(marker.shape)
-        _reconstruct(
-            marker, marker.size, self.node, len(self.level), self.level, self.node_parent, *self.scratch, out
-        )
+        _reconstruct(marker, marker.size, self.node, len(self.level), self.level, self.node_parent, *self.scratch, out)
         return out
 
 
