@@ -61,7 +61,8 @@ class Run:
             "--data-file": self.table,
         }
         flags |= {"--plugins-directory": self.plugins} if self.plugins else {}
-        return [sys.executable, "-m", "cellprofiler", "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
+        start = [str(self.plugins / "_start.py")] if self.plugins else ["-m", "cellprofiler"]
+        return [sys.executable, *start, "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
 
 
 @dataclass

@@ -156,7 +156,11 @@ def plugins(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("loaddata.py", "saveimages.py", "_shared.py"):
         (folder / name).touch()
+    (folder / "_start.py").write_text(START)
     return folder
+
+
+START = "import runpy; runpy.run_module('cellprofiler', run_name='__main__', alter_sys=True)"
 
 
 def in_force(folder: Path, *modules: str) -> list[str]:
@@ -185,11 +189,13 @@ def test_a_replacement_from_elsewhere_is_not_believed(lie, plugins: Path, tmp_pa
     assert ran.returncode == 65
 
 
-def test_a_folder_without_replacements_is_not_believed(lie, tmp_path: Path):
-    ran = lie(GOOD, plugins=tmp_path / "nowhere")
+def test_a_folder_without_replacements_is_not_believed(lie, plugins: Path):
+    for path in plugins.glob("[!_]*.py"):
+        path.unlink()
+    ran = lie(GOOD, plugins=plugins)
 
     assert ran.returncode == 65
-    assert "nowhere/*.py" in ran.stderr
+    assert f"{plugins}/*.py" in ran.stderr
 
 
 def test_a_replacement_that_cannot_be_loaded_ends_the_run(lie, plugins: Path):
