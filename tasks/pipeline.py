@@ -119,6 +119,7 @@ class Illumination(StageTask):
 class Measure(StageTask):
     stage = "measure"
     pipeline = setting("measure", "pipeline", luigi.OptionalParameter, default="", significant=False)
+    engine = setting("measure", "engine", luigi.ChoiceParameter, choices=["fast", "stock"], default="fast")
     sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=12, significant=False)
 
     def requires(self) -> list[luigi.Task]:

@@ -13,7 +13,7 @@ from tasks import layout, stages
 from tasks.stages import Stage
 
 ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
-PROGRAM_FILES = ("*.py", "pipelines/*")
+PROGRAM_FILES = ("*.py", "pipelines/*", "plugins/**/*.py")
 
 
 @functools.cache
@@ -40,8 +40,9 @@ def bases() -> dict[str, str]:
 
 @functools.cache
 def program_hash(stage: Stage) -> str:
-    """Hash a stage's program and the modules beside it that it imports, directly or through others."""
-    return _hash_files(sorted(_imported(stage.program_path, {stage.program_path})))
+    """Hash a stage's program, the modules that it imports, directly or through others, and those that it loads."""
+    loaded = _matching(stage.program_path.parent, [f"{folder}/**/*.py" for folder in stage.loads])
+    return _hash_files(sorted(_imported(stage.program_path, {stage.program_path}) | {*loaded}))
 
 
 def _imported(path: Path, found: set[Path]) -> set[Path]:

@@ -104,7 +104,8 @@ def gather(run: Run, jobs: Sequence[Job]) -> Findings:
         _merge(run, job.folder / "out" / "files", run.files)
     for name, relative in run.stage.output_names(run.plate).items():
         _check_output(run, name, run.files / relative)
-    warnings = tuple(warning for result in results for warning in result["warnings"])
+    # What several shards say alike is told once.
+    warnings = tuple(dict.fromkeys(str(warning) for result in results for warning in result["warnings"]))
     facts = {name: value for result in results for name, value in result["facts"].items()}
     return Findings(ledger.counts(found), warnings, facts)
 

@@ -42,6 +42,8 @@ class Stage:
     resources: Resources
     network: bool
     contract: Mapping[str, str]
+    loads: tuple[str, ...] = ()
+    """Folders beside the program whose modules it has loaded by path, which no import of its own shows."""
 
     @property
     def sharded(self) -> bool:
@@ -64,6 +66,8 @@ class Image:
     summary: str
     base: str
     python: str
+    compile: str
+    """A script of the image's folder that compiles its own sources into the environment; empty if it has none."""
     host_commands: Mapping[str, str]
     """Commands that the process engine needs to build the environment, with the Debian packages that bring them."""
 
@@ -97,7 +101,8 @@ def images() -> Mapping[str, Image]:
     for path in sorted(layout.CONTAINERS.glob("*/image.toml")):
         entry = _read(path)
         commands = entry.pop("host", {}).get("commands", {})
-        _check_keys(path, path.parent.name, entry, {"summary", "base", "python"})
+        entry = {"compile": ""} | entry
+        _check_keys(path, path.parent.name, entry, {"summary", "base", "python", "compile"})
         found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, **entry)
     return found
 
@@ -116,12 +121,15 @@ def stage(name: str) -> Stage:
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     keys = {field.name for field in fields(Stage)} - {"name", "image"}
-    entry = {"contract": {}} | entry
+    entry = {"contract": {}, "loads": []} | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
-    if not isinstance(entry["inputs"], list):
-        raise DefinitionError(f"{table} [{name}]: inputs = {entry['inputs']!r} must be a list of names")
-    values = entry | {"inputs": tuple(entry["inputs"]), "resources": Resources(**entry["resources"])}
+    lists = {}
+    for key in ("inputs", "loads"):
+        if not isinstance(entry[key], list):
+            raise DefinitionError(f"{table} [{name}]: {key} = {entry[key]!r} must be a list of names")
+        lists[key] = tuple(entry[key])
+    values = entry | lists | {"resources": Resources(**entry["resources"])}
     stage = Stage(name=name, image=table.parent.name, **values)
     for kind, value, known in (
         ("unit", stage.unit, UNITS),
@@ -133,6 +141,9 @@ def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
             raise DefinitionError(unknown(kind, value, known, f"{table} [{name}]"))
     if not stage.program_path.is_file():
         raise DefinitionError(f"{table} [{name}]: there is no program {stage.program!r} beside it")
+    for folder in stage.loads:
+        if not (stage.program_path.parent / folder).is_dir():
+            raise DefinitionError(f"{table} [{name}]: there is no folder {folder!r} beside it to load from")
     return stage
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import images
 import load_data
 import pipelines
+import replacements
 import run_cellprofiler
 import site_folders
 from stagekit import contracts, program
@@ -25,6 +26,7 @@ def main() -> None:
     flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
     flags.add_argument("--illumination", required=True, type=Path, help="the folder of <plate>_Illum<Channel>.npy")
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
+    flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--write_analysis", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the wells")
     args = flags.parse_args()
@@ -36,6 +38,7 @@ def main() -> None:
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
             _check(table, args, report)
+            report.fact("engine", args.engine)
             _measure(plate, table, pipeline, args, report)
 
 
@@ -80,7 +83,8 @@ def _measure(
     with tempfile.TemporaryDirectory(prefix="measure-") as scratch:
         produced = Path(scratch) / "out"
         listed = table.write(Path(scratch) / "load_data.csv")
-        job = run_cellprofiler.Run(pipeline, listed, names, produced, Path(scratch) / "cellprofiler")
+        plugins = replacements.FOLDER if args.engine == "fast" else None
+        job = run_cellprofiler.Run(pipeline, listed, names, produced, Path(scratch) / "cellprofiler", plugins)
         _run(job, report)
         cells = site_folders.publish(produced, args.plate, sites, args.write_analysis)
         stray = site_folders.move_outlines(produced, args.plate, sites, args.write_analysis)
@@ -93,13 +97,17 @@ def _measure(
 
 def _run(job: run_cellprofiler.Run, report: program.Report) -> None:
     try:
-        run_cellprofiler.run(job, lambda image, seconds: report.unit(job.sites[image - 1], "ok", seconds))
+        witness = run_cellprofiler.run(job, lambda image, seconds: report.unit(job.sites[image - 1], "ok", seconds))
     except run_cellprofiler.Failure as failure:
         # The csv files are written after the last site, all or none: what ended well before is lost too.
         for site in job.sites:
             state = "failed" if site == failure.site else "skipped"
             report.unit(site, state, reason=str(failure).splitlines()[0])
         raise
+    report.fact("replaced_modules", sorted(witness.in_force))
+    report.fact("ran_stock", witness.stock)
+    for why, first in witness.stock.items():
+        report.warn(f"{why} (first for {first})")
 
 
 if __name__ == "__main__":

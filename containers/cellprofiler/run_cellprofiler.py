@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Callable
 
 from pipelines import Pipeline
+from replacements import Witness
 from stagekit import program
 
 STEP = re.compile(r"Image # (\d+), module (\w+) # \d+: CPU_time = ([\d.]+) secs")
@@ -27,6 +28,7 @@ FAILURES = (
     "Failed to complete post_run",
     "Failed to prepare run",
     "Could not load ",
+    "could not load these modules",
 )
 OWN_WORDS = 12  # lines of the log that a message quotes
 
@@ -42,6 +44,8 @@ class Run:
     sites: Sequence[str]
     output: Path
     scratch: Path
+    plugins: Path | None = None
+    """A folder of modules that take the place of CellProfiler's own."""
 
     @property
     def done_file(self) -> Path:
@@ -56,13 +60,16 @@ class Run:
             "-d": self.done_file,
             "--data-file": self.table,
         }
-        return [sys.executable, "-m", "cellprofiler", "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
+        flags |= {"--plugins-directory": self.plugins} if self.plugins else {}
+        start = [str(self.plugins / "_start.py")] if self.plugins else ["-m", "cellprofiler"]
+        return [sys.executable, *start, "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
 
 
 @dataclass
 class Log:
     """What CellProfiler said so far: the modules that ran on each image set, and its last lines."""
 
+    witness: Witness
     ran: dict[int, list[str]] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     failure: str = ""
@@ -70,6 +77,7 @@ class Log:
     def read(self, line: str) -> int:
         """Take in a line; return the image number if it says that a module ended, else 0."""
         self.lines.append(line.rstrip())
+        self.witness.read(line)
         if not self.failure and any(words in line for words in FAILURES):
             self.failure = line.strip()
         step = STEP.search(line)
@@ -77,6 +85,10 @@ class Log:
             return 0
         self.ran.setdefault(int(step[1]), []).append(step[2])
         return int(step[1])
+
+    def unreplaced(self) -> list[str]:
+        """Return the replacements that are not in force though modules have run."""
+        return self.witness.missing() if self.ran else []
 
     def own_words(self) -> str:
         """Return the lines that say what went wrong: those after the first failure, or the last ones."""
@@ -100,17 +112,21 @@ class Failure(program.DataError):
         self.site = site
 
 
-def run(job: Run, progress: Progress) -> None:
-    """Run CellProfiler over the table; raise Failure with its own words unless every check holds."""
+def run(job: Run, progress: Progress) -> Witness:
+    """Run CellProfiler over the table; raise Failure with its own words unless every check holds.
+
+    Return what its log says of the modules that took the place of CellProfiler's own.
+    """
     job.output.mkdir(parents=True, exist_ok=True)
     job.scratch.mkdir(parents=True, exist_ok=True)
     (job.scratch / "pipeline.cppipe").write_text(job.pipeline.text, encoding="utf-8")
     job.done_file.unlink() if job.done_file.exists() else None
-    log = Log()
+    log = Log(Witness(job.plugins))
     code = _follow(job, log, progress)
     site, fault = _fault(job, log, code)
     if fault:
         raise Failure(site, f"{job.pipeline.name}: {fault}\n  {log.own_words()}")
+    return log.witness
 
 
 def _follow(job: Run, log: Log, progress: Progress) -> int:
@@ -129,7 +145,7 @@ def _follow(job: Run, log: Log, progress: Progress) -> int:
     except BaseException:  # also SIGTERM and Ctrl-C: nothing may be left running
         _end(process)
         raise
-    if log.failure:
+    if log.failure or log.unreplaced():
         _end(process)
     return process.wait()
 
@@ -144,7 +160,7 @@ def _listen(process: subprocess.Popen[str], log: Log, modules: int, progress: Pr
             now = time.monotonic()
             progress(image, now - started)
             started = now
-        if log.failure and _told_all(log):
+        if log.unreplaced() or log.failure and _told_all(log):
             return
 
 
@@ -173,6 +189,9 @@ def _fault(job: Run, log: Log, code: int) -> tuple[str, str]:
     """Return the site at fault and what is wrong with the run; empty texts if nothing is."""
     site, where = _where(job, log)
     done = job.done_file.read_text(encoding="utf-8").strip() if job.done_file.exists() else "nothing"
+    if log.unreplaced():
+        files = ", ".join(log.unreplaced())
+        return site, f"CellProfiler runs its own module in place of {files}: engine = fast is not what it did"
     if log.failure:
         return site, f"CellProfiler failed {where}"
     if code != 0:

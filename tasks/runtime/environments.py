@@ -87,6 +87,8 @@ def make(image: str) -> None:
             how = ["--no-build-isolation"] if compiled else ["--only-binary", ":all:"]
             options = ["--python", str(python(image)), "--no-deps", "--require-hashes", *how]
             _uv("pip", "install", *options, "-r", str(lock), image=image)
+        if stages.images()[image].compile:
+            _compile(image)
         _complete(image).touch()
         logger.info("made the environment of the image %s in %.0f s", image, time.monotonic() - started)
 
@@ -106,6 +108,15 @@ def _uv(*words: str, image: str) -> None:
             version = stages.images()[image].python
             message += f"\n  hint   install CPython {version}, for example with: {uv} python install {version}"
         raise EngineError(message)
+
+
+def _compile(image: str) -> None:
+    """Compile the image's own sources into its environment, by the script that its Dockerfile runs too."""
+    script = stages.images()[image].folder / stages.images()[image].compile
+    done = subprocess.run(["sh", str(script), str(folder(image))], capture_output=True, text=True, check=False)
+    if done.returncode:
+        tail = "\n    ".join(done.stderr.strip().splitlines()[-12:])
+        raise EngineError(f"the environment of the image {image!r} could not be made: {script} said\n    {tail}")
 
 
 def _pyenv_versions() -> str:

@@ -37,6 +37,7 @@ network = false
 [frame]
 summary = "Frame a picture."
 program = "frame.py"
+loads = ["plugins"]
 inputs = ["picture"]
 folder = "profiles"
 outputs = { frame = "{plate}.txt" }
@@ -104,8 +105,12 @@ def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         "frame.py": "from stagekit import program\n",
         "colours.py": "import pigments\n",
         "pigments.py": "RED = 1\n",
+        "native/brush.c": "int hairs = 12;\n",
+        "plugins/varnish.py": "LAYERS = 2\n",
+        "plugins/inner/gloss.py": "HIGH = True\n",
     }
     for name, text in texts.items():
+        (easel / name).parent.mkdir(parents=True, exist_ok=True)
         (easel / name).write_text(text)
     monkeypatch.setattr(layouts, "CONTAINERS", folder)
     monkeypatch.setattr(layouts, "BASES", folder / "bases.toml")

@@ -75,6 +75,30 @@ def test_an_environment_is_made_from_the_locks_with_hashes_and_once(
     }
 
 
+def test_an_images_own_sources_are_compiled_into_its_environment(easel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _give_script(easel, 'touch "$1/compiled"')
+    monkeypatch.setattr(environments, "_uv", lambda *words, image: _venv(words))
+    environments.make("easel")
+
+    assert (environments.folder("easel") / "compiled").exists()
+
+
+def test_sources_that_do_not_compile_leave_no_environment(easel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _give_script(easel, "echo brush.c:3: expected a hair >&2; exit 1")
+    monkeypatch.setattr(environments, "_uv", lambda *words, image: _venv(words))
+    with pytest.raises(EngineError, match="expected a hair"):
+        environments.make("easel")
+
+    assert not (environments.folder("easel") / ".complete").exists()
+
+
+def _give_script(easel: Path, text: str) -> None:
+    (easel / "native/compile.sh").write_text(f"{text}\n")
+    table = easel / "image.toml"
+    table.write_text('compile = "native/compile.sh"\n' + table.read_text())
+    forget()
+
+
 def _venv(words: tuple[str, ...]) -> None:
     if words[0] == "venv":
         Path(words[-1]).mkdir(parents=True)

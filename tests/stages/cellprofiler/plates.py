@@ -119,6 +119,15 @@ def crop_plate(folder: Path, channels: tuple[str, ...], wells: int = 4, size: in
     return plate
 
 
+def shaded_functions(plate: Plate, size: int) -> None:
+    """Write illumination functions that are brighter towards the edge, another for each channel."""
+    plate.illumination.mkdir(parents=True)
+    y, x = np.mgrid[:size, :size] / size - 0.5
+    for channel in plate.channels:
+        function = 1 + 0.4 * np.hypot(y, x) + 0.01 * NUMBERS[channel]
+        np.save(plate.illumination / f"{PLATE}_Illum{channel}.npy", function)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a program ended, and what it left below its --output."""
@@ -180,11 +189,13 @@ class Programs:
             "--write_illumination", output / "files", "--output", output, "--shard", shard,
         )  # fmt: skip
 
-    def measure(self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None) -> Outcome:
+    def measure(
+        self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None, engine: str = "fast"
+    ) -> Outcome:
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
-            "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
+            "--engine", engine, "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
         )  # fmt: skip
 
     def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:

@@ -34,13 +34,17 @@ if plan["code"] == 1000:
 sys.exit(plan["code"])
 """
 SCRIPT = """
-import sys, pathlib, pipelines, run_cellprofiler
+import os, sys, pathlib, pipelines, run_cellprofiler
 from stagekit import program
 folder = pathlib.Path(sys.argv[1])
 pipeline = pipelines.Pipeline("own.cppipe", (folder / "own.cppipe").read_text())
-job = run_cellprofiler.Run(pipeline, folder / "table.csv", ["A01-1", "B02-1"], folder / "out", folder / "scratch")
+plugins = pathlib.Path(os.environ["PLUGINS"]) if os.environ.get("PLUGINS") else None
+paths = folder / "table.csv", ["A01-1", "B02-1"], folder / "out", folder / "scratch", plugins
+job = run_cellprofiler.Run(pipeline, *paths)
 def main():
-    run_cellprofiler.run(job, lambda image, seconds: print(job.sites[image - 1]))
+    witness = run_cellprofiler.run(job, lambda image, seconds: print(job.sites[image - 1]))
+    for why in witness.stock.items():
+        print(why)
 program.run(main)
 """
 
@@ -63,11 +67,13 @@ def start(cellprofiler_python: Path, tmp_path: Path):
     (tmp_path / "own.cppipe").write_text(PIPELINE)
     paths = os.pathsep.join(map(str, [tmp_path / "fake", FOLDER, REPOSITORY / "containers"]))
 
-    def start(log: list[str], done: str | None = "Complete\n", code: int = 0) -> subprocess.Popen[str]:
+    def start(
+        log: list[str], done: str | None = "Complete\n", code: int = 0, plugins: object = ""
+    ) -> subprocess.Popen[str]:
         plan = json.dumps({"log": log, "done": done, "code": code})
         return subprocess.Popen(
             [cellprofiler_python, "-c", SCRIPT, tmp_path],
-            env={**os.environ, "PYTHONPATH": paths, "FAKE": plan},
+            env={**os.environ, "PYTHONPATH": paths, "FAKE": plan, "PLUGINS": str(plugins)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -141,3 +147,66 @@ def test_cellprofiler_does_not_outlive_its_program(start):
 
     assert ran.returncode == 128 + signal.SIGTERM
     assert not Path(f"/proc/{number}").exists()
+
+
+@pytest.fixture
+def plugins(tmp_path: Path) -> Path:
+    """Return a folder with two modules that take the place of CellProfiler's own."""
+    folder = tmp_path / "plugins"
+    folder.mkdir()
+    for name in ("loaddata.py", "saveimages.py", "_shared.py"):
+        (folder / name).touch()
+    (folder / "_start.py").write_text(START)
+    return folder
+
+
+START = "import runpy; runpy.run_module('cellprofiler', run_name='__main__', alter_sys=True)"
+
+
+def in_force(folder: Path, *modules: str) -> list[str]:
+    where = "Multiple definitions of module {}\n\told in /own/{}.py\n\tnew in {}/{}.py"
+    return [where.format(name, name.lower(), folder, name.lower()) for name in modules]
+
+
+def test_replacements_that_the_log_names_are_believed(lie, plugins: Path):
+    ran = lie([*in_force(plugins, "LoadData", "SaveImages"), *GOOD], plugins=plugins)
+
+    assert (ran.returncode, ran.stdout) == (0, "A01-1\nB02-1\n")
+
+
+@pytest.mark.parametrize("others", [(), ("LoadData",)], ids=["none", "one of two"])
+def test_a_module_of_cellprofilers_own_in_place_of_a_replacement_ends_the_run(lie, plugins: Path, others: tuple):
+    ran = lie([*in_force(plugins, *others), *GOOD], code=1000, plugins=plugins)
+
+    assert ran.returncode == 65
+    assert "saveimages.py: engine = fast is not what it did" in ran.stderr
+    assert ("loaddata.py" in ran.stderr.split("runs its own module")[1].splitlines()[0]) == (not others)
+
+
+def test_a_replacement_from_elsewhere_is_not_believed(lie, plugins: Path, tmp_path: Path):
+    ran = lie([*in_force(tmp_path / "other", "LoadData", "SaveImages"), *GOOD], plugins=plugins)
+
+    assert ran.returncode == 65
+
+
+def test_a_folder_without_replacements_is_not_believed(lie, plugins: Path):
+    for path in plugins.glob("[!_]*.py"):
+        path.unlink()
+    ran = lie(GOOD, plugins=plugins)
+
+    assert ran.returncode == 65
+    assert f"{plugins}/*.py" in ran.stderr
+
+
+def test_a_replacement_that_cannot_be_loaded_ends_the_run(lie, plugins: Path):
+    trouble = ["could not load these modules: saveimages"]
+    ran = lie([*in_force(plugins, "LoadData", "SaveImages"), *trouble, *GOOD], plugins=plugins)
+
+    assert ran.returncode == 65
+
+
+def test_what_ran_stock_is_told_once_for_each_reason(lie, plugins: Path):
+    said = [f"SaveImages measures {what} with its stock code: it is masked" for what in ("DNA", "RNA")]
+    ran = lie([*in_force(plugins, "LoadData", "SaveImages"), *said, *GOOD], plugins=plugins)
+
+    assert ran.stdout.splitlines()[2:] == ["('SaveImages ran its stock code: it is masked', 'DNA')"]

@@ -1,0 +1,1 @@
+"""CellProfiler's slow measurements on compiled kernels: its numbers, without its objects and settings."""

@@ -1,0 +1,56 @@
+"""MeasureTexture with sparse co-occurrence matrices within objects; the same settings and numbers.
+
+Textures of whole images are measured by CellProfiler's own code: there are few of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import skimage.exposure
+import skimage.util
+from cellprofiler.modules import measuretexture as stock
+from kernels import assumptions, texture
+from kernels.assumptions import Unsuited
+
+
+class MeasureTexture(stock.MeasureTexture):
+    """Takes the place of CellProfiler's own module of this name."""
+
+    def run(self, workspace):
+        self._greys, self._objects = {}, {}  # of this image set
+        super().run(workspace)
+
+    def run_one(self, image_name, object_name, scale, workspace):
+        try:
+            features = self._features(image_name, object_name, scale, workspace)
+        except Unsuited as reason:
+            assumptions.say_stock(self.module_name, f"{image_name} in {object_name}", reason)
+            return super().run_one(image_name, object_name, scale, workspace)
+        levels = int(self.gray_levels.value)
+        for direction, of_direction in enumerate(features):
+            for name, values in zip(stock.F_HARALICK, of_direction):
+                values[~np.isfinite(values)] = 0
+                measurement = f"{stock.TEXTURE}_{name}_{image_name}_{scale}_{direction:02d}_{levels}"
+                workspace.add_measurement(object_name, measurement, values)
+        return []
+
+    def _features(self, image_name, object_name, scale, workspace):
+        if self.show_window:
+            raise Unsuited("its window wants stock's statistics")
+        if image_name not in self._greys:
+            self._greys[image_name] = self._grey(workspace.image_set.get_image(image_name, must_be_grayscale=True))
+        grey = self._greys[image_name]
+        if object_name not in self._objects:
+            labels = assumptions.labels_of(workspace.get_objects(object_name), grey)
+            self._objects[object_name] = texture.Objects(labels)
+        objects = self._objects[object_name]
+        if objects.labels.shape != grey.shape:
+            raise Unsuited(f"the objects' image is {objects.labels.shape}, the image {grey.shape}")
+        return texture.haralick(grey, objects, scale)
+
+    def _grey(self, image):
+        grey = skimage.util.img_as_ubyte(assumptions.pixels_of(image))
+        levels = int(self.gray_levels.value)
+        if levels == 256:
+            return grey
+        return skimage.exposure.rescale_intensity(grey, in_range=(0, 255), out_range=(0, levels - 1)).astype(np.uint8)
