@@ -11,7 +11,8 @@ from typing import Any
 import luigi
 
 from tasks import inputs, layout, settings
-from tasks.stage_task import LaidTask, PlateTask, StageTask
+from tasks.batch_task import BatchTask, PlateSet
+from tasks.stage_task import LaidTask, PlateTask, Staged, StageTask
 
 logger = logging.getLogger(__name__)
 
@@ -148,8 +149,9 @@ class NormalizeNegcon(Normalize):
     samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
 
 
-class SelectFeatures(StageTask):
-    stage = "select_features"
+class Selecting:
+    """What decides which features are kept."""
+
     operations = setting(
         "select_features",
         "operations",
@@ -164,15 +166,33 @@ class SelectFeatures(StageTask):
         "select_features", "location_features", luigi.ChoiceParameter, choices=["drop", "keep"], default="drop"
     )
 
+
+class SelectFeatures(Selecting, StageTask):
+    stage = "select_features"
+
     def requires(self) -> luigi.Task:
         return self.clone(Normalize)
 
 
-class SelectFeaturesNegcon(SelectFeatures):
+class SelectFeaturesNegcon(Selecting, StageTask):
     stage = "select_features_negcon"
 
     def requires(self) -> luigi.Task:
         return self.clone(NormalizeNegcon)
+
+
+class SelectFeaturesBatch(Selecting, BatchTask):
+    stage = "select_features_batch"
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(Normalize)
+
+
+class SelectFeaturesNegconBatch(Selecting, BatchTask):
+    stage = "select_features_negcon_batch"
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(NormalizeNegcon)
 
 
 # What a person asks for.
@@ -185,21 +205,20 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
 
 
-class RunBatch(luigi.WrapperTask):
-    """All that is made of a batch, or of the plates named."""
-
-    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
-    plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
+class RunBatch(PlateSet, luigi.WrapperTask):
+    """All that is made of a batch, or of the plates named, each by itself and jointly."""
 
     def requires(self) -> list[luigi.Task]:
-        plates = self.plates or inputs.plates(settings.load().layout, self.batch_id)
-        return [RunPlate(batch_id=self.batch_id, plate=plate) for plate in plates]
+        jointly = [task(**self.same_set()) for task in (SelectFeaturesBatch, SelectFeaturesNegconBatch)]
+        for task in jointly:
+            task.settle()  # refused before the plates are run, not after
+        return [*(RunPlate(batch_id=self.batch_id, plate=plate) for plate in self.members), *jointly]
 
 
-def stage_tasks() -> dict[str, type[StageTask]]:
+def stage_tasks() -> dict[str, type[Staged]]:
     """Return the class of every stage."""
-    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, StageTask)]
-    return {task.stage: task for task in found if task is not StageTask}
+    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, Staged)]
+    return {task.stage: task for task in found if hasattr(task, "stage")}
 
 
 def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:

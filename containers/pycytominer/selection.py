@@ -26,17 +26,18 @@ class Thresholds:
     unique_cut: float
 
 
-Rule = Callable[[pd.DataFrame, Thresholds], List[str]]
+Reasons = Dict[str, str]  # why, in words, by feature
+Rule = Callable[[pd.DataFrame, Thresholds], Reasons]
 
 
-def excluded(table: pd.DataFrame, operations: List[str], thresholds: Thresholds) -> Dict[str, List[str]]:
+def excluded(table: pd.DataFrame, operations: List[str], thresholds: Thresholds) -> Dict[str, Reasons]:
     """Return for each operation the features that it excludes of a table that holds nothing but features."""
     return {operation: OPERATIONS[operation](table, thresholds) for operation in operations}
 
 
-def is_location(feature: str) -> bool:
-    """Say whether a feature is a place or an object's number."""
-    return bool(LOCATION.search(feature))
+def location(features: List[str]) -> Reasons:
+    """Return the features that are a place or an object's number."""
+    return {name: "says where a cell lies or which number it has" for name in features if LOCATION.search(name)}
 
 
 def _dropped(table: pd.DataFrame, operation: str, **settings: float) -> List[str]:
@@ -46,21 +47,28 @@ def _dropped(table: pd.DataFrame, operation: str, **settings: float) -> List[str
     return [name for name in table.columns if name not in kept]
 
 
-def _frequency(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+def _frequency(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
     # The resource's variance_threshold; pycytominer 1.7 gave that name to another rule, and this one a new name.
     cuts = {"freq_cut": thresholds.freq_cut, "unique_cut": thresholds.unique_cut}
-    return _dropped(table, "frequency_threshold", **cuts)
+    return {name: _counted(table[name]) for name in _dropped(table, "frequency_threshold", **cuts)}
 
 
-def _missing(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
-    return _dropped(table, "drop_na_columns", na_cutoff=thresholds.na_cutoff)
+def _counted(values: pd.Series) -> str:
+    counts = values.value_counts()
+    first, second = (*counts.iloc[:2], 0, 0)[:2]
+    return f"{len(counts)} different values in {len(values)} wells, the most common {first} times, the next {second}"
 
 
-def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
-    return _dropped(table, "blocklist")
+def _missing(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
+    dropped = _dropped(table, "drop_na_columns", na_cutoff=thresholds.na_cutoff)
+    return {name: f"{table[name].isna().sum()} of {len(table)} values are missing" for name in dropped}
 
 
-def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
+def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
+    return dict.fromkeys(_dropped(table, "blocklist"), "is on the blocklist")
+
+
+def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
     """Exclude of each pair with r above the threshold the feature with the larger sum of |r|.
 
     This is pycytominer's rule; its own code takes minutes where pairs are many (it visits each in Python) or a value
@@ -71,8 +79,13 @@ def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> List[str]:
     sums = np.round(np.abs(r).sum(axis=0), 9)
     rank = np.empty(len(sums), dtype="int64")
     rank[np.argsort(sums, kind="stable")] = np.arange(len(sums))
-    loses = [bool((rank[r[at] > thresholds.corr_threshold] < rank[at]).any()) for at in range(len(rank))]
-    return [name for name, lost in zip(table.columns, loses, strict=True) if lost]
+    lost: Reasons = {}
+    for at, name in enumerate(table.columns):
+        winners = np.flatnonzero((r[at] > thresholds.corr_threshold) & (rank < rank[at]))
+        if len(winners):
+            best = winners[np.argmax(r[at, winners])]
+            lost[name] = f"r = {r[at, best]:.3f} with {table.columns[best]}"
+    return lost
 
 
 def correlate(values: np.ndarray) -> np.ndarray:
