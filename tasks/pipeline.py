@@ -107,6 +107,14 @@ class Montage(StageTask):
 # From single cells to profiles.
 
 
+class Behaving:
+    """Whether the defects of the published workflow are corrected or repeated."""
+
+    behaviour = setting(
+        "profiles", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
+    )
+
+
 class Collate(StageTask):
     stage = "collate"
 
@@ -122,7 +130,7 @@ class Aggregate(StageTask):
         return self.clone(Collate)
 
 
-class Annotate(StageTask):
+class Annotate(Behaving, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
@@ -149,7 +157,7 @@ class NormalizeNegcon(Normalize):
     samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
 
 
-class Selecting:
+class Selecting(Behaving):
     """What decides which features are kept."""
 
     operations = setting(
@@ -163,7 +171,7 @@ class Selecting:
     freq_cut = setting("select_features", "freq_cut", luigi.FloatParameter, default=0.05)
     unique_cut = setting("select_features", "unique_cut", luigi.FloatParameter, default=0.1)
     location_features = setting(
-        "select_features", "location_features", luigi.ChoiceParameter, choices=["drop", "keep"], default="drop"
+        "select_features", "location_features", luigi.ChoiceParameter, choices=["auto", "drop", "keep"], default="auto"
     )
 
 

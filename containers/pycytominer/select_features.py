@@ -38,7 +38,8 @@ def main() -> None:
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
     flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
-    flags.add_argument("--location_features", required=True, choices=["drop", "keep"], help="places, object numbers")
+    flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="for location_features auto")
+    flags.add_argument("--location_features", required=True, choices=["auto", "drop", "keep"])
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
     flags.add_argument("--write_excluded", required=True, type=Path, help="which features are not kept, and why")
     args = flags.parse_args()
@@ -85,7 +86,9 @@ def _shared(plates: List[Plate]) -> List[str]:
 def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
     """Return the features to exclude of those that every plate has."""
     shared = _shared(plates)
-    places = selection.location(shared) if args.location_features == "drop" else {}
+    # Places and object numbers took part in the published selection (defect D5).
+    drop = args.location_features == "drop" or args.location_features == "auto" and args.behaviour == "corrected"
+    places = selection.location(shared) if drop else {}
     judged = [name for name in shared if name not in places]
     if not judged:
         return {"location": places}

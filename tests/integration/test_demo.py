@@ -18,6 +18,8 @@ FILES = {
     "_normalized_negcon": 24,
     "_normalized_feature_select_plate": 24,
     "_normalized_feature_select_negcon_plate": 24,
+    "_normalized_feature_select_batch": 24,
+    "_normalized_feature_select_negcon_batch": 24,
 }
 
 
@@ -62,8 +64,9 @@ def test_the_montage_is_a_picture_of_the_plate(demo, plate):
 def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
     import pandas as pd
 
-    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_plate") for plate in PLATES]
-    joined = pd.concat(plates, join="inner", ignore_index=True)
+    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_batch") for plate in PLATES]
+    joined = pd.concat(plates, ignore_index=True)
+    assert list(plates[0]) == list(plates[1])
     found = average_precision(joined)
     active = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
     inactive = [found[compound.broad_sample] for compound in COMPOUNDS if not compound.active]

@@ -48,7 +48,7 @@ def select(stage, save, tmp_path):
     def run(*tables: pd.DataFrame, **flags):
         paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
         written = [tmp_path / f"selected{number}.csv.gz" for number in range(len(tables))]
-        settings = {**defaults, "location_features": "drop", **flags}
+        settings = {**defaults, "behaviour": "corrected", "location_features": "auto", **flags}
         settings["write_excluded"] = tmp_path / "excluded.csv"
         return stage("select_features", profiles=paths, write_profiles=written, **settings)
 
@@ -153,7 +153,7 @@ def test_of_a_correlated_pair_the_one_that_correlates_more_with_all_others_goes(
 
 def test_the_table_says_why_each_feature_goes(select, kept, excluded):
     table = random_plate(0)
-    outcome = select(table, location_features="drop")
+    outcome = select(table)
     said, names = excluded(), set(features_of(table))
 
     assert set().union(*said.values()) == names - set(kept())
@@ -204,15 +204,23 @@ JUNK = [
 NO_JUNK = ["Cells_AreaShape_Area", "Cells_Neighbors_NumberOfNeighbors_5", "Nuclei_Texture_Contrast_DNA_3_00_256"]
 
 
-@pytest.mark.parametrize("choice", ["drop", "keep"])
-def test_places_and_object_numbers_go_unless_kept_as_published(select, kept, choice):
+@pytest.mark.parametrize(
+    ("behaviour", "choice", "dropped"),
+    [
+        ("corrected", "auto", True),
+        ("as_published", "auto", False),
+        ("corrected", "keep", False),
+        ("as_published", "drop", True),
+    ],
+)
+def test_places_and_object_numbers_go_unless_kept_as_published(select, kept, behaviour, choice, dropped):
     rng = np.random.default_rng(0)
     table = random_plate(0).iloc[:, :4].join(pd.DataFrame(rng.normal(size=(60, 10)), columns=[*JUNK, *NO_JUNK]))
 
-    outcome = select(table, location_features=choice)
+    outcome = select(table, behaviour=behaviour, location_features=choice)
 
-    assert kept() == (NO_JUNK if choice == "drop" else [*JUNK, *NO_JUNK])
-    assert outcome.facts["features_excluded"]["location"] == (7 if choice == "drop" else 0)
+    assert kept() == (NO_JUNK if dropped else [*JUNK, *NO_JUNK])
+    assert outcome.facts["features_excluded"]["location"] == (7 if dropped else 0)
 
 
 def test_a_plate_of_metadata_only_stays_one_and_is_told(select, kept):
@@ -272,6 +280,7 @@ def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_pa
         {"na_cutoff": 5},
         {"corr_threshold": "high"},
         {"location_features": "yes"},
+        {"behaviour": "published"},
     ],
     ids=lambda wrong: "=".join(map(str, *wrong.items())),
 )
@@ -292,7 +301,8 @@ def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, 
         corr_threshold=0.9,
         freq_cut=0.05,
         unique_cut=0.1,
-        location_features="keep",
+        behaviour="as_published",
+        location_features="auto",
         write_profiles=[tmp_path / f"selected{number}.csv.gz" for number in range(4)],
         write_excluded=tmp_path / "excluded.csv",
     )
