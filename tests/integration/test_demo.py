@@ -64,15 +64,25 @@ def test_the_montage_is_a_picture_of_the_plate(demo, plate):
 def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
     import pandas as pd
 
-    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_batch") for plate in PLATES]
-    joined = pd.concat(plates, ignore_index=True)
-    assert list(plates[0]) == list(plates[1])
+    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_plate") for plate in PLATES]
+    joined = pd.concat(plates, join="inner", ignore_index=True)
     found = average_precision(joined)
     active = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
     inactive = [found[compound.broad_sample] for compound in COMPOUNDS if not compound.active]
 
     assert all(0.3 < value < 0.9 for value in active), found
     assert min(active) > max(inactive), found
+
+
+@pytest.mark.parametrize("suffix", ["batch", "negcon_batch"])
+def test_jointly_selected_plates_have_the_same_columns_and_no_feature_that_the_table_names(demo, suffix):
+    import pandas as pd
+
+    plates = [demo[0].profiles(plate, f"_normalized_feature_select_{suffix}") for plate in PLATES]
+    table = demo[0].dataset / "workspace/profiles" / BATCH / f"{BATCH}_excluded_features_{suffix}.csv"
+
+    assert list(plates[0]) == list(plates[1])
+    assert not set(plates[0]) & set(pd.read_csv(table)["feature"])
 
 
 def test_a_second_demo_does_no_work(demo):
