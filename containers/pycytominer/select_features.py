@@ -92,8 +92,8 @@ def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
     judged = [name for name in shared if name not in places]
     if not judged:
         return {"location": places}
-    full = [plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]]
-    table = pd.DataFrame(np.concatenate(full), columns=judged, copy=False)
+    values = np.concatenate([plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]])
+    table = pd.DataFrame(values, columns=judged, copy=False)
     thresholds = selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
     return {"location": places, **selection.excluded(table, args.operations, thresholds)}
 

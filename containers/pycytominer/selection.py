@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import warnings
 from dataclasses import dataclass
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ import pandas as pd
 # Where a cell lies and which number it bears is no phenotype, but varies like one (defect D5).
 LOCATION = re.compile(r"_Location_|_BoundingBox|_AreaShape_Center_|_Parent_|_Children_|_?Object_?Number")
 
-COLUMNS_AT_ONCE = 512  # six tables of all features by this many are in memory together
+ROWS_AT_ONCE = 2048  # as many are squared and masked in memory together
 
 
 @dataclass(frozen=True)
@@ -90,34 +89,54 @@ def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
 
 def correlate(values: np.ndarray) -> np.ndarray:
     """Return Pearson's r of every two columns over the rows where both have a value; 0 where it is not defined."""
-    there = np.isfinite(values)
-    values = np.where(there, values, np.nan)
-    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value
-        flat = np.nanmax(values, axis=0, initial=-np.inf) <= np.nanmin(values, axis=0, initial=np.inf)
-        standard = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
-    standard[:, flat] = 0
-    standard[~there] = 0
-    r = standard.T @ standard / len(values)
+    standard, there, flat = _standardize(values)
+    products = standard.T @ standard
+    r = products / len(values)
     holey = np.flatnonzero(~there.all(axis=0))
-    for start in range(0, len(holey), COLUMNS_AT_ONCE):
-        columns = holey[start : start + COLUMNS_AT_ONCE]
-        r[:, columns] = _correlate_pairwise(standard, there.astype("float64"), columns)
-        r[columns, :] = r[:, columns].T
-    r[flat, :] = r[:, flat] = 0
+    if len(holey):
+        r[:, holey] = _correlate_pairwise(standard, there, holey, products[:, holey])
+        r[holey] = r[:, holey].T
+    r[flat] = r[:, flat] = 0
     return r
 
 
-def _correlate_pairwise(standard: np.ndarray, there: np.ndarray, holey: np.ndarray) -> np.ndarray:
-    """Return r of every column with the `holey` ones: sums over the rows that two columns share, as matrix products."""
-    squares, other, other_there = standard**2, standard[:, holey], there[:, holey]
-    count = there.T @ other_there
-    sum_x, sum_y = standard.T @ other_there, there.T @ other
+def _standardize(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return every column with mean 0 and spread 1, 0 for a missing value; where values are; which columns are flat."""
+    standard, there, flat = np.zeros(values.shape), np.isfinite(values), np.zeros(values.shape[1], dtype=bool)
+    for at in range(values.shape[1]):
+        known = values[there[:, at], at]
+        flat[at] = len(known) == 0 or known.max() <= known.min()
+        if not flat[at]:
+            standard[there[:, at], at] = (known - known.mean()) / known.std()
+    return standard, there, flat
+
+
+def _correlate_pairwise(standard: np.ndarray, there: np.ndarray, holey: np.ndarray, products: np.ndarray) -> np.ndarray:
+    """Return r of every column x with the `holey` ones y: sums over the rows that both have, as matrix products.
+
+    Where x has all values, the sums of y are those of all its values; else those of x, seen from y.
+    """
+    shape = standard.shape[1], len(holey)
+    sum_x, square_x, shared = np.zeros(shape), np.zeros(shape), np.zeros((len(holey), len(holey)))
+    for start in range(0, len(standard), ROWS_AT_ONCE):
+        part = standard[start : start + ROWS_AT_ONCE]
+        mask = there[start : start + ROWS_AT_ONCE, holey].astype("float64")
+        sum_x += part.T @ mask
+        square_x += (part * part).T @ mask
+        shared += mask.T @ mask
+
+    def seen_from_y(of_all: np.ndarray, of_holey: np.ndarray) -> np.ndarray:
+        seen = np.tile(of_all, (shape[0], 1))
+        seen[holey] = of_holey
+        return seen
+
+    other = standard[:, holey]
+    count = seen_from_y(there[:, holey].sum(axis=0).astype("float64"), shared)
+    sum_y = seen_from_y(other.sum(axis=0), sum_x[holey].T)
+    square_y = seen_from_y((other * other).sum(axis=0), square_x[holey].T)
     with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = standard.T @ other - sum_x * sum_y / count
-        spread_x = squares.T @ other_there - sum_x**2 / count
-        spread_y = there.T @ squares[:, holey] - sum_y**2 / count
-        r = covariance / np.sqrt(spread_x * spread_y)
+        spread_x, spread_y = square_x - sum_x**2 / count, square_y - sum_y**2 / count
+        r = (products - sum_x * sum_y / count) / np.sqrt(spread_x * spread_y)
     tiny = 1e-12 * np.maximum(count, 1)  # what rounding leaves of a spread of nothing
     return np.where((spread_x > tiny) & (spread_y > tiny), r, 0)
 
