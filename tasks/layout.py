@@ -83,6 +83,10 @@ class Layout:
         names = {"batch": checked_name("batch", batch), "plate": checked_name("plate", plate)}
         return self.dataset / FOLDERS[folder].format(**names)
 
+    def published_of_set(self, folder: str, batch: str) -> Path:
+        """Return where a stage publishes what is of a set of plates: the folder of the plates' folders."""
+        return self.published(folder, batch, "plate").parent
+
     # The toolkit's own files lie on the same file system as the results, because a rename needs that.
 
     @property

@@ -20,7 +20,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a stage made of a plate, from what, by what, and what it said."""
+    """What a stage made of a plate or a set of plates, from what, by what, and what it said."""
 
     stage: str
     batch: str
@@ -35,6 +35,8 @@ class Manifest:
     units: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    """The plates, if `plate` names a set of them."""
     version: int = VERSION
 
     def artifacts(self, root: Path) -> dict[str, Artifact]:
@@ -51,35 +53,58 @@ def read(path: Path) -> Manifest | None:
     """Return the manifest at `path`, or None if there is none that this version wrote whole."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return (
-            Manifest(**{**content, "warnings": tuple(content["warnings"])}) if content["version"] == VERSION else None
-        )
+        if content["version"] != VERSION:
+            return None
+        lists = {name: tuple(content.get(name, ())) for name in ("warnings", "members")}
+        return Manifest(**{**content, **lists})
     except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
         return None
 
 
-def publish(layout: Layout, manifest: Manifest, files: Mapping[str, tuple[Path, Path]]) -> None:
+def publish(
+    layout: Layout,
+    manifest: Manifest,
+    files: Mapping[str, tuple[Path, Path]],
+    taken: Mapping[Path, Manifest] | None = None,
+) -> None:
     """Move every output (name -> where it is, where it goes) into its place, the manifest last.
 
     The intent is written first, beside the manifest's place: after a crash `resume` goes on from it.
-    A file there that is not ours is never overwritten.
+    A file there that is not ours is never overwritten. `taken` is what other manifests are to say once they have
+    given up files to this one (tasks/claims.py).
     """
     path = layout.manifest(manifest.stage, manifest.batch, manifest.plate)
-    ours = path.exists() or _intent(path).exists()
+    given_up = {claim for other in taken or () for claim in claims(layout, other)}
+    old = claims(layout, path)
+    ours = old | claims(layout, _intent(path)) | given_up
+    unread = any(place.exists() and read(place) is None for place in (path, _intent(path)))
     for _, target in files.values():
-        if target.exists() and not ours:
+        if target.exists() and target not in ours and not unread:
             message = f"{target} is there and was not made by this toolkit; move it away and run again"
             raise PublishError(message)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(_intent(path), manifest)
-        _carry_out(layout, path, files)
+        write(_intent(path), manifest)
+        if manifest.members:  # of a set that has lost a plate: what it made of that plate is no longer true
+            for gone in old - {target for _, target in files.values()}:
+                gone.unlink(missing_ok=True)
+        _carry_out(layout, path, files, taken or {})
     except OSError as error:
         raise PublishError(f"{manifest.stage}/{manifest.plate}: the results could not be published: {error}") from error
 
 
+def claims(layout: Layout, path: Path) -> set[Path]:
+    """Return the outputs that the manifest at `path` says are its own."""
+    found = read(path)
+    return {made.path for made in found.artifacts(layout.root).values()} if found else set()
+
+
 def resume(
-    layout: Layout, path: Path, fingerprint: Mapping[str, object], files: Mapping[str, tuple[Path, Path]]
+    layout: Layout,
+    path: Path,
+    fingerprint: Mapping[str, object],
+    files: Mapping[str, tuple[Path, Path]],
+    taken: Mapping[Path, Manifest] | None = None,
 ) -> bool:
     """Finish a publication that a crash cut short; return whether there was one of this very result."""
     intent = read(_intent(path))
@@ -87,7 +112,7 @@ def resume(
         return False
     if not all(source.exists() or _arrived(intent, name, target) for name, (source, target) in files.items()):
         return False
-    _carry_out(layout, path, files)
+    _carry_out(layout, path, files, taken or {})
     return True
 
 
@@ -100,15 +125,20 @@ def _intent(path: Path) -> Path:
     return path.with_suffix(".publishing")
 
 
-def _carry_out(layout: Layout, path: Path, files: Mapping[str, tuple[Path, Path]]) -> None:
+def _carry_out(
+    layout: Layout, path: Path, files: Mapping[str, tuple[Path, Path]], taken: Mapping[Path, Manifest]
+) -> None:
     path.unlink(missing_ok=True)  # from here on the old result is no longer claimed
+    for other, rest in taken.items():
+        write(other, rest)
     for source, target in files.values():
         if source.exists():  # else an earlier try has moved it
             _replace(source, target, layout.work / "trash")
     os.replace(_intent(path), path)
 
 
-def _write(path: Path, manifest: Manifest) -> None:
+def write(path: Path, manifest: Manifest) -> None:
+    """Write a manifest whole or not at all."""
     partial = path.with_suffix(".partial")
     with open(partial, "w", encoding="utf-8") as handle:
         json.dump(asdict(manifest), handle, indent=1)

@@ -11,7 +11,8 @@ from typing import Any
 import luigi
 
 from tasks import catalogue, inputs, layout, settings
-from tasks.stage_task import LaidTask, PlateTask, StageTask
+from tasks.batch_task import BatchTask, PlateSet
+from tasks.stage_task import LaidTask, PlateTask, Staged, StageTask
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +187,14 @@ class SampleMontage(SampleTask):
 # From single cells to profiles.
 
 
+class Behaving:
+    """Whether the defects of the published workflow are corrected or repeated."""
+
+    behaviour = setting(
+        "profiles", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
+    )
+
+
 class Collate(StageTask):
     stage = "collate"
 
@@ -201,7 +210,7 @@ class Aggregate(StageTask):
         return self.clone(Collate)
 
 
-class Annotate(StageTask):
+class Annotate(Behaving, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
@@ -228,8 +237,9 @@ class NormalizeNegcon(Normalize):
     samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
 
 
-class SelectFeatures(StageTask):
-    stage = "select_features"
+class Selecting(Behaving):
+    """What decides which features are kept."""
+
     operations = setting(
         "select_features",
         "operations",
@@ -241,18 +251,36 @@ class SelectFeatures(StageTask):
     freq_cut = setting("select_features", "freq_cut", luigi.FloatParameter, default=0.05)
     unique_cut = setting("select_features", "unique_cut", luigi.FloatParameter, default=0.1)
     location_features = setting(
-        "select_features", "location_features", luigi.ChoiceParameter, choices=["drop", "keep"], default="drop"
+        "select_features", "location_features", luigi.ChoiceParameter, choices=["auto", "drop", "keep"], default="auto"
     )
+
+
+class SelectFeatures(Selecting, StageTask):
+    stage = "select_features"
 
     def requires(self) -> luigi.Task:
         return self.clone(Normalize)
 
 
-class SelectFeaturesNegcon(SelectFeatures):
+class SelectFeaturesNegcon(Selecting, StageTask):
     stage = "select_features_negcon"
 
     def requires(self) -> luigi.Task:
         return self.clone(NormalizeNegcon)
+
+
+class SelectFeaturesBatch(Selecting, BatchTask):
+    stage = "select_features_batch"
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(Normalize)
+
+
+class SelectFeaturesNegconBatch(Selecting, BatchTask):
+    stage = "select_features_negcon_batch"
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(NormalizeNegcon)
 
 
 # What a person asks for.
@@ -269,23 +297,19 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
 
 
-class RunBatch(luigi.WrapperTask):
-    """All that is made of a batch, or of the plates named."""
-
-    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
-    plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
-    where = luigi.Parameter(default="", description="Cell_type=U2OS,Time=24|48: only the plates that meet it")
+class RunBatch(PlateSet, luigi.WrapperTask):
+    """All that is made of a batch, or of the plates named, each by itself and jointly."""
 
     def requires(self) -> list[luigi.Task]:
-        given = settings.load().layout
-        listed = self.plates or inputs.plates(given, self.batch_id)
-        plates = catalogue.plates(given, self.batch_id, listed, self.where)
-        return [RunPlate(batch_id=self.batch_id, plate=plate) for plate in plates]
+        jointly = [task(**self.same_set()) for task in (SelectFeaturesBatch, SelectFeaturesNegconBatch)]
+        for task in jointly:
+            task.settle()  # refused before the plates are run, not after
+        return [*(RunPlate(batch_id=self.batch_id, plate=plate) for plate in self.members), *jointly]
 
 
-def stage_tasks() -> dict[str, type[StageTask]]:
+def stage_tasks() -> dict[str, type[Staged]]:
     """Return the class of every stage."""
-    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, StageTask)]
+    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, Staged)]
     return {task.stage: task for task in found if hasattr(task, "stage")}
 
 
@@ -303,7 +327,7 @@ def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:
 
 def _load_data(task: PlateTask) -> luigi.Task:
     """Return the task that lists a plate's images: from the images themselves, or from a published table."""
-    listing = LoadData(batch_id=task.batch_id, plate=task.plate)
+    listing: Any = task.clone(LoadData)
     return task.clone(LocaliseLoadData) if listing.source == "published" else listing
 
 

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tifffile
 from luigi.task import flatten
 
 from tasks import catalogue, estimate, inputs, pipeline, settings
+from tasks.batch_task import BatchTask
 from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
 from tasks.layout import Layout
@@ -72,7 +74,8 @@ def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | 
 
 
 def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> PlateSize:
-    pattern = re.compile(pipeline.LoadData(batch_id=batch, plate=plate).pattern)
+    listing: Any = pipeline.LoadData(batch_id=batch, plate=plate)
+    pattern = re.compile(listing.pattern)
     files = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     if not files:
         raise MissingInputError(f"{folder}: no image's name has the form {pattern.pattern} ([load_data] pattern)")
@@ -99,7 +102,7 @@ def _listed(layout: Layout, batch: str) -> list[str]:
 
 
 def _stages(batch: str, plate: str) -> list[str]:
-    """Return the stages of a plate's run, in the order in which they can run."""
+    """Return the stages of a run, in the order in which they can run: a plate's, then those of all plates jointly."""
     found: dict[str, None] = {}
 
     def visit(task: object) -> None:
@@ -109,14 +112,20 @@ def _stages(batch: str, plate: str) -> list[str]:
             found[task.stage] = None
 
     visit(pipeline.RunPlate(batch_id=batch, plate=plate))
-    return list(found)
+    return [*found, *(stage for stage, task in pipeline.stage_tasks().items() if issubclass(task, BatchTask))]
 
 
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize]) -> Line:
-    made = pipeline.stage_tasks()[stage]
-    done = {plate for plate, each in sizes.items() if each.here and made(batch_id=batch, plate=plate).complete()}
+    done = {plate for plate, each in sizes.items() if each.here and _is_complete(stage, batch, plate, list(sizes))}
     costs = [estimate.of_stage(stage, each) for plate, each in sizes.items() if plate not in done]
     return Line(stage, len(done), len(costs), sum(costs, Cost()))
+
+
+def _is_complete(stage: str, batch: str, plate: str, plates: list[str]) -> bool:
+    made = pipeline.stage_tasks()[stage]
+    subject = {"plates": plates} if issubclass(made, BatchTask) else {"plate": plate}
+    complete: bool = made(batch_id=batch, **subject).complete()
+    return complete
 
 
 def _assumed(sizes: Mapping[str, PlateSize], known: Mapping[str, catalogue.Acquisition]) -> list[str]:

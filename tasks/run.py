@@ -25,7 +25,7 @@ LOG_LINES = 8
 
 @dataclass(frozen=True)
 class Run:
-    """A stage on a plate, ready to be run in `shards` jobs; nothing here has happened yet."""
+    """A stage on a plate or a set of plates, ready to be run in `shards` jobs; nothing here has happened yet."""
 
     stage: Stage
     plate: str
@@ -36,6 +36,8 @@ class Run:
     units: tuple[str, ...]
     """The units that must be accounted for; empty where the unit is the plate."""
     resources: Resources
+    members: tuple[str, ...] = ()
+    """The plates, if `plate` names a set of them."""
 
     @property
     def title(self) -> str:
@@ -49,12 +51,22 @@ class Run:
     def jobs(self) -> list[Job]:
         return [self._job(number) for number in range(1, self.shards + 1)]
 
+    def outputs(self) -> dict[str, str]:
+        """Return the path of every promised output below `files`."""
+        return self.stage.output_names(self.plate, self.members)
+
+    def _writes(self) -> dict[str, list[str]]:
+        """Return where the program is to write each output: for a set of plates a path a plate."""
+        words: dict[str, list[str]] = {}
+        for key, relative in self.outputs().items():
+            words.setdefault(key.split("/")[0], []).append(_output_path(relative))
+        return words
+
     def _job(self, number: int) -> Job:
         shard = ("--shard", f"{number}/{self.shards}") if self.stage.sharded else ()
         mounts = {name: [_mount(name, artifact) for artifact in found] for name, found in self.inputs.items()}
         reads = [word for name, found in mounts.items() for word in (f"--{name}", *(mount.target for mount in found))]
-        names = self.stage.output_names(self.plate)
-        writes = [word for name, path in names.items() for word in (f"--write_{name}", _output_path(path))]
+        writes = [word for name, paths in self._writes().items() for word in (f"--write_{name}", *paths)]
         return Job(
             name=f"platewright-{self.stage.name}-{self.plate}-{self.folder.name}-{number}of{self.shards}",
             image=self.stage.image,
@@ -102,7 +114,7 @@ def gather(run: Run, jobs: Sequence[Job]) -> Findings:
         _check_units(run, [unit.name for unit in found if unit.state == "ok"])
     for job in jobs:
         _merge(run, job.folder / "out" / "files", run.files)
-    for name, relative in run.stage.output_names(run.plate).items():
+    for name, relative in run.outputs().items():
         _check_output(run, name, run.files / relative)
     # What several shards say alike is told once.
     warnings = tuple(dict.fromkeys(str(warning) for result in results for warning in result["warnings"]))
@@ -165,12 +177,13 @@ def _check_output(run: Run, name: str, path: Path) -> None:
         raise FalseSuccessError(
             f"{run.title} exited 0, but its {name} ({path.name}) is {state}; log: {run.folder / 'shards'}"
         )
-    if name in run.stage.contract:
+    contract = run.stage.contract.get(name.split("/")[0])
+    if contract:
         opener = gzip.open if path.suffix == ".gz" else open
         try:
             with opener(path, "rt", encoding="utf-8", newline="") as table:
                 columns = next(csv.reader(table), [])
-            contracts.BY_NAME[run.stage.contract[name]].check(columns, path.name)
+            contracts.BY_NAME[contract].check(columns, path.name)
         except DataError as error:
             raise FalseSuccessError(f"{run.title} exited 0, but its {name} breaks the contract: {error}") from error
         except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:

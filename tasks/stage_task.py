@@ -69,10 +69,23 @@ class LaidTask(PlateTask):
         return {self.name: fingerprint.artifact(path, memory)}
 
 
-class StageTask(PlateTask):
-    """Runs a stage on a plate. A subclass says which stage, which edges and which parameters; nothing else."""
+class Staged(luigi.Task):
+    """Runs a stage; what is the same whether its subject is a plate or a set of plates."""
 
     stage: ClassVar[str]
+    scope: ClassVar[tuple[str, ...]]
+    """The parameters that say what the stage is run on: they go into no fingerprint of their own."""
+    batch_id: luigi.Parameter
+
+    @property
+    def subject(self) -> str:
+        """Return the name of what is run on, which names its run folder and manifest."""
+        raise NotImplementedError
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Return the plates of a set; none if the subject is a plate."""
+        return ()
 
     def files(self) -> Mapping[str, Path]:
         """Return inputs that are files of the project or the user, by the input's name."""
@@ -80,8 +93,7 @@ class StageTask(PlateTask):
 
     def flags(self) -> dict[str, str]:
         """Return the parameters that go to the program and into the fingerprint."""
-        own = set(PlateTask.get_param_names())
-        significant = [name for name, parameter in self.get_params() if parameter.significant and name not in own]
+        significant = [name for name, how in self.get_params() if how.significant and name not in self.scope]
         return {name: str(getattr(self, name)) for name in significant}
 
     @property
@@ -89,7 +101,7 @@ class StageTask(PlateTask):
         return stages.stage(self.stage)
 
     def manifest_path(self) -> Path:
-        return settings.load().layout.manifest(self.stage, self.batch_id, self.plate)
+        return settings.load().layout.manifest(self.stage, self.batch_id, self.subject)
 
     def output(self) -> luigi.LocalTarget:
         return luigi.LocalTarget(str(self.manifest_path()))
@@ -110,9 +122,11 @@ class StageTask(PlateTask):
     def inputs(self) -> dict[str, list[Artifact]]:
         """Return the artifacts for every input's name: what a required task promises under it, or a file."""
         own = {name: [fingerprint.artifact(path)] for name, path in self.files().items()}
-        offers = [task.promises() for task in flatten(self.requires())]
+        offers = [offer for task in flatten(self.requires()) for offer in task.promises().items()]
         return {
-            name: own.get(name) or [offer[name] for offer in offers if name in offer] for name in self.definition.inputs
+            # A set's outputs are keyed `name/plate`.
+            name: own.get(name) or [found for key, found in offers if key.split("/")[0] == name]
+            for name in self.definition.inputs
         }
 
     def fingerprint(self) -> dict[str, object]:
@@ -125,15 +139,15 @@ class StageTask(PlateTask):
             if error.errno not in DISK_FAULTS:
                 raise
             raise PublishError(
-                f"{self.stage}/{self.plate}: {error}; see to the data root's disk and run again"
+                f"{self.stage}/{self.subject}: {error}; see to the data root's disk and run again"
             ) from error
 
     def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)
         parts = self.fingerprint()
         run = self._describe(parts)
-        files = self._moves(run)
-        if manifest.resume(settings.load().layout, self.manifest_path(), parts, files):
+        files, taken = self._moves(run), self.settle()
+        if manifest.resume(settings.load().layout, self.manifest_path(), parts, files, taken):
             forget(run.jobs())
             logger.info("%s: published what an interrupted run had made", run.title)
             return
@@ -141,7 +155,7 @@ class StageTask(PlateTask):
         findings = self._carry_out(run, engine)
         seconds = round(time.monotonic() - clock, 3)
         record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
-        manifest.publish(settings.load().layout, record, files)
+        manifest.publish(settings.load().layout, record, files, taken)
         shutil.rmtree(run.files, ignore_errors=True)
         forget(run.jobs())
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
@@ -151,8 +165,9 @@ class StageTask(PlateTask):
         layout = settings.load().layout
         return Run(
             stage=self.definition,
-            plate=self.plate,
-            folder=layout.run(self.stage, self.batch_id, self.plate, fingerprint.digest(parts)[:12]),
+            plate=self.subject,
+            members=self.members,
+            folder=layout.run(self.stage, self.batch_id, self.subject, fingerprint.digest(parts)[:12]),
             flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
@@ -167,7 +182,7 @@ class StageTask(PlateTask):
     def _units(self) -> tuple[str, ...]:
         """Return the units to be accounted for, as the required tasks' manifests list them."""
         for task in flatten(self.requires()):
-            found = manifest.read(task.manifest_path()) if isinstance(task, StageTask) else None
+            found = manifest.read(task.manifest_path()) if isinstance(task, Staged) else None
             if found and self.definition.unit in found.facts:
                 return tuple(found.facts[self.definition.unit])
         return ()
@@ -192,10 +207,17 @@ class StageTask(PlateTask):
         self.set_progress_percentage(percent)  # type: ignore[misc]
         self.set_status_message(said)  # type: ignore[misc]
 
+    def settle(self) -> dict[Path, Manifest]:
+        """Return what manifests of other results are to say once this one is in its place."""
+        return {}
+
+    def place(self, output: str) -> Path:
+        """Return the folder where an output is published."""
+        raise NotImplementedError
+
     def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
-        place = settings.load().layout.published(self.definition.folder, self.batch_id, self.plate)
-        names = self.definition.output_names(self.plate)
-        return {name: (run.files / relative, place / relative) for name, relative in names.items()}
+        names = self.definition.output_names(self.subject, self.members)
+        return {name: (run.files / relative, self.place(name) / relative) for name, relative in names.items()}
 
     def _manifest(
         self, run: Run, findings: Findings, parts: Mapping[str, Any], engine: Engine, started: str, seconds: float
@@ -209,7 +231,8 @@ class StageTask(PlateTask):
         return Manifest(
             stage=self.stage,
             batch=self.batch_id,
-            plate=self.plate,
+            plate=self.subject,
+            members=self.members,
             fingerprint=parts,
             outputs=outputs,
             environment=engine.environment(self.definition.image),
@@ -220,6 +243,19 @@ class StageTask(PlateTask):
             warnings=findings.warnings,
             facts=findings.facts,
         )
+
+
+class StageTask(Staged, PlateTask):
+    """Runs a stage on a plate. A subclass says which stage, which edges and which parameters; nothing else."""
+
+    scope = ("batch_id", "plate")
+
+    @property
+    def subject(self) -> str:
+        return str(self.plate)
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.published(self.definition.folder, self.batch_id, self.plate)
 
 
 def _lies_there(made: Artifact) -> bool:

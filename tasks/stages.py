@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stagekit import contracts
 from tasks import layout
 from tasks.errors import DefinitionError, unknown
 
-UNITS = ("plate", "site", "channel")
+UNITS = ("plate", "batch", "site", "channel")
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,23 @@ class Stage:
 
     @property
     def sharded(self) -> bool:
-        return self.unit != "plate"
+        return self.unit not in ("plate", "batch")
 
     @property
     def program_path(self) -> Path:
         return layout.CONTAINERS / self.image / self.program
 
-    def output_names(self, plate: str) -> dict[str, str]:
-        """Return the path of every promised output below the stage's folder ('.' is the folder itself)."""
-        return {name: template.format(plate=plate) for name, template in self.outputs.items()}
+    def output_names(self, subject: str, members: Sequence[str] = ()) -> dict[str, str]:
+        """Return the path of every promised output below the stage's folder ('.' is the folder itself).
+
+        For a set of plates, its `members`, there is one `name/plate` of each where the template says {plate}.
+        """
+        names: dict[str, str] = {}
+        for name, template in self.outputs.items():
+            each = members if "{plate}" in template else ()
+            names |= {f"{name}/{plate}": template.format(plate=plate) for plate in each}
+            names |= {} if each else {name: template.format(plate=subject, plate_set=subject)}
+        return names
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ def main() -> None:
     flags.add_argument("--profiles", required=True, type=Path, help="the aggregated profiles of the plate")
     flags.add_argument("--platemap", required=True, type=Path, help="tab separated: well_position, broad_sample, ...")
     flags.add_argument("--external_metadata", required=True, type=Path, help="tab separated: a row for a broad_sample")
+    flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS)
     flags.add_argument("--write_profiles", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
@@ -30,7 +31,8 @@ def main() -> None:
         _check_overlap(platemap, perturbations, args.external_metadata)
         _check_places(wells, platemap, args)
         _tell(report, wells, platemap, perturbations)
-        profiles.write(join(wells, platemap, perturbations), args.write_profiles)
+        annotated = join(wells, platemap, perturbations)
+        profiles.write(annotated if args.behaviour == "corrected" else as_published(annotated), args.write_profiles)
 
 
 def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> pd.DataFrame:
@@ -46,6 +48,20 @@ def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFram
     metadata = profiles.metadata_of(annotated)
     annotated[metadata] = annotated[metadata].fillna("")
     return annotated[[*metadata, *profiles.features_of(annotated)]]
+
+
+def as_published(annotated: pd.DataFrame) -> pd.DataFrame:
+    """Return the profiles with defect D3: numbers among the metadata lose all but five digits.
+
+    It befell the columns that pandas reads as floats: numbers alone, with a decimal point or a missing value.
+    """
+    rounded = annotated.copy()
+    for name in profiles.metadata_of(annotated):
+        numbers = pd.to_numeric(annotated[name].replace(profiles.MISSING, None), errors="coerce")
+        known = ~annotated[name].isin(profiles.MISSING)
+        if numbers.dtype == "float64" and known.any() and numbers[known].notna().all():
+            rounded.loc[known, name] = [profiles.PRECISION % number for number in numbers[known]]
+    return rounded
 
 
 def _check_unique(keys: pd.Series, path: Path) -> None:

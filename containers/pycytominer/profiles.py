@@ -13,6 +13,7 @@ import pandas as pd
 from stagekit import contracts, program
 
 PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
+BEHAVIOURS = ("corrected", "as_published")  # of the defects that the published workflow had
 MISSING = ["", "nan", "NaN", "NA"]
 
 

@@ -7,13 +7,24 @@ pycytominer from 1.0 on would let each look only at what the one before has left
 from __future__ import annotations
 
 import argparse
+import csv
 from pathlib import Path
-from typing import List
+from typing import Dict, List, NamedTuple
 
+import numpy as np
 import pandas as pd
 import profiles
 import selection
+from selection import Reasons
 from stagekit import contracts, program
+
+
+class Plate(NamedTuple):
+    """A plate's profiles: the features may be none."""
+
+    name: str
+    metadata: pd.DataFrame
+    features: pd.DataFrame
 
 
 def main() -> None:
@@ -27,51 +38,96 @@ def main() -> None:
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
     flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
-    flags.add_argument("--location_features", required=True, choices=["drop", "keep"], help="places, object numbers")
+    flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="for location_features auto")
+    flags.add_argument("--location_features", required=True, choices=["auto", "drop", "keep"])
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
+    flags.add_argument("--write_excluded", required=True, type=Path, help="which features are not kept, and why")
     args = flags.parse_args()
     if len(args.profiles) != len(args.write_profiles):
         flags.error("--write_profiles takes as many files as --profiles")
     with program.Report(args.output) as report:
-        plates = [profiles.read(path, contracts.ANNOTATED_PROFILES) for path in args.profiles]
-        kept = _select(plates, args, report)
-        for plate, path in zip(plates, args.write_profiles, strict=True):
-            profiles.write(plate[[*profiles.metadata_of(plate), *(name for name in kept if name in plate)]], path)
+        plates = [_read(path, report) for path in args.profiles]
+        lists = {**_absent(plates), **_judge(plates, args)}
+        kept = _kept(plates, lists, report)
+        _write_reasons(lists, args.plate, args.write_excluded)
+        _write_plates(plates, kept, args.write_profiles)
 
 
-def _select(plates: List[pd.DataFrame], args: argparse.Namespace, report: program.Report) -> List[str]:
-    """Return the features to keep, of those that all plates have."""
-    full = [plate for plate in plates if profiles.features_of(plate)]
-    shared = _shared(full, report)
-    for plate, path in zip(plates, args.profiles, strict=True):
-        if not profiles.features_of(plate):
-            report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
-    if not shared:
-        return []
-    kept = [name for name in shared if args.location_features == "keep" or not selection.is_location(name)]
+def _read(path: Path, report: program.Report) -> Plate:
+    table = profiles.read(path, contracts.ANNOTATED_PROFILES)
+    features = profiles.features_of(table)
+    if not features:
+        report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
+    return Plate(table["Metadata_Plate"].iloc[0], table[profiles.metadata_of(table)], table[features])
+
+
+def _absent(plates: List[Plate]) -> Dict[str, Reasons]:
+    """Return the features that some plates lack; plates without any feature are not asked."""
+    full = [plate for plate in plates if plate.features.shape[1]]
+    lacking: Dict[str, List[str]] = {}
+    for plate in full:
+        for name in dict.fromkeys(name for other in full for name in other.features):
+            lacking.setdefault(name, []).extend([] if name in plate.features else [plate.name])
+    reasons = {
+        name: f"is not on {len(lack)} of {len(full)} plates: {', '.join(lack[:5])}"
+        for name, lack in lacking.items()
+        if lack
+    }
+    return {"not_on_every_plate": reasons}
+
+
+def _shared(plates: List[Plate]) -> List[str]:
+    """Return the features that every plate has, plates without any left aside."""
+    full = [plate.features.columns for plate in plates if plate.features.shape[1]]
+    common = set(full[0]).intersection(*full) if full else set()
+    return [name for name in full[0] if name in common] if full else []
+
+
+def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
+    """Return the features to exclude of those that every plate has."""
+    shared = _shared(plates)
+    # Places and object numbers took part in the published selection (defect D5).
+    drop = args.location_features == "drop" or args.location_features == "auto" and args.behaviour == "corrected"
+    places = selection.location(shared) if drop else {}
+    judged = [name for name in shared if name not in places]
+    if not judged:
+        return {"location": places}
+    values = np.concatenate([plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]])
+    table = pd.DataFrame(values, columns=judged, copy=False)
     thresholds = selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
-    table = pd.concat([plate[kept] for plate in full], ignore_index=True)
-    lists = {"location": sorted(set(shared) - set(kept)), **selection.excluded(table, args.operations, thresholds)}
-    gone = {name for names in lists.values() for name in names}
-    kept = [name for name in kept if name not in gone]
-    report.fact("features_excluded", {reason: len(names) for reason, names in lists.items()})
-    report.fact("features", len(kept))
-    if not kept:
+    return {"location": places, **selection.excluded(table, args.operations, thresholds)}
+
+
+def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report) -> List[str]:
+    """Return the features to keep, and tell how many went and why."""
+    shared, apart = _shared(plates), lists["not_on_every_plate"]
+    gone = {name for reasons in lists.values() for name in reasons}
+    kept = [name for name in shared if name not in gone]
+    if apart:
+        report.warn(f"{len(apart)} features are not on every plate and are left out: {', '.join(list(apart)[:5])}")
+    if shared and not kept:
         report.warn(f"none of the {len(shared)} features is kept; loosen the thresholds or look at the plate")
+    report.fact("plates", len(plates))
+    report.fact("features_before", len(shared))
+    report.fact("features_excluded", {operation: len(reasons) for operation, reasons in lists.items()})
+    report.fact("features", len(kept))
     return kept
 
 
-def _shared(plates: List[pd.DataFrame], report: program.Report) -> List[str]:
-    """Return the features that every plate has."""
-    lists = [profiles.features_of(plate) for plate in plates]
-    common = set(lists[0]).intersection(*lists) if lists else set()
-    apart = sorted(set().union(*lists) - common)
-    if apart:
-        report.warn(f"{len(apart)} features are not on every plate and are left out: {', '.join(apart[:5])}")
-    report.fact("plates", len(plates))
-    report.fact("features_not_on_every_plate", apart)
-    report.fact("features_before", len(common))
-    return [name for name in lists[0] if name in common] if lists else []
+def _write_reasons(lists: Dict[str, Reasons], plate_set: str, path: Path) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(contracts.EXCLUDED.required)
+        for operation, reasons in lists.items():
+            table.writerows((name, reason, operation, plate_set) for name, reason in reasons.items())
+
+
+def _write_plates(plates: List[Plate], kept: List[str], paths: List[Path]) -> None:
+    """Write every plate with the same columns: as in the resource, the metadata of any of them."""
+    columns = list(dict.fromkeys(name for plate in plates for name in plate.metadata))
+    for plate, path in zip(plates, paths, strict=True):
+        names = [name for name in kept if name in plate.features]
+        profiles.write(plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names]), path)
 
 
 def _operations(text: str) -> List[str]:

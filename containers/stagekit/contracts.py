@@ -46,6 +46,7 @@ PLATEMAP = Table("platemap", ("well_position", "broad_sample"))
 EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"))
 PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))
 ANNOTATED_PROFILES = Table("annotated profiles", (*PROFILES.required, "Metadata_broad_sample", "Metadata_control_type"))
+EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"))
 
 # The names that stages.toml uses under `contract`.
 BY_NAME: Dict[str, Table] = {
@@ -53,4 +54,5 @@ BY_NAME: Dict[str, Table] = {
     "load_data_with_illum": LOAD_DATA_WITH_ILLUM,
     "profiles": PROFILES,
     "annotated_profiles": ANNOTATED_PROFILES,
+    "excluded": EXCLUDED,
 }

@@ -33,7 +33,7 @@ def act(args: argparse.Namespace) -> int:
     if was_complete:
         print("everything is complete already; nothing was run")
     for plate in plates:
-        _show(plate)
+        _show(plate, task.subject)
     return 0
 
 
@@ -51,14 +51,15 @@ def _containers_usable() -> bool:
     )
 
 
-def _show(plate: str) -> None:
+def _show(plate: str, plate_set: str) -> None:
     """Print what lies there now, the picture last: paths relative to where the command was typed."""
     given = settings.load().layout
     print(f"\n{plate}")
-    for name in pipeline.stage_tasks():
-        found = manifest.read(given.manifest(name, BATCH, plate))
-        for output in found.artifacts(given.root).values() if found else ():
-            print(f"  {name:<24}{_short(output.path)}")
+    for name, stage in stages.load().items():
+        found = manifest.read(given.manifest(name, BATCH, plate_set if stage.unit == "batch" else plate))
+        for key, output in found.artifacts(given.root).items() if found else ():
+            if key.partition("/")[2] in ("", plate):
+                print(f"  {name:<30}{_short(output.path)}")
     montage = manifest.read(given.manifest("montage", BATCH, plate))
     if montage:
         print(f"  look at  {_short(given.root / montage.outputs['montage']['path'])}")

@@ -18,6 +18,8 @@ FILES = {
     "_normalized_negcon": 24,
     "_normalized_feature_select_plate": 24,
     "_normalized_feature_select_negcon_plate": 24,
+    "_normalized_feature_select_batch": 24,
+    "_normalized_feature_select_negcon_batch": 24,
 }
 
 
@@ -70,6 +72,17 @@ def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
 
     assert all(0.3 < value < 0.9 for value in active), found
     assert min(active) > max(inactive), found
+
+
+@pytest.mark.parametrize("suffix", ["batch", "negcon_batch"])
+def test_jointly_selected_plates_have_the_same_columns_and_no_feature_that_the_table_names(demo, suffix):
+    import pandas as pd
+
+    plates = [demo[0].profiles(plate, f"_normalized_feature_select_{suffix}") for plate in PLATES]
+    table = demo[0].dataset / "workspace/profiles" / BATCH / f"{BATCH}_excluded_features_{suffix}.csv"
+
+    assert list(plates[0]) == list(plates[1])
+    assert not set(plates[0]) & set(pd.read_csv(table)["feature"])
 
 
 def test_a_second_demo_does_no_work(demo):

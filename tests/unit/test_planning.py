@@ -13,7 +13,7 @@ from luigi.task import flatten
 from tasks import estimate, pipeline, planning
 from tasks.errors import DefinitionError, MissingInputError
 from tasks.layout import Layout
-from tasks.stage_task import StageTask
+from tasks.stage_task import Staged
 from tasks.verbs import plan as verb
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate
@@ -78,13 +78,13 @@ def test_a_cost_is_the_sum_of_its_figures_times_the_quantities(tmp_path: Path, m
     assert cost == estimate.Cost(bytes=8 * 3 + 2 * 10, core_seconds=4 * 0.5)
 
 
-def test_every_stage_of_a_plates_run_has_its_costs(luigi_cfg: LoadSettings) -> None:
-    luigi_cfg("")
+def test_every_stage_of_a_batchs_run_has_its_costs(luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg(""))
     size = estimate.published_size(27_648, CELLS)
-    todo, stages = [pipeline.RunPlate(batch_id=BATCH, plate=PLATE)], set()
+    todo, stages = [pipeline.RunBatch(batch_id=BATCH)], set()
     while todo:
         task = todo.pop()
-        stages |= {task.stage} if isinstance(task, StageTask) else set()
+        stages |= {task.stage} if isinstance(task, Staged) else set()
         todo += flatten(task.requires())
 
     assert all(estimate.of_stage(stage, size).core_seconds > 0 for stage in stages)

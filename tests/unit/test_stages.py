@@ -15,16 +15,16 @@ from luigi.task import flatten
 from tasks import layout as layouts
 from tasks import pipeline, recipes, stages
 from tasks.errors import DefinitionError
-from tasks.stage_task import LaidTask, StageTask
+from tasks.stage_task import LaidTask, Staged
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run
+from tests.unit.fakes import lay_plate, make_run, make_task
 
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
 
 
-def classes() -> list[type[StageTask]]:
-    found = [value for value in vars(pipeline).values() if isinstance(value, type) and issubclass(value, StageTask)]
+def classes() -> list[type[Staged]]:
+    found = [value for value in vars(pipeline).values() if isinstance(value, type) and issubclass(value, Staged)]
     return [task for task in found if hasattr(task, "stage")]
 
 
@@ -56,7 +56,7 @@ def test_every_public_base_is_pinned_by_digest() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
-    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    task = make_task(TASKS[name])
     offers = Counter(output for required in flatten(task.requires()) for output in offered(required))
     offers.update(task.files().keys())
     wanted = task.definition.inputs
@@ -66,7 +66,7 @@ def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_task_requires_only_what_its_stage_reads(name: str) -> None:
-    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    task = make_task(TASKS[name])
     useless = [
         required for required in flatten(task.requires()) if not {*offered(required)} & {*task.definition.inputs}
     ]
@@ -78,7 +78,7 @@ def test_a_task_requires_only_what_its_stage_reads(name: str) -> None:
 @pytest.mark.parametrize("name", STAGES)
 def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: LoadSettings) -> None:
     lay_plate(luigi_cfg(""))
-    task = TASKS[name](batch_id=BATCH, plate=PLATE)
+    task = make_task(TASKS[name])
     inputs = {name: [] for name in task.definition.inputs}
     flags = tuple(word for name, value in task.flags().items() for word in (f"--{name}", value))
     run = make_run(Path("/runs"), task.definition, **inputs)

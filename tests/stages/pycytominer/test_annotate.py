@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 import string
+import subprocess
+from collections import Counter
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 PLATE = "00117013"
+PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
+MANY = """
+import json, sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+import annotate, profiles
+from stagekit import contracts
+for job in json.loads(Path(sys.argv[2]).read_text()):
+    wells, platemap, external, written = map(Path, job)
+    tables = profiles.read_text(platemap, contracts.PLATEMAP), profiles.read_text(external, contracts.EXTERNAL_METADATA)
+    profiles.write(annotate.join(profiles.read(wells), *tables), written)
+"""
 
 
 @pytest.fixture
@@ -31,10 +48,11 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture
 def annotate(stage, save, tables, tmp_path):
-    def run(plate: str = PLATE, **files):
+    def run(plate: str = PLATE, behaviour: str = "corrected", **files):
         endings = {"profiles": ".csv.gz", "platemap": ".txt", "external_metadata": ".tsv"}
         paths = {name: save(table, name + endings[name]) for name, table in tables.items()}
-        return stage("annotate", plate=plate, **{**paths, **files}, write_profiles=tmp_path / "augmented.csv.gz")
+        written = tmp_path / "augmented.csv.gz"
+        return stage("annotate", plate=plate, behaviour=behaviour, **{**paths, **files}, write_profiles=written)
 
     return run
 
@@ -125,32 +143,86 @@ def test_a_cut_profile_file_is_an_error(annotate, save, tables, tmp_path):
     assert "cut.csv.gz" in outcome.stderr
 
 
-@pytest.mark.parametrize("modality", ["compound", "crispr", "orf"])
-def test_all_384_wells_of_a_real_platemap_get_their_perturbation(stage, save, real_data, tmp_path, modality):
-    platemap = real_data / f"metadata/platemaps/2020_11_04_CPJUMP1/platemap/JUMP-Target-1_{modality}_platemap.txt"
-    external = real_data / f"metadata/external_metadata/JUMP-Target-1_{modality}_metadata.tsv"
-    wells = [f"{row}{column:02d}" for row in string.ascii_uppercase[:16] for column in range(1, 25)]
-    profiles = save(pd.DataFrame({"Metadata_Plate": "BR1", "Metadata_Well": wells, "Cells_A": 1.0}), "wells.csv.gz")
+def test_as_published_numbers_among_the_metadata_lose_digits_where_pandas_saw_floats(annotate, tables, written):
+    tables["external_metadata"] = tables["external_metadata"].assign(
+        pubchem_cid=["9883933", "", "679"], dose=["1.123456", "2", "3"], whole=["1234567", "2345678", "3456789"]
+    )
+    annotate(behaviour="as_published")
 
-    outcome = stage(
+    wells = written().set_index("Metadata_Well")
+    assert wells["Metadata_pubchem_cid"].to_dict() == {"A01": "", "A02": "679", "A03": "9.8839e+06"}
+    assert wells["Metadata_dose"].to_dict() == {"A01": "2", "A02": "3", "A03": "1.1235"}
+    assert wells["Metadata_whole"].tolist() == ["2345678", "3456789", "1234567"]
+    assert wells["Metadata_Plate"].tolist() == [PLATE] * 3
+
+
+@pytest.mark.parametrize("plate", ["BR00117010", "BR00117011", "BR00117012", "BR00117013"])
+def test_as_published_the_metadata_of_a_real_plate_are_the_released_ones(stage, save, real_data, tmp_path, plate):
+    batch = "2020_11_04_CPJUMP1"
+    name = f"{plate}_normalized_feature_select_negcon_batch.csv.gz"
+    released = pd.read_csv(real_data / "profiles" / batch / plate / name, dtype=str, keep_default_na=False)
+    released = released.filter(regex="^Metadata_")
+    wells = released[["Metadata_Plate", "Metadata_Well"]].assign(Cells_A=1.0)
+    stage(
         "annotate",
-        plate="BR1",
-        profiles=profiles,
-        platemap=platemap,
-        external_metadata=external,
+        plate=plate,
+        behaviour="as_published",
+        profiles=save(wells, "wells.csv.gz"),
+        platemap=real_data / "metadata/platemaps" / batch / "platemap/JUMP-Target-1_compound_platemap.txt",
+        external_metadata=real_data / "metadata/external_metadata/JUMP-Target-1_compound_metadata.tsv",
         write_profiles=tmp_path / "augmented.csv.gz",
     )
 
-    # A join by hand: one dictionary look-up a well.
-    placed = {row["well_position"]: row for row in csv.DictReader(platemap.open(), delimiter="\t")}
+    ours = pd.read_csv(tmp_path / "augmented.csv.gz", dtype=str, keep_default_na=False).drop(columns="Cells_A")
+    # Two columns come from the genetic plates of the batch, with which they were selected.
+    of_others = ["Metadata_target_sequence", "Metadata_negcon_control_type"]
+    assert list(ours) == [name for name in released if name not in of_others]
+    pd.testing.assert_frame_equal(ours, released.drop(columns=of_others))
+
+
+BATCH = "2020_11_04_CPJUMP1"
+
+
+def by_hand(platemap: Path, external: Path, plate: str) -> list[dict[str, str]]:
+    """Return what each well of a plate is: one dictionary look-up a well."""
     known = {row["broad_sample"]: row for row in csv.DictReader(external.open(), delimiter="\t")}
-    written = pd.read_csv(tmp_path / "augmented.csv.gz", dtype=str, keep_default_na=False)
-    assert outcome.code == 0, outcome.stderr
-    assert len(written) == 384
-    for row in written.to_dict("records"):
-        place = placed[row["Metadata_Well"]]
-        facts = {**known.get(place["broad_sample"], dict.fromkeys(next(iter(known.values())), "")), **place}
-        facts |= {"Plate": "BR1", "Well": facts.pop("well_position")}
-        assert row == {"Cells_A": "1", **{f"Metadata_{name}": text for name, text in facts.items()}}
-    expected = 64 if modality == "compound" else 60
-    assert (written["Metadata_control_type"] == "negcon").sum() == expected
+    nothing = dict.fromkeys(next(iter(known.values())), "")
+    rows = []
+    for place in csv.DictReader(platemap.open(), delimiter="\t"):
+        facts = {**known.get(place["broad_sample"], nothing), **place, "Plate": plate, "Well": place["well_position"]}
+        rows.append({f"Metadata_{name}": text for name, text in facts.items() if name != "well_position"})
+    return sorted(rows, key=lambda row: row["Metadata_Well"])
+
+
+def test_all_384_wells_of_all_51_plates_of_the_batch_get_their_perturbation(
+    pycytominer_python, save, real_data, tmp_path
+):
+    platemaps = real_data / "metadata/platemaps" / BATCH
+    with open(platemaps / "barcode_platemap.csv", newline="") as lines:
+        plates = {row["Assay_Plate_Barcode"]: row["Plate_Map_Name"] for row in csv.DictReader(lines)}
+    wells = [f"{row}{column:02d}" for row in string.ascii_uppercase[:16] for column in range(1, 25)]
+    jobs = []
+    for plate, name in plates.items():
+        table = pd.DataFrame({"Metadata_Plate": plate, "Metadata_Well": wells, "Cells_A": range(384)})
+        external = real_data / "metadata/external_metadata" / f"{name.removesuffix('_platemap')}_metadata.tsv"
+        paths = (save(table, f"{plate}.csv.gz"), platemaps / "platemap" / f"{name}.txt", external)
+        jobs.append([*map(str, paths), str(tmp_path / f"{plate}_augmented.csv.gz")])
+    (tmp_path / "jobs.json").write_text(json.dumps(jobs))
+    subprocess.run([pycytominer_python, "-c", MANY, PROGRAMS, tmp_path / "jobs.json"], check=True)
+    negcon = Counter()
+
+    assert len(plates) == 51
+    for (plate, name), (_, platemap, external, augmented) in zip(plates.items(), jobs, strict=True):
+        with gzip.open(augmented, "rt", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        assert len(rows) == 384
+        order = [row["Metadata_Well"] for row in rows]
+        assert [wells[int(row.pop("Cells_A"))] for row in rows] == order  # no profile went to another well
+        assert sorted(rows, key=lambda row: row["Metadata_Well"]) == by_hand(Path(platemap), Path(external), plate)
+        negcon[name, sum(row["Metadata_control_type"] == "negcon" for row in rows)] += 1
+
+    assert negcon == {
+        ("JUMP-Target-1_compound_platemap", 64): 24,
+        ("JUMP-Target-1_crispr_platemap", 60): 18,
+        ("JUMP-Target-1_orf_platemap", 60): 9,
+    }

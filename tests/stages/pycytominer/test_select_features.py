@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -29,7 +30,7 @@ for path in sorted(Path(sys.argv[2]).glob("*.csv")):
     table = pd.read_csv(path)
     verdicts[path.stem] = {
         operation: {
-            "ours": ours,
+            "ours": list(ours),
             "theirs": list(set(table) - set(feature_select(
                 table, features=list(table), operation=theirs.get(operation, operation), **settings))),
         }
@@ -47,10 +48,26 @@ def select(stage, save, tmp_path):
     def run(*tables: pd.DataFrame, **flags):
         paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
         written = [tmp_path / f"selected{number}.csv.gz" for number in range(len(tables))]
-        settings = {**defaults, "location_features": "drop", **flags}
+        settings = {**defaults, "behaviour": "corrected", "location_features": "auto", **flags}
+        settings["write_excluded"] = tmp_path / "excluded.csv"
         return stage("select_features", profiles=paths, write_profiles=written, **settings)
 
     return run
+
+
+@pytest.fixture
+def excluded(tmp_path):
+    """Return a function that reads the table of excluded features: operation -> feature -> reason."""
+
+    def read() -> dict[str, dict[str, str]]:
+        table = pd.read_csv(tmp_path / "excluded.csv", dtype=str)
+        assert list(table) == ["feature", "reason", "operation", "plate_set"]
+        assert set(table["plate_set"]) <= {PLATE}
+        return {
+            name: dict(zip(rows["feature"], rows["reason"], strict=True)) for name, rows in table.groupby("operation")
+        }
+
+    return read
 
 
 @pytest.fixture
@@ -134,6 +151,27 @@ def test_of_a_correlated_pair_the_one_that_correlates_more_with_all_others_goes(
     assert verdicts[str(seed)]["correlation_threshold"]["ours"] == [name for name in table if name in loser]
 
 
+def test_the_table_says_why_each_feature_goes(select, kept, excluded):
+    table = random_plate(0)
+    outcome = select(table)
+    said, names = excluded(), set(features_of(table))
+
+    assert set().union(*said.values()) == names - set(kept())
+    assert outcome.facts["features_excluded"] == {
+        **dict.fromkeys(["not_on_every_plate", "location"], 0),
+        **{operation: len(reasons) for operation, reasons in said.items()},
+    }
+    for name, reason in said["correlation_threshold"].items():
+        r, other = re.fullmatch(r"r = (\S+) with (\S+)", reason).groups()
+        assert table[name].corr(table[other]) == pytest.approx(float(r), abs=6e-4)
+    for name, reason in said["drop_na_columns"].items():
+        assert reason == f"{table[name].isna().sum()} of 60 values are missing"
+    assert said["variance_threshold"]["Cells_Texture_06"] == (
+        "1 different values in 60 wells, the most common 60 times, the next 0"
+    )
+    assert said["blocklist"] == {"Nuclei_Granularity_14_DNA": "is on the blocklist"}
+
+
 def test_exclusions_are_united_and_not_taken_from_a_shrinking_list(select, kept, verdicts):
     table = random_plate(0)
     apart = {name for verdict in verdicts["0"].values() for name in verdict["ours"]}
@@ -166,15 +204,23 @@ JUNK = [
 NO_JUNK = ["Cells_AreaShape_Area", "Cells_Neighbors_NumberOfNeighbors_5", "Nuclei_Texture_Contrast_DNA_3_00_256"]
 
 
-@pytest.mark.parametrize("choice", ["drop", "keep"])
-def test_places_and_object_numbers_go_unless_kept_as_published(select, kept, choice):
+@pytest.mark.parametrize(
+    ("behaviour", "choice", "dropped"),
+    [
+        ("corrected", "auto", True),
+        ("as_published", "auto", False),
+        ("corrected", "keep", False),
+        ("as_published", "drop", True),
+    ],
+)
+def test_places_and_object_numbers_go_unless_kept_as_published(select, kept, behaviour, choice, dropped):
     rng = np.random.default_rng(0)
     table = random_plate(0).iloc[:, :4].join(pd.DataFrame(rng.normal(size=(60, 10)), columns=[*JUNK, *NO_JUNK]))
 
-    outcome = select(table, location_features=choice)
+    outcome = select(table, behaviour=behaviour, location_features=choice)
 
-    assert kept() == (NO_JUNK if choice == "drop" else [*JUNK, *NO_JUNK])
-    assert outcome.facts["features_excluded"]["location"] == (7 if choice == "drop" else 0)
+    assert kept() == (NO_JUNK if dropped else [*JUNK, *NO_JUNK])
+    assert outcome.facts["features_excluded"]["location"] == (7 if dropped else 0)
 
 
 def test_a_plate_of_metadata_only_stays_one_and_is_told(select, kept):
@@ -183,6 +229,31 @@ def test_a_plate_of_metadata_only_stays_one_and_is_told(select, kept):
     assert outcome.code == 0
     assert kept() == []
     assert "metadata only" in outcome.warnings[0]
+
+
+def test_a_plate_that_lacks_wells_or_a_feature_or_all_features_hinders_no_other(select, kept, excluded, load, tmp_path):
+    plates = [random_plate(seed).assign(Metadata_Plate=f"P{seed}") for seed in range(4)]
+    plates[1] = plates[1].drop(columns="Cells_Texture_20")
+    plates[2] = plates[2].iloc[:5]
+    plates[3] = plates[3].iloc[:, :4]
+    outcome = select(*plates)
+
+    assert outcome.code == 0, outcome.stderr
+    assert "Cells_Texture_20" not in kept(0)
+    assert kept(0) == kept(1) == kept(2) != []
+    assert kept(3) == []
+    assert excluded()["not_on_every_plate"] == {"Cells_Texture_20": "is not on 1 of 3 plates: P1"}
+    assert [len(load(tmp_path / f"selected{number}.csv.gz")) for number in range(4)] == [60, 60, 5, 60]
+
+
+def test_all_plates_of_a_set_get_the_same_metadata_columns(select, load, tmp_path):
+    first, second = random_plate(1), random_plate(2)
+    second.insert(1, "Metadata_target_sequence", "ACGT")
+    select(first, second)
+
+    tables = [load(tmp_path / f"selected{number}.csv.gz") for number in (0, 1)]
+    assert list(tables[0]) == list(tables[1])
+    assert [set(table["Metadata_target_sequence"]) for table in tables] == [{""}, {"ACGT"}]
 
 
 def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_path):
@@ -195,7 +266,7 @@ def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_pa
     outcome = select(first, second.assign(Nuclei_Extra=1.0))
 
     assert kept(0) == kept(1) == expected
-    assert outcome.facts["features_not_on_every_plate"] == ["Nuclei_Extra"]
+    assert "Nuclei_Extra" in outcome.warnings[0]
     assert set(load(tmp_path / "selected1.csv.gz")["Metadata_Plate"]) == {"other"}
     assert outcome.facts["plates"] == 2
 
@@ -209,6 +280,7 @@ def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_pa
         {"na_cutoff": 5},
         {"corr_threshold": "high"},
         {"location_features": "yes"},
+        {"behaviour": "published"},
     ],
     ids=lambda wrong: "=".join(map(str, *wrong.items())),
 )
@@ -229,10 +301,16 @@ def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, 
         corr_threshold=0.9,
         freq_cut=0.05,
         unique_cut=0.1,
-        location_features="keep",
+        behaviour="as_published",
+        location_features="auto",
         write_profiles=[tmp_path / f"selected{number}.csv.gz" for number in range(4)],
+        write_excluded=tmp_path / "excluded.csv",
     )
+    table = pd.read_csv(tmp_path / "excluded.csv")
 
     assert outcome.facts["features_before"] == 904
     assert outcome.facts["features_excluded"]["correlation_threshold"] == 239
     assert len(kept()) == 665
+    assert table["feature"].nunique() == 239
+    assert set(table["operation"]) == {"correlation_threshold"}
+    assert set(table["plate_set"]) == {"four"}

@@ -1,0 +1,78 @@
+"""BatchTask: a stage that is run once on a set of plates, by default all plates of the batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from tasks import catalogue, claims, inputs, settings
+from tasks.layout import checked_name
+from tasks.manifest import Manifest
+from tasks.stage_task import PlateTask, Staged
+
+NAMED_PLATES = 3  # so many a set's name can hold
+
+
+class PlateSet(luigi.Task):
+    """Some plates of a batch, and the name of that set."""
+
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+    plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
+    where = luigi.Parameter(default="", description="Cell_type=U2OS,Time=24|48: only the plates that meet it")
+    plate_set = luigi.Parameter(default="", description="the set's name; empty: the batch's, or one of the plates'")
+    replaces = luigi.Parameter(default="", significant=False, description="A,B: sets whose files may be overwritten")
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Return the plates of the set; the order in which they were named does not matter."""
+        layout = settings.load().layout
+        listed = list(self.plates) or inputs.plates(layout, self.batch_id)
+        return tuple(sorted({*catalogue.plates(layout, self.batch_id, listed, self.where)}))
+
+    @property
+    def subject(self) -> str:
+        """Return the set's name."""
+        if self.plate_set:
+            return checked_name("plate set", self.plate_set)
+        everything = inputs.plates(settings.load().layout, self.batch_id)
+        return str(self.batch_id) if set(self.members) == set(everything) else name_of(self.members)
+
+    def same_set(self) -> dict[str, Any]:
+        """Return the parameters of another task on the same set."""
+        return {name: getattr(self, name) for name in PlateSet.get_param_names(include_significant=True)}
+
+
+def name_of(plates: Collection[str]) -> str:
+    """Return a name for some plates of a batch: theirs, or the first one's and a hash of all."""
+    first, *rest = plates
+    if len(plates) <= NAMED_PLATES:
+        return "-".join(plates)
+    return f"{first}-and-{len(rest)}-more-{hashlib.sha256(' '.join(plates).encode()).hexdigest()[:8]}"
+
+
+class BatchTask(PlateSet, Staged):
+    """Runs a stage on a set of plates. A subclass says which stage, which edges and which parameters; nothing else."""
+
+    scope = ("batch_id", "plates", "where", "plate_set", "replaces")
+
+    def each(self, task: type[PlateTask]) -> list[luigi.Task]:
+        """Return a task for each plate of the set."""
+        return [task(batch_id=self.batch_id, plate=plate) for plate in self.members]
+
+    def place(self, output: str) -> Path:
+        layout, folder = settings.load().layout, self.definition.folder
+        _, _, plate = output.partition("/")
+        return (
+            layout.published(folder, self.batch_id, plate) if plate else layout.published_of_set(folder, self.batch_id)
+        )
+
+    def settle(self) -> dict[Path, Manifest]:
+        """Return what the manifests of other sets are to say; raise PublishError if this one may not have its files."""
+        names = self.definition.output_names(self.subject, self.members)
+        targets = {self.place(name) / relative for name, relative in names.items()}
+        allowed = self.replaces.split(",")
+        return claims.settle(settings.load().layout, self.stage, self.batch_id, self.subject, targets, allowed)

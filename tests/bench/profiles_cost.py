@@ -1,0 +1,113 @@
+"""Measure the profile chain on drawn plates of CPJUMP1's size, and the joint selection over all plates of a batch.
+
+    python tests/bench/profiles_cost.py [--plates 51] [--features 5800] [--holes 0.1]
+
+Runs in the pycytominer stages' own environment on one thread, as the stages do. Ours and pycytominer's own correlation
+filter judge the same plate; pycytominer's takes hours on a batch whose values have holes, so the ratio is of one plate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+WELLS = 384
+COPIES = 0.1  # of the features repeat others
+
+
+def enter_environment() -> None:
+    """Go on as the pycytominer stages do: in their interpreter, on one thread."""
+    sys.path.insert(0, str(REPOSITORY))
+    from tasks.runtime import environments
+
+    environments.make("pycytominer")
+    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+    paths = os.pathsep.join([str(REPOSITORY / "containers"), str(REPOSITORY / "containers/pycytominer")])
+    python = str(environments.python("pycytominer"))
+    os.execve(python, [python, *sys.argv], {**os.environ, **threads, "PYTHONPATH": paths, "STAGE_BENCH": "inside"})
+
+
+def draw(plates: int, features: int, holes: float) -> Any:
+    """Return features with structure, copies and holes: a share `holes` of them lacks 3 % of its values."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    rows, copies = plates * WELLS, int(features * COPIES)
+    values = rng.normal(size=(rows, 60)) @ rng.normal(size=(60, features))
+    values += rng.normal(0, 2, size=values.shape)
+    values[:, features // 2 : features // 2 + copies] = values[:, :copies] + rng.normal(0, 0.5, size=(rows, copies))
+    for column in rng.choice(features, int(features * holes), replace=False):
+        values[rng.random(rows) < 0.03, column] = np.nan
+    names = [f"{('Cells', 'Cytoplasm', 'Nuclei')[at % 3]}_Texture_{at}" for at in range(features)]
+    return pd.DataFrame(values, columns=names, copy=False)
+
+
+def cost(name: str, work: Callable[[], Any]) -> tuple[Any, float]:
+    """Do a piece of work; print and return its CPU seconds."""
+    before = time.process_time()
+    made = work()
+    seconds = time.process_time() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"  {name:<58}{seconds:8.1f} s   peak so far {peak:5.2f} GB", flush=True)
+    return made, seconds
+
+
+def one_plate(features: int, holes: float) -> None:
+    """Measure the chain of a plate, and pycytominer's own correlation filter on it."""
+    import annotate
+    import normalize
+    import pandas as pd
+    from pycytominer import feature_select
+
+    wells = [f"{chr(65 + at // 24)}{at % 24 + 1:02d}" for at in range(WELLS)]
+    table = draw(1, features, holes)
+    profile = pd.DataFrame({"Metadata_Plate": "P", "Metadata_Well": wells}).join(table)
+    samples = [f"B{at % 300}" for at in range(WELLS)]
+    platemap = pd.DataFrame({"well_position": wells, "broad_sample": samples})
+    control = ["negcon" if at < 16 else "" for at in range(300)]
+    external = pd.DataFrame({"broad_sample": [f"B{at}" for at in range(300)], "control_type": control})
+    joined, first = cost("annotate", lambda: annotate.join(profile, platemap, external))
+    chosen = joined["Metadata_control_type"] == "negcon"
+    scaled, second = cost("normalize", lambda: normalize.scale(joined, chosen, "mad_robustize"))
+    values = scaled[list(table)]
+    lists, third = cost("select_features, four operations", lambda: judge(values))
+    print(f"  {'the chain without reading and writing':<58}{first + second + third:8.1f} s")
+    _, ours = cost("the correlation filter, ours", lambda: judge(values, "correlation_threshold"))
+    theirs = {"features": list(values), "operation": "correlation_threshold", "corr_threshold": 0.9}
+    kept, slow = cost("the correlation filter, pycytominer's", lambda: feature_select(values, **theirs))
+    same = set(values) - set(kept) == set(lists["correlation_threshold"])
+    print(f"  pycytominer's / ours {slow / ours:.1f}; the same features are excluded: {same}")
+
+
+def judge(table: Any, operations: str = "variance_threshold,correlation_threshold,drop_na_columns,blocklist") -> Any:
+    """Return what our selection excludes by the published settings."""
+    import selection
+
+    return selection.excluded(table, operations.split(","), selection.Thresholds(0.05, 0.9, 0.05, 0.1))
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--plates", type=int, default=51)
+    flags.add_argument("--features", type=int, default=5800)
+    flags.add_argument("--holes", type=float, default=0.1, help="share of the features that lack some values")
+    args = flags.parse_args()
+    if os.environ.get("STAGE_BENCH") != "inside":
+        enter_environment()
+    print(f"one plate, {WELLS} wells x {args.features} features, CPU seconds")
+    one_plate(args.features, args.holes)
+    print(f"{args.plates} plates jointly")
+    table = draw(args.plates, args.features, args.holes)
+    cost("select_features_batch, four operations", lambda: judge(table))
+
+
+if __name__ == "__main__":
+    main()
