@@ -74,8 +74,8 @@ def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | 
 
 
 def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> PlateSize:
-    listing: Any = pipeline.LoadData(batch_id=batch, plate=plate)
-    pattern = re.compile(listing.pattern)
+    listing: Any = pipeline.LoadData
+    pattern = re.compile(listing(batch_id=batch, plate=plate).pattern)
     files = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
     if not files:
         raise MissingInputError(f"{folder}: no image's name has the form {pattern.pattern} ([load_data] pattern)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import Any
 
 from tasks import explain, inputs, pipeline, settings, stages
 from tasks.errors import DefinitionError, MissingInputError, unknown
@@ -36,7 +37,7 @@ def act(args: argparse.Namespace) -> int:
 def task(stage: str, batch: str, plate: str) -> StageTask:
     """Return the task of a stage on a plate; raise StageError if there is no such stage."""
     stages.stage(stage)
-    made = pipeline.stage_tasks()[stage]
+    made: Any = pipeline.stage_tasks()[stage]
     if not issubclass(made, StageTask):
         raise DefinitionError(f"{stage} is a stage of a set of plates; name one of a plate")
     return made(batch_id=batch, plate=plate)
