@@ -40,7 +40,8 @@ def task(stage: str, batch: str, plate: str) -> StageTask:
     made: Any = pipeline.stage_tasks()[stage]
     if not issubclass(made, StageTask):
         raise DefinitionError(f"{stage} is a stage of a set of plates; name one of a plate")
-    return made(batch_id=batch, plate=plate)
+    found: StageTask = made(batch_id=batch, plate=plate)
+    return found
 
 
 def batch_of(layout: Layout, plate: str) -> str:
