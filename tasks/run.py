@@ -118,8 +118,21 @@ def gather(run: Run, jobs: Sequence[Job]) -> Findings:
         _check_output(run, name, run.files / relative)
     # What several shards say alike is told once.
     warnings = tuple(dict.fromkeys(str(warning) for result in results for warning in result["warnings"]))
-    facts = {name: value for result in results for name, value in result["facts"].items()}
-    return Findings(ledger.counts(found), warnings, facts)
+    return Findings(ledger.counts(found), warnings, _joined([result["facts"] for result in results]))
+
+
+def _joined(facts: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Return the facts of all shards: whole numbers add up, tables unite, of anything else the last word holds."""
+    joined: dict[str, object] = {}
+    for name, value in ((name, value) for each in facts for name, value in each.items()):
+        known = joined.get(name)
+        if type(value) is int and type(known) is int:
+            joined[name] = known + value
+        elif isinstance(value, dict) and isinstance(known, dict):
+            joined[name] = known | value
+        else:
+            joined[name] = value
+    return joined
 
 
 def _mount(name: str, artifact: Artifact) -> Mount:

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from data.demo.plan import BATCH, FOUR_WELLS, PLATES
+from data.demo.plan import BATCH, FOUR_WELLS, PLATES, wells
 from tests.integration.toolkit import Toolkit, lay_real_wells
 
 REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
@@ -14,8 +14,11 @@ REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
-    """The whole demo, as `make demo` runs it, on the process engine."""
+    """The whole demo, as `make demo` runs it, on the process engine; plan.json holds what was foretold."""
     toolkit = Toolkit(tmp_path_factory.mktemp("demo"), "process")
+    toolkit.draw(",".join(PLATES), ",".join(wells()))
+    planned = toolkit.tasks("plan", "--batch-id", BATCH, "--json")
+    (toolkit.folder / "plan.json").write_text(planned.stdout)
     return toolkit, toolkit.tasks("demo")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -50,6 +52,16 @@ def test_every_site_has_its_cells_and_outlines(demo, plate):
     assert len(sites) == 24
     assert min(demo[0].cells(BATCH, plate).values()) >= 8
     assert all(len(list((site / "outlines").glob("*.png"))) == 2 for site in sites)
+
+
+def test_the_plan_foretold_the_disk_that_the_demo_used(demo):
+    toolkit, _ = demo
+    before = json.loads((toolkit.folder / "plan.json").read_text())
+    manifests = [json.loads(path.read_text()) for path in (toolkit.root / ".work/manifests").rglob("*.json")]
+    used = sum(output["bytes"] for each in manifests for output in each["outputs"].values())
+
+    assert before["fetched_bytes"] == 0
+    assert before["disk_bytes"] == pytest.approx(used, rel=0.1)
 
 
 @pytest.mark.parametrize("plate", PLATES)

@@ -65,6 +65,19 @@ def test_any_sharding_gives_the_same_files(tmp_path: Path, shards: int) -> None:
     assert found.warnings == tuple(f"of shard {number}" for number in range(shards))
 
 
+def test_the_facts_of_all_shards_are_joined(tmp_path: Path) -> None:
+    run = site_run(tmp_path, shards=2)
+    for number, job in enumerate(run.jobs(), start=1):
+        write_result(job, cells=10 * number, engine="fast", exact=True, ran_stock={f"module {number}": "why"})
+
+    assert gather(run, run.jobs()).facts == {
+        "cells": 30,
+        "engine": "fast",
+        "exact": True,
+        "ran_stock": {"module 1": "why", "module 2": "why"},
+    }
+
+
 def test_gathering_again_after_a_crash_gives_the_same(tmp_path: Path) -> None:
     run = site_run(tmp_path)
     first = gather(run, run.jobs())
