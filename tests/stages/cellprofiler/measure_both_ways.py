@@ -33,6 +33,7 @@ SETTINGS = {
         {"images_or_objects": "Objects", "gray_levels": "256", "scale": "3"},
         {"images_or_objects": "Both", "gray_levels": "8", "scale": "1"},
     ],
+    "MeasureObjectIntensity": [{}],
     "MeasureColocalization": [
         {"images_or_objects": "Within objects", "do_all": "No", "do_costes": "No"},
         {"images_or_objects": "Both", "do_all": "No", "do_costes": "No", "thr": "60", "do_overlap": "No"},

@@ -163,16 +163,17 @@ class Programs:
 
     python: Path
     scratch: Path
+    containers: Path = REPOSITORY / "containers"
 
     def run(self, program: str, *words: object) -> Outcome:
         output = Path(words[words.index("--output") + 1])
         temporary = self.scratch / "tmp"
         temporary.mkdir(exist_ok=True)
         ran = subprocess.run(
-            [self.python, FOLDER / program, *map(str, words)],
+            [self.python, self.containers / "cellprofiler" / program, *map(str, words)],
             env={
                 **os.environ,
-                "PYTHONPATH": str(REPOSITORY / "containers"),
+                "PYTHONPATH": str(self.containers),
                 "TMPDIR": str(temporary),
                 "MPLCONFIGDIR": str(temporary),
             },

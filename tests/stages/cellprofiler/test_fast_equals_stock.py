@@ -26,7 +26,7 @@ from tests.stages.cellprofiler.plates import (
     shaded_functions,
 )
 
-MODULES = ("MeasureColocalization", "MeasureGranularity", "MeasureTexture")
+MODULES = ("MeasureColocalization", "MeasureGranularity", "MeasureObjectIntensity", "MeasureTexture")
 SEED = "1"
 BOTH_WAYS = Path(__file__).with_name("measure_both_ways.py")
 
@@ -51,7 +51,7 @@ def test_every_value_equals_stocks_on_every_scene(compared):
 
     assert set(scenes) >= set(SCENES)
     assert {title: found["differ"][:3] for title, found in scenes.items() if found["differ"]} == {}
-    assert all(found["values"] for title, found in scenes.items())
+    assert all(found["values"] for title, found in scenes.items() if title != "no object")
     assert sum(found["values"] for found in scenes.values()) > 5000
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kernels.grouped_pixels import Objects
 from kernels.library import DOUBLES, FLOATS, INT, INTS, LONG, LONGS, WORDS, function
 
 CHANNEL = [FLOATS, INTS, DOUBLES, DOUBLES, FLOATS]
@@ -14,21 +15,6 @@ SUMS = 8  # as colocalization.c orders them
 _dense_ranks = function("dense_ranks", [FLOATS, INT, WORDS, INTS, INTS], INT)
 _describe = function("describe", [LONGS, LONG, FLOATS, ctypes.c_float, DOUBLES, DOUBLES, FLOATS, DOUBLES])
 _colocalize = function("colocalize", [LONGS, LONG, INT, *CHANNEL, *CHANNEL, DOUBLES], LONG)
-
-
-class Objects:
-    """The pixels of a set of objects, object by object, in the order of the rows within each."""
-
-    def __init__(self, labels: np.ndarray) -> None:
-        flat = labels.ravel()
-        self.shape = labels.shape
-        inside = np.flatnonzero(flat)
-        numbers = flat[inside]
-        self.count = int(labels.max()) if labels.size else 0
-        self.pixels = inside[np.argsort(numbers, kind="stable")]
-        sizes = np.bincount(numbers, minlength=self.count + 1)[1:]
-        self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self.empty = sizes == 0
 
 
 class RankedImage:
