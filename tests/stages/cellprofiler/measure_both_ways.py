@@ -34,6 +34,7 @@ SETTINGS = {
         {"images_or_objects": "Both", "gray_levels": "8", "scale": "1"},
     ],
     "MeasureObjectIntensity": [{}],
+    "MeasureObjectSizeShape": [{"calculate_zernikes": "Yes", "calculate_advanced": "Yes"}],
     "MeasureColocalization": [
         {"images_or_objects": "Within objects", "do_all": "No", "do_costes": "No"},
         {"images_or_objects": "Both", "do_all": "No", "do_costes": "No", "thr": "60", "do_overlap": "No"},
@@ -61,7 +62,8 @@ def module_of(source: str, name: str):
 
 
 def configure(module, settings: dict[str, str], scene: Scene) -> None:
-    module.images_list.value = ", ".join(scene.channels)
+    if hasattr(module, "images_list"):
+        module.images_list.value = ", ".join(scene.channels)
     module.objects_list.value = ", ".join(scene.objects)
     for name, value in settings.items():
         setting = module.scale_groups[0].scale if name == "scale" else getattr(module, name)
