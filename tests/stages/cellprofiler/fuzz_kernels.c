@@ -27,6 +27,10 @@ void describe(const int64_t *, int64_t, const float *, float, double *, double *
 int64_t colocalize(const int64_t *, int64_t, int32_t, const float *, const int32_t *, const double *, const double *,
                    const float *, const float *, const int32_t *, const double *, const double *, const float *,
                    double *);
+void intensity(const int64_t *, int64_t, const float *, const int64_t *, const int64_t *, double *, int64_t *,
+               int32_t *);
+void sort_objects(const int64_t *, int64_t, const float *, uint64_t *, int32_t *, float *);
+void middle_distances(const int64_t *, int64_t, const float *, const double *, double *, double *);
 
 static int32_t below(int32_t limit) { return limit > 0 ? rand() % limit : 0; }
 
@@ -121,20 +125,55 @@ static void fuzz_haralick(int32_t height, int32_t width)
     free(grey); free(labels); free(boxes); free(features); free(state); free(seen); free(pairs); free(crop);
 }
 
+/* Cut `count` pixels among objects; some have none. */
+static int64_t *cut(int64_t objects, int32_t count)
+{
+    NEW(int64_t, starts, objects + 1);
+    starts[0] = 0;
+    for (int64_t k = 1; k < objects; k++)
+        starts[k] = starts[k - 1] + below(count - (int32_t)starts[k - 1] + 1);
+    starts[objects] = count;
+    return starts;
+}
+
+static void fuzz_intensity(int32_t count)
+{
+    int64_t objects = 1 + below(6), *starts = cut(objects, count);
+    NEW(float, values, count); NEW(float, sorted, count); NEW(uint64_t, scratch, 2 * count);
+    NEW(int32_t, order, count); NEW(int64_t, x, count); NEW(double, sums, 6 * objects); NEW(int64_t, place, objects);
+    NEW(int32_t, tied, objects); NEW(double, median, objects); NEW(double, low, objects); NEW(double, high, objects);
+    paint(values, count);
+    for (int32_t i = 0; i < count; i++) {
+        values[i] = isinf(values[i]) ? -1.0f : values[i];
+        x[i] = below(2000);
+    }
+    intensity(starts, objects, values, x, x, sums, place, tied);
+    sort_objects(starts, objects, values, scratch, order, sorted);
+    for (int64_t k = 0; k < objects; k++) {
+        int64_t size = starts[k + 1] - starts[k];
+        median[k] = size ? sorted[starts[k] + size / 2] : 0.0;
+        for (int64_t i = 1; i < size; i++)
+            if (sorted[starts[k] + i] < sorted[starts[k] + i - 1])
+                abort();
+    }
+    middle_distances(starts, objects, sorted, median, low, high);
+    for (int64_t k = 0; k < objects; k++)
+        if (!(low[k] >= 0 && high[k] >= low[k] && high[k] < INFINITY))
+            abort();
+    free(starts); free(values); free(sorted); free(scratch); free(order); free(x); free(sums); free(place);
+    free(tied); free(median); free(low); free(high);
+}
+
 static void fuzz_colocalization(int32_t count)
 {
-    int64_t objects = 1 + below(6);
-    NEW(int64_t, starts, objects + 1); NEW(float, a, count); NEW(float, b, count); NEW(uint64_t, scratch, 2 * count);
+    int64_t objects = 1 + below(6), *starts = cut(objects, count);
+    NEW(float, a, count); NEW(float, b, count); NEW(uint64_t, scratch, 2 * count);
     NEW(int32_t, order, count); NEW(int32_t, ranks_a, count); NEW(int32_t, ranks_b, count);
     NEW(double, mean, objects); NEW(double, deviation, objects); NEW(float, threshold, objects);
     NEW(double, total, objects);
     double *sums = calloc((size_t)objects * 8, sizeof *sums);
     paint(a, count);
     paint(b, count);
-    starts[0] = 0;
-    for (int64_t k = 1; k < objects; k++)
-        starts[k] = starts[k - 1] + below(count - (int32_t)starts[k - 1] + 1);
-    starts[objects] = count;
     int32_t levels = dense_ranks(a, count, scratch, order, ranks_a);
     int32_t others = dense_ranks(b, count, scratch, order, ranks_b);
     describe(starts, objects, a, 0.15f, mean, deviation, threshold, total);
@@ -153,6 +192,7 @@ int main(int argc, char **argv)
         fuzz_tree(height, width);
         fuzz_resample(height, width);
         fuzz_haralick(height, width);
+        fuzz_intensity(height * width);
         fuzz_colocalization(height * width);
     }
     printf("%d rounds\n", rounds);
