@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -37,7 +37,7 @@ class FetchTask(Staged):
 
     def complete(self) -> bool:
         """Say whether all of it lies there: fetched or laid by a person, it is taken as it is."""
-        return not self._absent()
+        return not self._absent() and not manifest.interrupted(settings.load().layout, self.manifest_path())
 
     def files(self) -> Mapping[str, Path]:
         return {"checksums": settings.load().gallery.checksums or NO_CHECKSUMS}
@@ -45,10 +45,14 @@ class FetchTask(Staged):
     def flags(self) -> dict[str, str]:
         """Return what is asked for, and how, which makes no difference to what comes."""
         given = settings.load().gallery
-        return {**self._asked(), "connections": str(given.connections), "stall_seconds": f"{given.stall_seconds:g}"}
+        return {
+            **self._asked(self._absent()),
+            "connections": str(given.connections),
+            "stall_seconds": f"{given.stall_seconds:g}",
+        }
 
     def fingerprint(self) -> dict[str, object]:
-        return fingerprint.fingerprint(self.definition, self._asked(), self.inputs())
+        return fingerprint.fingerprint(self.definition, self._asked(self.places()), self.inputs())
 
     def passed(self) -> tuple[str, ...]:
         return passing.PROXIES + (() if settings.load().gallery.unsigned else passing.CREDENTIALS)
@@ -61,7 +65,7 @@ class FetchTask(Staged):
         super().run()
         self._remember()
 
-    def _asked(self) -> dict[str, str]:
+    def _asked(self, places: Sequence[str]) -> dict[str, str]:
         given = settings.load()
         return {
             "bucket": given.gallery.bucket,
@@ -69,7 +73,7 @@ class FetchTask(Staged):
             "region": given.gallery.region,
             "unsigned": str(given.gallery.unsigned).lower(),
             "below": given.layout.dataset.relative_to(given.layout.root).as_posix(),
-            "wanted": json.dumps([place + ("/" if self.folders else "") for place in self._absent()]),
+            "wanted": json.dumps([place + ("/" if self.folders else "") for place in places]),
             "measurement": given.gallery.measurement,
         }
 
