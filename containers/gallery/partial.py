@@ -11,7 +11,7 @@ from typing import List, Optional, Set, Tuple
 from bucket import Remote
 from etags import Sums
 
-PART_BYTES = 8 * 2**20
+PART_BYTES = 32 * 2**20
 CHUNK_BYTES = 2**18
 
 

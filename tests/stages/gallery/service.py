@@ -76,7 +76,7 @@ class Fetch:
     stall_seconds: float = 1
     measurement: str = ""
     connections: int = 4
-    patch: str = ""
+    patch: str = "import partial; partial.PART_BYTES = 2**20"  # large files need not be large
     """Python that is run before the program, for what no flag says."""
 
     def words(self, *wanted: str) -> list[str]:

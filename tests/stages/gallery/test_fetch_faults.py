@@ -15,7 +15,7 @@ from tests.stages.gallery.fault_proxy import FaultProxy
 from tests.stages.gallery.service import S3, Fetch
 
 FOLDER = "images/B/images/P__t-Measurement1/Images"
-PART_BYTES = 8 * 2**20
+PART_BYTES = 2**20
 SMALL = {f"{FOLDER}/{number}.tiff": random.Random(number).randbytes(50_000) for number in range(6)}
 BIG_PATH, BIG = "workspace/backend/B/P/P.sqlite", random.Random(99).randbytes(3 * PART_BYTES + 12_345)
 
@@ -29,7 +29,7 @@ def small(s3: S3) -> dict[str, bytes]:
 
 @pytest.fixture
 def big(s3: S3) -> dict[str, bytes]:
-    s3.put_in_parts(BIG_PATH, BIG, PART_BYTES)
+    s3.put(BIG_PATH, BIG)
     return {BIG_PATH: BIG}
 
 
@@ -117,7 +117,7 @@ def test_a_service_that_fails_for_good_ends_the_run_with_its_words(
     small: dict[str, bytes], fetch: Fetch, proxy: FaultProxy
 ) -> None:
     fetch.connections = 1
-    fetch.patch = "import part_stream; part_stream.LONGEST_PAUSE_SECONDS = 0.05"
+    fetch.patch += "; import part_stream; part_stream.LONGEST_PAUSE_SECONDS = 0.05"
     proxy.inject("reset", times=float("inf"))
     done = fetch.run(f"{FOLDER}/")
 
