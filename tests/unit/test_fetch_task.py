@@ -284,7 +284,18 @@ def test_a_batch_that_is_fetched_begins_with_its_list_of_plates(root: Layout) ->
     assert task.requires() == [sources.FetchMetadata(batch_id=BATCH)]
     assert not task.complete()
     lay_plate(root)
-    assert [each.start_from for each in next(task.run())] == ["images"]
+    parts = next(task.run())
+
+    assert [type(part).__name__ for part in parts] == ["RunPlate", "SelectFeaturesBatch", "SelectFeaturesNegconBatch"]
+    assert {part.start_from for part in parts} == {"images"}
+    assert {each.start_from for part in parts for each in part.requires()} == {"images"}
+
+
+def test_a_batch_of_published_profiles_computes_nothing(root: Layout) -> None:
+    lay_plate(root)
+    (part,) = next(pipeline.RunBatch(batch_id=BATCH, start_from="profiles").run())
+
+    assert [type(task) for task in part.requires()] == [sources.Profiles]
 
 
 KEYS = ["a/b.csv", "a/c.csv", "x/b.csv", "a/b c.csv", "ü/µ.tsv", "a/...b", "a/-", "a/" + "long" * 60]

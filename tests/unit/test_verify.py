@@ -32,7 +32,7 @@ def root(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     entry = {**record.outputs["backend"], "bytes": 5, "digest": hashlib.sha256(b"cells").hexdigest()}
     path = layout.manifest("collate", BATCH, PLATE)
     path.parent.mkdir(parents=True)
-    manifest._write(path, replace(record, outputs={"backend": entry}))
+    manifest.write(path, replace(record, outputs={"backend": entry}))
     return layout
 
 
