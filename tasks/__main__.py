@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from tasks.errors import StageError
-from tasks.verbs import demo, doctor, explain, images, plan
+from tasks.verbs import demo, doctor, explain, images, plan, verify
 
-VERBS = {"demo": demo, "doctor": doctor, "explain": explain, "images": images, "plan": plan}
+VERBS = {"demo": demo, "doctor": doctor, "explain": explain, "images": images, "plan": plan, "verify": verify}
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ import luigi
 from tasks import catalogue, claims, inputs, settings
 from tasks.layout import checked_name
 from tasks.manifest import Manifest
-from tasks.stage_task import PlateTask, Staged
+from tasks.stage_task import LAID, START_FROM, PlateTask, Staged
 
 NAMED_PLATES = 3  # so many a set's name can hold
 
@@ -24,6 +24,9 @@ class PlateSet(luigi.Task):
     plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
     where = luigi.Parameter(default="", description="Cell_type=U2OS,Time=24|48: only the plates that meet it")
     plate_set = luigi.Parameter(default="", description="the set's name; empty: the batch's, or one of the plates'")
+    start_from = luigi.ChoiceParameter(
+        choices=START_FROM, default=LAID, significant=False, description="as of RunPlate"
+    )
     replaces = luigi.Parameter(default="", significant=False, description="A,B: sets whose files may be overwritten")
 
     @property
@@ -57,11 +60,12 @@ def name_of(plates: Collection[str]) -> str:
 class BatchTask(PlateSet, Staged):
     """Runs a stage on a set of plates. A subclass says which stage, which edges and which parameters; nothing else."""
 
-    scope = ("batch_id", "plates", "where", "plate_set", "replaces")
+    scope = ("batch_id", "plates", "where", "plate_set", "start_from", "replaces")
 
     def each(self, task: type[PlateTask]) -> list[luigi.Task]:
         """Return a task for each plate of the set."""
-        return [task(batch_id=self.batch_id, plate=plate) for plate in self.members]
+        same = {"batch_id": self.batch_id, "start_from": self.start_from}
+        return [task(plate=plate, **same) for plate in self.members]
 
     def place(self, output: str) -> Path:
         layout, folder = settings.load().layout, self.definition.folder

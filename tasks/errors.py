@@ -50,6 +50,7 @@ EXIT_MEANINGS = {
     1: "a bug in the program or its library",
     2: "its flags are not those that it was given",
     65: "its input breaks the contract",
+    69: "the network, a service or the disk fails",
     137: "killed",
     143: "terminated",
 }

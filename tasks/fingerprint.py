@@ -64,6 +64,14 @@ def artifact(path: Path, memory: Path | None = None) -> Artifact:
     return Artifact(path, whole, len(files), sum(int(entry[0]) for entry in entries.values()))
 
 
+def remember(memory: Path, path: Path, hashes: Mapping[str, str]) -> None:
+    """Note hashes that are known already (of files by their absolute paths), so that `artifact` does not read them."""
+    files = {name: str(file) for name, file in _files(path)}
+    known = {name: file for name, file in files.items() if file in hashes}
+    entries: dict[str, list[int | str]] = {name: [*_stat(Path(file)), hashes[file]] for name, file in known.items()}
+    _remember(memory, entries)
+
+
 def _files(path: Path) -> Iterator[tuple[str, Path]]:
     """Yield (name below `path`, file); the name of `path` itself, if it is a file, is empty."""
     if not path.is_dir():

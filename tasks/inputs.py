@@ -61,6 +61,20 @@ def external_metadata(layout: Layout, batch: str, plate: str, pattern: str) -> P
     return existing_file(path, f"the external metadata of plate {plate} ([dataset] external_metadata = {pattern})")
 
 
+def backend(layout: Layout, batch: str, plate: str) -> Path:
+    """Return the plate's sqlite of single cells."""
+    path = layout.published("backend", batch, plate) / f"{plate}.sqlite"
+    return existing_file(path, f"the backend of plate {plate} (--start-from backend)")
+
+
+def profiles(layout: Layout, batch: str, plate: str) -> Path:
+    """Return the folder of a plate's profiles."""
+    folder = layout.published("profiles", batch, plate)
+    if not any(folder.glob(f"{plate}*.csv.gz")):
+        raise MissingInputError(f"{folder}: no profiles of plate {plate} lie here (--start-from profiles)")
+    return folder
+
+
 def excluded(text: str, plate: str) -> list[str]:
     """Return the sites and wells of this plate that "[preflight] exclude" names as <plate>:A01-1 or <plate>:A01."""
     pairs = [entry.partition(":") for entry in text.replace(",", " ").split()]

@@ -27,6 +27,20 @@ FOLDERS = {
     "sample": "workspace/quality_control/{batch}/{plate}/sample",
     "sample_illum": "workspace/quality_control/{batch}/{plate}/sample/illum",
     "quality_control": "workspace/quality_control/{batch}/{plate}",
+    "fetched": "workspace/fetched/{batch}",
+}
+
+LOOKED_UP = "__*"
+"""The end of a place whose whole name is looked up: the folder of a plate's images bears the time of imaging."""
+
+# What a fetch stage brings, below <project>/<source>/.
+GALLERY = {
+    "fetch_metadata": ("workspace/metadata/platemaps/{batch}", "workspace/metadata/external_metadata"),
+    "fetch_images": ("images/{batch}/images/{plate}" + LOOKED_UP,),
+    "fetch_illumination": (FOLDERS["illum"],),
+    "fetch_load_data": (FOLDERS["load_data_csv"],),
+    "fetch_backend": (FOLDERS["backend"],),
+    "fetch_profiles": (FOLDERS["profiles"],),
 }
 
 
@@ -39,6 +53,14 @@ def checked_name(kind: str, name: str) -> str:
         )
         raise BadNameError(message)
     return name
+
+
+def checked_key(key: str) -> str:
+    """Return a file's path below <project>/<source> if it stays there; raise BadNameError otherwise."""
+    if any(part in ("", ".", "..") or "\0" in part for part in key.split("/")):
+        message = f"key {key!r} is no valid path of a file below <project>/<source>, such as workspace/metadata/a.csv"
+        raise BadNameError(message)
+    return key
 
 
 @dataclass(frozen=True)
@@ -87,6 +109,11 @@ class Layout:
         """Return where a stage publishes what is of a set of plates: the folder of the plates' folders."""
         return self.published(folder, batch, "plate").parent
 
+    def gallery(self, stage: str, batch: str, plate: str) -> tuple[str, ...]:
+        """Return the places below <project>/<source> that a fetch stage brings."""
+        names = {"batch": checked_name("batch", batch), "plate": checked_name("plate", plate)}
+        return tuple(place.format(**names) for place in GALLERY[stage])
+
     # The toolkit's own files lie on the same file system as the results, because a rename needs that.
 
     @property
@@ -99,7 +126,12 @@ class Layout:
 
     def manifest(self, stage: str, batch: str, plate: str) -> Path:
         names = checked_name("batch", batch), checked_name("plate", plate)
-        return self._own("manifests") / stage / names[0] / f"{names[1]}.json"
+        return self.manifests / stage / names[0] / f"{names[1]}.json"
+
+    @property
+    def manifests(self) -> Path:
+        """Return the folder of all manifests: <stage>/<batch>/<plate>.json."""
+        return self._own("manifests")
 
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""

@@ -30,6 +30,12 @@ def counts(found: Iterable[Unit]) -> dict[str, int]:
     return dict(Counter(unit.state for unit in found))
 
 
+def said(folders: Iterable[Path]) -> str:
+    """Return what a program said last of how far it is, where units say too little; empty if it said nothing."""
+    texts = [path.read_text(encoding="utf-8") for folder in folders if (path := folder / "out" / "said").exists()]
+    return ", ".join(texts)
+
+
 def _read(path: Path) -> Iterator[Unit]:
     if not path.exists():
         return

@@ -116,6 +116,12 @@ def resume(
     return True
 
 
+def interrupted(layout: Layout, path: Path) -> bool:
+    """Say whether a publication was cut short and can be finished: what it was to move is there."""
+    intent = read(_intent(path))
+    return intent is not None and (layout.root / intent.run).exists()
+
+
 def _arrived(intent: Manifest, name: str, target: Path) -> bool:
     """Say whether an output has been moved: what lies at its place may still be the old result."""
     return target.exists() and artifact(target).digest == intent.outputs[name]["digest"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,22 @@ import luigi
 
 from tasks import catalogue, inputs, layout, settings
 from tasks.batch_task import BatchTask, PlateSet
-from tasks.stage_task import LaidTask, PlateTask, Staged, StageTask
+from tasks.sources import (
+    Backend,
+    ExternalMetadata,
+    FetchBackend,
+    FetchFile,
+    FetchIllumination,
+    FetchImages,
+    FetchLoadData,
+    FetchMetadata,
+    FetchProfiles,
+    Images,
+    Platemap,
+    Profiles,
+    PublishedLoadData,
+)
+from tasks.stage_task import LAID, PlateTask, Staged, StageTask
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +37,7 @@ HARMONY_NAMES = (
     r"r(?P<row>\d\d)c(?P<column>\d\d)f(?P<site>\d\d)p(?P<plane>\d\d)-ch(?P<channel>\d+)sk(?P<time>\d+)fk\d+fl\d+\.tiff?"
 )
 CPJUMP1_CHANNELS = "1=Mito,2=AGP,3=RNA,4=ER,5=DNA,6=HighZBF,7=LowZBF,8=Brightfield"
+FETCHES = (FetchMetadata, FetchImages, FetchIllumination, FetchLoadData, FetchBackend, FetchProfiles, FetchFile)
 NEGCON = "Metadata_control_type == 'negcon'"
 
 
@@ -30,40 +46,7 @@ def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> An
     return kind(config_path={"section": section, "name": name}, **how)
 
 
-# What a person laid.
-
-
-class Images(LaidTask):
-    name = "images"
-    remembered = True
-
-    def path(self) -> Path:
-        return inputs.images(settings.load().layout, self.batch_id, self.plate)
-
-
-class Platemap(LaidTask):
-    name = "platemap"
-
-    def path(self) -> Path:
-        return inputs.platemap(settings.load().layout, self.batch_id, self.plate)
-
-
-class ExternalMetadata(LaidTask):
-    name = "external_metadata"
-
-    def path(self) -> Path:
-        given = settings.load()
-        return inputs.external_metadata(given.layout, self.batch_id, self.plate, given.external_metadata)
-
-
 # From images to single cells.
-
-
-class PublishedLoadData(LaidTask):
-    name = "published_load_data"
-
-    def path(self) -> Path:
-        return inputs.published_load_data(settings.load().layout, self.batch_id, self.plate)
 
 
 class LoadData(StageTask):
@@ -207,7 +190,7 @@ class Aggregate(StageTask):
     method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
 
     def requires(self) -> luigi.Task:
-        return self.clone(Collate)
+        return self.clone(Backend if self.start_from == "backend" else Collate)
 
 
 class Annotate(Behaving, StageTask):
@@ -287,24 +270,42 @@ class SelectFeaturesNegconBatch(Selecting, BatchTask):
 
 
 class RunPlate(PlateTask, luigi.WrapperTask):
-    """All that is made of one plate, or a look at some of its wells."""
+    """All that is made of one plate, from where `start_from` says; or a look at some of its wells."""
 
     sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
 
     def requires(self) -> list[luigi.Task]:
         if self.sample:
             return [self.clone(SampleMontage, wells=self.sample)]
-        return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
+        if self.start_from == "profiles":
+            return [self.clone(Profiles)]
+        profiles = [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon)]
+        return profiles if self.start_from == "backend" else [*profiles, self.clone(Montage)]
 
 
 class RunBatch(PlateSet, luigi.WrapperTask):
-    """All that is made of a batch, or of the plates named, each by itself and jointly."""
+    """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
     def requires(self) -> list[luigi.Task]:
+        return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
+
+    def run(self) -> Iterator[list[luigi.Task]]:
+        """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
+        yield self.parts()
+
+    def complete(self) -> bool:
+        return bool(super().complete()) and all(part.complete() for part in self.parts())
+
+    def parts(self) -> list[luigi.Task]:
+        """Return what is made of every plate, and of all of them."""
+        same = {"batch_id": self.batch_id, "start_from": self.start_from}
+        plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
+        if self.start_from == "profiles":
+            return plates
         jointly = [task(**self.same_set()) for task in (SelectFeaturesBatch, SelectFeaturesNegconBatch)]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
-        return [*(RunPlate(batch_id=self.batch_id, plate=plate) for plate in self.members), *jointly]
+        return [*plates, *jointly]
 
 
 def stage_tasks() -> dict[str, type[Staged]]:

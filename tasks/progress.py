@@ -45,6 +45,18 @@ class Bar:
             self.printed = time.monotonic()
             logger.info("%s: %s", self.title, said)
 
+    def say(self, said: str) -> None:
+        """Show the program's own words."""
+        if said == self.said:
+            return
+        self.tell(0, said)
+        self.said = said
+        if self.bar and self.row is not None:
+            self.bar.update(self.row, said=said)
+        elif time.monotonic() - self.printed > LINE_SECONDS:
+            self.printed = time.monotonic()
+            logger.info("%s: %s", self.title, said)
+
     def describe(self, done: int, failed: int) -> str:
         """Return '12 of 24 sites, 1 failed, 11 left, about 2 min'."""
         ended = done + failed

@@ -38,6 +38,7 @@ class Run:
     resources: Resources
     members: tuple[str, ...] = ()
     """The plates, if `plate` names a set of them."""
+    passed: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -76,6 +77,8 @@ class Run:
             folder=self.folder / "shards" / f"{number}of{self.shards}",
             resources=self.resources,
             network=self.stage.network,
+            passed=self.passed,
+            resumes=self.stage.resumes,
         )
 
 

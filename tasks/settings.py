@@ -57,7 +57,38 @@ class plan(luigi.Config):  # noqa: N801
     dollars_per_core_hour = luigi.FloatParameter(default=0.025)
 
 
-SECTIONS: Mapping[str, type[luigi.Config]] = {"paths": paths, "dataset": dataset, "runtime": runtime, "plan": plan}
+class gallery(luigi.Config):  # noqa: N801
+    bucket = luigi.Parameter(default="cellpainting-gallery")
+    endpoint_url = luigi.OptionalParameter(default="", description="another S3 service than Amazon's")
+    region = luigi.Parameter(default="us-east-1")
+    unsigned = luigi.ChoiceParameter(choices=["true", "false"], default="true", description="the bucket is public")
+    measurement = luigi.OptionalParameter(default="", description="which one, of a plate that was measured again")
+    checksums = luigi.OptionalParameter(default="", description="a csv of path and sha256")
+    connections = luigi.IntParameter(default=16)
+    stall_seconds = luigi.FloatParameter(default=30.0)
+
+
+SECTIONS: Mapping[str, type[luigi.Config]] = {
+    "paths": paths,
+    "dataset": dataset,
+    "runtime": runtime,
+    "gallery": gallery,
+    "plan": plan,
+}
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Where what is absent is fetched from, and how."""
+
+    bucket: str
+    endpoint_url: str
+    region: str
+    unsigned: bool
+    measurement: str
+    checksums: Path | None
+    connections: int
+    stall_seconds: float
 
 
 @dataclass(frozen=True)
@@ -70,6 +101,7 @@ class Settings:
     place: str
     slots: Slots
     dollars_per_core_hour: float
+    gallery: Gallery
 
 
 @functools.cache
@@ -88,6 +120,7 @@ def load() -> Settings:
         given[2].place,
         slots,
         plan().dollars_per_core_hour,
+        _gallery(),
     )
 
 
@@ -155,6 +188,23 @@ def _number(
         message = f"luigi.cfg [{section}] {key} = {text}: it must be {what} of at least {minimum:g}"
         raise SettingsError(message + ("" if automatic is None else ", or auto"))
     return number
+
+
+def _gallery() -> Gallery:
+    given = gallery()
+    checksums = _base() / given.checksums if given.checksums else None
+    if checksums and not checksums.is_file():
+        raise SettingsError(f"luigi.cfg [gallery] checksums = {given.checksums}: there is no such file")
+    return Gallery(
+        bucket=given.bucket,
+        endpoint_url=given.endpoint_url or "",
+        region=given.region,
+        unsigned=given.unsigned == "true",
+        measurement=given.measurement or "",
+        checksums=checksums,
+        connections=int(_number("gallery", "connections", str(given.connections), int, 1)),
+        stall_seconds=_number("gallery", "stall_seconds", str(given.stall_seconds), float, 0.1),
+    )
 
 
 def _pattern(text: str) -> str:

@@ -29,6 +29,8 @@ from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
 
+LAID = "laid"
+START_FROM = (LAID, "images", "backend", "profiles")
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
@@ -37,10 +39,18 @@ class PlateTask(luigi.Task):
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
     plate = luigi.Parameter(description="the plate's barcode")
+    start_from = luigi.ChoiceParameter(
+        choices=START_FROM,
+        default=LAID,
+        significant=False,
+        description="images, backend or profiles: begin there, and fetch what is absent; laid: from what lies there",
+    )
 
     def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:
         """Return a task of the same plate: a parameter of the same name is each stage's own."""
-        own: dict[str, Any] = self.param_kwargs if cls is None else {"batch_id": self.batch_id, "plate": self.plate}
+        shared = {name for name, _ in (PlateTask if cls else type(self)).get_params()}
+        known = [name for name, _ in (cls or type(self)).get_params()]
+        own: dict[str, Any] = {name: getattr(self, name) for name in known if name in shared}
         task: luigi.Task = (cls or type(self))(**{**own, **given})
         return task
 
@@ -50,9 +60,13 @@ class PlateTask(luigi.Task):
 
 
 class LaidTask(PlateTask):
-    """A file or folder that a person laid under the data root: adopted with its hash, never completed."""
+    """A file or folder that a person laid under the data root: adopted with its hash, never completed.
+
+    Where nothing lies at all, it is fetched if the run was told from where to start.
+    """
 
     name: ClassVar[str]
+    fetched_by: ClassVar[type[Staged] | None] = None
     remembered: ClassVar[bool] = False
     """Whether the hashes of single files are remembered: for folders that are too large to read each time."""
 
@@ -60,13 +74,18 @@ class LaidTask(PlateTask):
         """Return where it lies; raise MissingInputError if it does not."""
         raise NotImplementedError
 
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(self.fetched_by)] if self.fetched_by and self.start_from != LAID else []
+
     def complete(self) -> bool:
-        return self.path().exists()
+        return all(task.complete() for task in self.requires()) and self.path().exists()
+
+    def memory(self) -> Path:
+        """Return the file that remembers its hashes."""
+        return settings.load().layout.adopted(self.batch_id, f"{self.plate}.{self.name}")
 
     def promises(self) -> Mapping[str, Artifact]:
-        path = self.path()
-        memory = settings.load().layout.adopted(self.batch_id, self.plate) if self.remembered else None
-        return {self.name: fingerprint.artifact(path, memory)}
+        return {self.name: fingerprint.artifact(self.path(), self.memory() if self.remembered else None)}
 
 
 class Staged(luigi.Task):
@@ -95,6 +114,10 @@ class Staged(luigi.Task):
         """Return the parameters that go to the program and into the fingerprint."""
         significant = [name for name, how in self.get_params() if how.significant and name not in self.scope]
         return {name: str(getattr(self, name)) for name in significant}
+
+    def passed(self) -> tuple[str, ...]:
+        """Return the names of the caller's environment variables that the program sees."""
+        return ()
 
     @property
     def definition(self) -> Stage:
@@ -146,8 +169,8 @@ class Staged(luigi.Task):
         engine = engines.choose(settings.load().engine, self.definition.image)
         parts = self.fingerprint()
         run = self._describe(parts)
-        files, taken = self._moves(run), self.settle()
-        if manifest.resume(settings.load().layout, self.manifest_path(), parts, files, taken):
+        moves, taken = self._moves(run), self.settle()
+        if manifest.resume(settings.load().layout, self.manifest_path(), parts, moves, taken):
             forget(run.jobs())
             logger.info("%s: published what an interrupted run had made", run.title)
             return
@@ -155,7 +178,7 @@ class Staged(luigi.Task):
         findings = self._carry_out(run, engine)
         seconds = round(time.monotonic() - clock, 3)
         record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
-        manifest.publish(settings.load().layout, record, files, taken)
+        manifest.publish(settings.load().layout, record, self._moves(run), taken)
         shutil.rmtree(run.files, ignore_errors=True)
         forget(run.jobs())
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
@@ -173,6 +196,7 @@ class Staged(luigi.Task):
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
             units=units,
             resources=settings.resources(self.definition),
+            passed=self.passed(),
         )
 
     def shard_count(self, units: int) -> int:
@@ -219,13 +243,17 @@ class Staged(luigi.Task):
         names = self.definition.output_names(self.subject, self.members)
         return {name: (run.files / relative, self.place(name) / relative) for name, relative in names.items()}
 
+    def _artifact(self, run: Run, source: Path) -> Artifact:
+        """Return what is about to be published."""
+        return fingerprint.artifact(source)
+
     def _manifest(
         self, run: Run, findings: Findings, parts: Mapping[str, Any], engine: Engine, started: str, seconds: float
     ) -> Manifest:
         root = settings.load().layout.root
         outputs = {}
         for name, (source, target) in self._moves(run).items():
-            made = fingerprint.artifact(source)
+            made = self._artifact(run, source)
             path = target.relative_to(root).as_posix()
             outputs[name] = {"path": path, "digest": made.digest, "files": made.files, "bytes": made.bytes}
         return Manifest(
@@ -248,7 +276,7 @@ class Staged(luigi.Task):
 class StageTask(Staged, PlateTask):
     """Runs a stage on a plate. A subclass says which stage, which edges and which parameters; nothing else."""
 
-    scope = ("batch_id", "plate")
+    scope = ("batch_id", "plate", "start_from")
 
     @property
     def subject(self) -> str:
@@ -264,6 +292,10 @@ def _lies_there(made: Artifact) -> bool:
 
 
 def _show(bar: Bar, jobs: list[Job]) -> None:
+    said = ledger.said(job.folder for job in jobs)
+    if said:
+        bar.say(said)
+        return
     counts = ledger.counts(ledger.units(job.folder for job in jobs))
     bar.update(counts.get("ok", 0), counts.get("failed", 0))
 

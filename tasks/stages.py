@@ -14,7 +14,7 @@ from stagekit import contracts
 from tasks import layout
 from tasks.errors import DefinitionError, unknown
 
-UNITS = ("plate", "batch", "site", "channel")
+UNITS = ("plate", "batch", "site", "channel", "file")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,12 @@ class Stage:
 
     @property
     def sharded(self) -> bool:
-        return self.unit not in ("plate", "batch")
+        return self.unit in ("site", "channel")
+
+    @property
+    def resumes(self) -> bool:
+        """Say whether a run that was cut short goes on in its folder: what came over the network stays there."""
+        return self.unit == "file"
 
     @property
     def program_path(self) -> Path:

@@ -47,6 +47,8 @@ EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "co
 PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))
 ANNOTATED_PROFILES = Table("annotated profiles", (*PROFILES.required, "Metadata_broad_sample", "Metadata_control_type"))
 EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"))
+FETCHED = Table("fetched files", ("path", "bytes", "etag", "sha256", "checked", "changed", "source"))
+CHECKSUMS = Table("checksums", ("path", "sha256"))
 
 # The names that stages.toml uses under `contract`.
 BY_NAME: Dict[str, Table] = {
@@ -55,4 +57,5 @@ BY_NAME: Dict[str, Table] = {
     "profiles": PROFILES,
     "annotated_profiles": ANNOTATED_PROFILES,
     "excluded": EXCLUDED,
+    "fetched": FETCHED,
 }

@@ -16,12 +16,17 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
+EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
 UNIT_STATES = ("ok", "failed", "skipped")
 Item = TypeVar("Item")
 
 
 class DataError(Exception):
     """The input breaks a rule; the text names the file, the rule, the value and the next step."""
+
+
+class ServiceError(Exception):
+    """What a program needs from outside (a service, the way to it, room on the disk) is not to be had."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,13 @@ class Report:
         """Keep a JSON value for the manifest: a count, a hash, a version."""
         self.facts[name] = value
 
+    def say(self, text: str) -> None:
+        """Tell how far the work is, where units say too little: the host shows the last text."""
+        print(text, file=sys.stderr, flush=True)
+        partial = self.output / "said.partial"
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, self.output / "said")
+
     def unit(self, name: str, state: str, seconds: float = 0.0, reason: str = "") -> None:
         """Record that a unit (a site, a channel, a file) ended as `ok`, `failed` or `skipped`."""
         if state not in UNIT_STATES:
@@ -85,7 +97,7 @@ class Report:
 
     def __enter__(self) -> Report:
         self.output.mkdir(parents=True, exist_ok=True)
-        for name in ("result.json", "units.jsonl"):  # of an earlier try in the same folder
+        for name in ("result.json", "units.jsonl", "said"):  # of an earlier try in the same folder
             (self.output / name).unlink() if (self.output / name).exists() else None
         return self
 
@@ -109,6 +121,9 @@ def run(main: Callable[[], None]) -> None:
     except DataError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(EXIT_DATA)
+    except ServiceError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_SERVICE)
     except Exception:
         traceback.print_exc()
         sys.exit(EXIT_BUG)

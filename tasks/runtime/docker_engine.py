@@ -18,11 +18,13 @@ from docker.models.containers import Container
 from docker.types import Mount as DockerMount
 
 from tasks.errors import EngineError
-from tasks.runtime import images
-from tasks.runtime.job import TEMPORARY, Job, Outcome
+from tasks.runtime import images, passing
+from tasks.runtime.job import TEMPORARY, Job, Mount, Outcome
 
 GRACE_SECONDS = 10
 POLL_SECONDS = 0.2
+PASSED = "/in/.caller"
+"""Where a program sees the files that the caller's variables name (credentials, a proxy's certificates)."""
 OWNER_LABEL = "org.platewright.owner"
 """host:pid of the process that watches a container: when that is gone, the container is a leftover."""
 
@@ -61,7 +63,10 @@ class DockerEngine:
         words += [f"--memory={options['mem_limit']}", f"--cpus={job.resources.cpus}"]
         words += [f"--tmpfs={path}:{how}" for path, how in options["tmpfs"].items()]
         words += [f"--env={name}={value}" for name, value in options["environment"].items() if name != "STAGE_GUARD"]
-        for mount in job.mounts:
+        files = passing.files(job.passed)
+        words += [f"--env={name}" for name in passing.values(job.passed) if name not in files]
+        words += [f"--env={name}={PASSED}/{name}" for name in files]
+        for mount in _mounts(job):
             mode = "" if mount.writable else ",readonly"
             words.append(f"--mount=type=bind,source={mount.source},target={mount.target}{mode}")
         return [*words, images.reference(job.image), *job.words]
@@ -128,10 +133,21 @@ def create_options(job: Job) -> dict[str, Any]:
     }
 
 
+def _passed(job: Job) -> dict[str, str]:
+    """Return the caller's variables that the program sees; the files that they name are mounted."""
+    return passing.values(job.passed) | {name: f"{PASSED}/{name}" for name in passing.files(job.passed)}
+
+
+def _mounts(job: Job) -> list[Mount]:
+    return [*job.mounts, *(Mount(path, f"{PASSED}/{name}") for name, path in passing.files(job.passed).items())]
+
+
 @contextmanager
 def _container(job: Job) -> Iterator[Container]:
     """Create a job's container, and remove it whatever happens."""
-    mounts = [DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in job.mounts]
+    mounts = [DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in _mounts(job)]
+    options = create_options(job)
+    options["environment"] |= _passed(job)
     try:
         container = _client().containers.create(
             images.reference(job.image),
@@ -141,7 +157,7 @@ def _container(job: Job) -> Iterator[Container]:
             mounts=mounts,
             stdin_open=True,
             detach=False,
-            **create_options(job) | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
+            **options | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
         )
     except (APIError, DockerException) as error:
         raise EngineError(f"docker could not create the container {job.name}: {_first_line(error)}") from error

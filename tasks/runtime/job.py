@@ -35,6 +35,10 @@ class Job:
     """The run's own folder on the host: seen as /out, with logs, result.json and files/."""
     resources: Resources
     network: bool = False
+    passed: tuple[str, ...] = ()
+    """Names of the caller's environment variables that the program sees; their values are written nowhere."""
+    resumes: bool = False
+    """Whether the program goes on with what an interrupted try left in the folder."""
 
     @property
     def mounts(self) -> tuple[Mount, ...]:

@@ -59,11 +59,12 @@ class Local:
 def unfinished(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs that have not yet ended well; those of an interrupted run need not run again.
 
-    If there is one, the folders beside those of the finished jobs are emptied: another sharding's, or half done.
+    If there is one, the folders beside those of the finished jobs are emptied (another sharding's, or half done),
+    unless the job goes on from what is there.
     """
     todo = [job for job in jobs if not _outcome_file(job).exists()]
     if todo:
-        keep = {job.folder for job in jobs} - {job.folder for job in todo}
+        keep = {job.folder for job in jobs if job.resumes or job not in todo}
         parent = jobs[0].folder.parent
         for folder in parent.iterdir() if parent.exists() else ():
             if folder not in keep:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from tasks import layout, recipes
-from tasks.runtime import environments
+from tasks.runtime import environments, passing
 from tasks.runtime.job import Job, Outcome
 
 GRACE_SECONDS = 10.0
@@ -38,7 +38,8 @@ class ProcessEngine:
 
     def command(self, job: Job) -> list[str]:
         settings = [f"{name}={value}" for name, value in self._variables(job).items() if name != "STAGE_GUARD"]
-        return ["env", "-i", *settings, *self._words(job)]
+        own_only = [] if job.passed else ["-i"]  # what is passed is taken from the shell, and so not written here
+        return ["env", *own_only, *settings, *self._words(job)]
 
     def run(self, job: Job, cancelled: threading.Event) -> Outcome:
         temporary = self._temporary(job)
@@ -53,7 +54,7 @@ class ProcessEngine:
                 stdout=stdout,
                 stderr=stderr,
                 cwd=temporary,
-                env=self._variables(job),
+                env={**passing.values(job.passed), **self._variables(job)},
                 start_new_session=True,
             )
             try:

@@ -39,7 +39,7 @@ def task(stage: str, batch: str, plate: str) -> StageTask:
     stages.stage(stage)
     made: Any = pipeline.stage_tasks()[stage]
     if not issubclass(made, StageTask):
-        raise DefinitionError(f"{stage} is a stage of a set of plates; name one of a plate")
+        raise DefinitionError(f"{stage} is no stage of a single plate; name one that is")
     found: StageTask = made(batch_id=batch, plate=plate)
     return found
 

@@ -24,6 +24,11 @@ def pycytominer_python() -> Path:
     return _python("pycytominer")
 
 
+@pytest.fixture(scope="session")
+def gallery_python() -> Path:
+    return _python("gallery")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test here as one of the process engine, whose environments it runs in."""
     for item in items:

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import luigi
+
 from tasks.batch_task import BatchTask
 from tasks.fingerprint import Artifact
 from tasks.layout import Layout
 from tasks.manifest import Manifest
 from tasks.run import Run
 from tasks.runtime.job import Job, Mount, Outcome
-from tasks.stage_task import Staged
 from tasks.stages import Resources, Stage
 
 BATCH, PLATE = "2020_11_04_CPJUMP1", "BR00117013"
@@ -134,11 +135,12 @@ def make_manifest(outputs: dict[str, Path], root: Path, stage: str = "collate", 
     return Manifest(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def make_task(kind: type[Staged]) -> Staged:
-    """Return the task of a stage on the plate, or on the set of that one plate."""
+def make_task(kind: type[luigi.Task]) -> luigi.Task:
+    """Return the task of a stage on the plate, on the set of that one plate, on its batch, or on a file."""
     if issubclass(kind, BatchTask):
         return kind(batch_id=BATCH, plates=[PLATE], plate_set=BATCH)
-    return kind(batch_id=BATCH, plate=PLATE)
+    offered = {"batch_id": BATCH, "plate": PLATE, "key": "workspace/metadata/a.csv"}
+    return kind(**{name: offered[name] for name in kind.get_param_names() if name in offered})
 
 
 def lay_plate(layout: Layout, plate: str = PLATE, platemap: str = "JUMP_platemap") -> Path:

@@ -101,6 +101,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "sample": "workspace/quality_control/B/P/sample",
         "sample_illum": "workspace/quality_control/B/P/sample/illum",
         "quality_control": "workspace/quality_control/B/P",
+        "fetched": "workspace/fetched/B",
     }
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from stagekit import program
 from stagekit.program import Report, Shard
 
-from tasks import layout
+from tasks import layout, ledger
 
 HEAD = """
 import sys, time
@@ -135,3 +135,29 @@ def test_a_units_state_is_one_of_three(tmp_path: Path) -> None:
 @pytest.mark.parametrize("source", sorted((layout.CONTAINERS / "stagekit").glob("*.py")), ids=lambda path: path.name)
 def test_stagekit_is_written_in_python_3_8(source: Path) -> None:
     assert ast.parse(source.read_text(), feature_version=(3, 8))
+
+
+def test_what_a_program_needs_from_outside_and_lacks_ends_it_with_69(tmp_path: Path) -> None:
+    done = run(tmp_path, 'raise program.ServiceError("s3://bucket: no answer")')
+
+    assert done.returncode == 69
+    assert done.stderr.splitlines()[-1] == "error: s3://bucket: no answer"
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_what_a_program_says_of_its_progress_is_left_for_the_host(tmp_path: Path) -> None:
+    first = run(tmp_path, 'report.say("1 of 2 files"); report.say("2 of 2 files")')
+    said = ledger_said(tmp_path)
+    run(tmp_path, "pass")
+
+    assert first.stderr.splitlines()[-2:] == ["1 of 2 files", "2 of 2 files"]
+    assert said == "2 of 2 files"
+    assert ledger_said(tmp_path) == ""
+
+
+def ledger_said(output: Path) -> str:
+    (output / "job").mkdir(exist_ok=True)
+    (output / "job/out").unlink(missing_ok=True)
+    (output / "job/out").symlink_to(output)
+    return ledger.said([output / "job", output / "a job that has not begun"])

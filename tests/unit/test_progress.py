@@ -59,3 +59,18 @@ def test_without_a_terminal_a_line_is_logged_now_and_then(clock: list[float], mo
         "measure/P: 8 of 24 sites",
         "measure/P: 16 of 24 sites",
     ]
+
+
+def test_a_programs_own_words_are_told_once_and_logged_now_and_then(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(progress.logger, "info", lambda form, *words: lines.append(form % words))
+    shown, told = bar(1)
+    with shown:
+        for second in range(40):
+            clock[0] = 1000.0 + second
+            shown.say(f"{second // 2} of 20 files")
+
+    assert [said for _, said in told] == [f"{number} of 20 files" for number in range(20)]
+    assert lines == ["measure/P: 8 of 20 files", "measure/P: 16 of 20 files"]

@@ -1,0 +1,113 @@
+"""A file on its way: its bytes under another name, and a journal of its finished parts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import List, Optional, Set, Tuple
+
+from bucket import Remote
+from etags import Sums
+
+PART_BYTES = 32 * 2**20
+CHUNK_BYTES = 2**18
+
+
+class Partial:
+    """The parts of one object that are there, and those that are not.
+
+    A part counts once its line stands whole in the journal, so a process that was killed goes on
+    from there. A journal of another ETag, size or part size is not gone on from.
+    """
+
+    def __init__(self, folder: Path, remote: Remote) -> None:
+        self.remote = remote
+        name = hashlib.sha256(remote.path.encode()).hexdigest()[:32]
+        self.data, self.journal = folder / name, folder / f"{name}.parts"
+        self.sums: Optional[Sums] = None  # computed while the bytes come, if they come in order
+        self.encrypted = False
+        """Whether the ETag is no MD5, because the object is encrypted with a key of its owner's."""
+        self.failure = ""
+        self.changed = False
+        self.again = 0
+        self._lock = threading.Lock()
+        self._left = 0
+        self._handle = -1
+
+    def parts(self) -> List[Tuple[int, int]]:
+        """Return (first byte, length) of every part; an empty file has one that is empty."""
+        size = self.remote.bytes
+        return [(first, min(PART_BYTES, size - first)) for first in range(0, max(size, 1), PART_BYTES)]
+
+    def missing(self) -> List[Tuple[int, int]]:
+        """Return the parts that are not there."""
+        done = self._done()
+        return [part for part in self.parts() if part[0] not in done]
+
+    def missing_bytes(self) -> int:
+        return sum(length for _, length in self.missing())
+
+    def open(self) -> List[Tuple[int, int]]:
+        """Make ready for writing; return the parts that are to come."""
+        done, todo = sorted(self._done()), self.missing()
+        if not done:  # nothing is there, or nothing that can be used
+            self.data.unlink(missing_ok=True)
+        # Written anew, because a crash may have left half a line.
+        self.journal.write_text("".join(f"{line}\n" for line in [self._head(), *done]), encoding="ascii")
+        self._left = max(len(todo), 1)
+        self._handle = os.open(self.data, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        return todo
+
+    def write(self, chunk: bytes, offset: int) -> None:
+        os.pwrite(self._handle, chunk, offset)
+
+    def part_is_done(self, first: int) -> None:
+        if len(self.parts()) > 1:  # a file of one part gets its name at once
+            with self._lock, open(self.journal, "a", encoding="ascii") as journal:
+                journal.write(f"{first}\n")
+
+    def part_ended(self) -> bool:
+        """Count a part's end, good or bad; say whether it was the last one, after which the file is closed."""
+        with self._lock:
+            self._left -= 1
+            if self._left:
+                return False
+        self.close()
+        return True
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+    def read_sums(self, part_bytes: Tuple[int, ...] = ()) -> Sums:
+        """Return the file's sums: those computed on the way, or by reading it."""
+        if self.sums is None or part_bytes:
+            self.sums = Sums(self.remote.etag, self.remote.bytes, part_bytes)
+            with open(self.data, "rb", buffering=0) as handle:
+                while chunk := handle.read(CHUNK_BYTES):
+                    self.sums.update(chunk)
+        return self.sums
+
+    def move(self, target: Path) -> None:
+        """Give the file a name."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self.data, target)
+        self.journal.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        self.data.unlink(missing_ok=True)
+        self.journal.unlink(missing_ok=True)
+        self.sums = None
+
+    def _head(self) -> str:
+        return f"{self.remote.etag} {self.remote.bytes} {PART_BYTES}"
+
+    def _done(self) -> Set[int]:
+        if not self.journal.exists() or not self.data.exists():
+            return set()
+        head, *lines = self.journal.read_text(encoding="ascii").split("\n")
+        # What follows the last line's end is a line that a crash cut short.
+        return {int(line) for line in lines[:-1]} if head == self._head() else set()

@@ -1,0 +1,132 @@
+"""FetchTask: brings something from the gallery to where a person would have laid it; what lies there stays as it is."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from tasks import fingerprint, layout, manifest, settings
+from tasks.fingerprint import Artifact
+from tasks.run import Run
+from tasks.runtime import passing
+from tasks.stage_task import LaidTask, Staged
+
+NO_CHECKSUMS = layout.CONTAINERS / "gallery" / "no_checksums.csv"
+
+
+class FetchTask(Staged):
+    """Runs a fetch stage. A subclass says which; what it brings is a fact of the layout."""
+
+    folders: ClassVar[bool] = True
+    """Whether a place is a folder, and all that is below it."""
+
+    def places(self) -> tuple[str, ...]:
+        """Return what this brings: paths below <project>/<source>, each fetched as a whole."""
+        return settings.load().layout.gallery(self.stage, self.batch_id, self.subject)
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.published(self.definition.folder, self.batch_id, self.subject)
+
+    def laid(self) -> LaidTask | None:
+        """Return the task whose hashes are remembered, so that what was hashed as it came is not read once more."""
+        return None
+
+    def complete(self) -> bool:
+        """Say whether all of it lies there: fetched or laid by a person, it is taken as it is."""
+        return not self._absent() and not manifest.interrupted(settings.load().layout, self.manifest_path())
+
+    def files(self) -> Mapping[str, Path]:
+        return {"checksums": settings.load().gallery.checksums or NO_CHECKSUMS}
+
+    def flags(self) -> dict[str, str]:
+        """Return what is asked for, and how, which makes no difference to what comes."""
+        given = settings.load().gallery
+        return {
+            **self._asked(self._absent()),
+            "connections": str(given.connections),
+            "stall_seconds": f"{given.stall_seconds:g}",
+        }
+
+    def fingerprint(self) -> dict[str, object]:
+        return fingerprint.fingerprint(self.definition, self._asked(self.places()), self.inputs())
+
+    def passed(self) -> tuple[str, ...]:
+        return passing.PROXIES + (() if settings.load().gallery.unsigned else passing.CREDENTIALS)
+
+    def run(self) -> None:
+        found = manifest.read(self.manifest_path())
+        if found:  # what an earlier fetch brought was removed: nothing that lies there now is ours to replace
+            self.promises()["fetched"].path.unlink(missing_ok=True)
+            self.manifest_path().unlink()
+        super().run()
+        self._remember()
+
+    def _asked(self, places: Sequence[str]) -> dict[str, str]:
+        given = settings.load()
+        return {
+            "bucket": given.gallery.bucket,
+            "endpoint_url": given.gallery.endpoint_url,
+            "region": given.gallery.region,
+            "unsigned": str(given.gallery.unsigned).lower(),
+            "below": given.layout.dataset.relative_to(given.layout.root).as_posix(),
+            "wanted": json.dumps([place + ("/" if self.folders else "") for place in places]),
+            "measurement": given.gallery.measurement,
+        }
+
+    def _absent(self) -> list[str]:
+        """Return the places where nothing lies at all."""
+        dataset = settings.load().layout.dataset
+        return [place for place in self.places() if not any(_there(dataset, place))]
+
+    def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
+        """Return the table, and each place that it lists files of: they go to where the gallery has them."""
+        moves, dataset = super()._moves(run), settings.load().layout.dataset
+        table, (gallery, _) = moves["fetched"], moves["gallery"]
+        paths = [row["path"] for row in _rows(table[0] if table[0].exists() else table[1])]
+        units = sorted({_unit(path, place) for path in paths for place in self.places() if _is_below(path, place)})
+        to_go = {unit: (gallery / unit, dataset / unit) for unit in units}
+        # What came to lie there in the meantime stays as it is: a person laid it, or another batch's fetch.
+        return {unit: way for unit, way in to_go.items() if not all(end.exists() for end in way)} | {"fetched": table}
+
+    def _artifact(self, run: Run, source: Path) -> Artifact:
+        """Return what came, by the hashes that were taken while it came."""
+        moves = super()._moves(run)
+        table, gallery = moves["fetched"][0], moves["gallery"][0]
+        memory = run.folder / "hashes.json"
+        fingerprint.remember(memory, source, {str(gallery / row["path"]): row["sha256"] for row in _rows(table)})
+        return fingerprint.artifact(source, memory)
+
+    def _remember(self) -> None:
+        laid, dataset = self.laid(), settings.load().layout.dataset
+        if laid:
+            table = _rows(self.promises()["fetched"].path)
+            hashes = {str(dataset / row["path"]): row["sha256"] for row in table}
+            fingerprint.remember(laid.memory(), laid.path(), hashes)
+
+
+def _there(dataset: Path, place: str) -> list[Path]:
+    """Return what lies at a place: the plate's folder may bear the time of imaging after its name."""
+    start = place.removesuffix(layout.LOOKED_UP)
+    looked_up = dataset.glob(glob.escape(start) + layout.LOOKED_UP) if start != place else ()
+    return [path for path in (dataset / start, *looked_up) if path.exists()]
+
+
+def _is_below(path: str, place: str) -> bool:
+    start = place.removesuffix(layout.LOOKED_UP)
+    return path == place or path.startswith((f"{start}/", f"{start}__") if start != place else f"{start}/")
+
+
+def _unit(path: str, place: str) -> str:
+    """Return the part of a file's path that is moved into its place by one rename."""
+    return "/".join(path.split("/")[: place.count("/") + 1])
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    if not table.exists():
+        return []
+    with open(table, newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))

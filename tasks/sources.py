@@ -1,0 +1,127 @@
+"""Where a run begins: what a person laid, and the tasks that fetch it from the gallery where nothing lies."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+
+import luigi
+
+from tasks import inputs, layout, settings
+from tasks.fetch_task import FetchTask
+from tasks.stage_task import LaidTask, StageTask
+
+# What is fetched.
+
+
+class FetchMetadata(FetchTask):
+    """A batch's platemaps, and the external metadata of all batches: fetched once for all plates."""
+
+    stage = "fetch_metadata"
+    scope = ("batch_id",)
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+
+    @property
+    def subject(self) -> str:
+        return str(self.batch_id)
+
+
+class FetchImages(FetchTask, StageTask):
+    stage = "fetch_images"
+
+    def laid(self) -> LaidTask:
+        return Images(batch_id=self.batch_id, plate=self.plate)
+
+
+class FetchIllumination(FetchTask, StageTask):
+    stage = "fetch_illumination"
+
+
+class FetchLoadData(FetchTask, StageTask):
+    stage = "fetch_load_data"
+
+
+class FetchBackend(FetchTask, StageTask):
+    stage = "fetch_backend"
+
+    def laid(self) -> LaidTask:
+        return Backend(batch_id=self.batch_id, plate=self.plate)
+
+
+class FetchProfiles(FetchTask, StageTask):
+    stage = "fetch_profiles"
+
+
+class FetchFile(FetchTask):
+    """A single file; its place among the manifests is named after it."""
+
+    stage = "fetch_file"
+    scope = ("key",)
+    folders = False
+    batch_id = "files"
+    key = luigi.Parameter(description="the file's path below <project>/<source>: workspace/metadata/...")
+
+    @property
+    def subject(self) -> str:
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePosixPath(self.key).name).strip("-_")[:80]
+        return f"file-{name}-{hashlib.sha256(self.key.encode()).hexdigest()[:8]}"
+
+    def places(self) -> tuple[str, ...]:
+        return (layout.checked_key(self.key),)
+
+
+# What lies there.
+
+
+class Images(LaidTask):
+    name = "images"
+    remembered = True
+    fetched_by = FetchImages
+
+    def path(self) -> Path:
+        return inputs.images(settings.load().layout, self.batch_id, self.plate)
+
+
+class Platemap(LaidTask):
+    name = "platemap"
+    fetched_by = FetchMetadata
+
+    def path(self) -> Path:
+        return inputs.platemap(settings.load().layout, self.batch_id, self.plate)
+
+
+class ExternalMetadata(LaidTask):
+    name = "external_metadata"
+    fetched_by = FetchMetadata
+
+    def path(self) -> Path:
+        given = settings.load()
+        return inputs.external_metadata(given.layout, self.batch_id, self.plate, given.external_metadata)
+
+
+class PublishedLoadData(LaidTask):
+    name = "published_load_data"
+    fetched_by = FetchLoadData
+
+    def path(self) -> Path:
+        return inputs.published_load_data(settings.load().layout, self.batch_id, self.plate)
+
+
+class Backend(LaidTask):
+    name = "backend"
+    remembered = True
+    fetched_by = FetchBackend
+
+    def path(self) -> Path:
+        return inputs.backend(settings.load().layout, self.batch_id, self.plate)
+
+
+class Profiles(LaidTask):
+    """A plate's profiles, as the gallery has them: the files of all steps."""
+
+    name = "profiles"
+    fetched_by = FetchProfiles
+
+    def path(self) -> Path:
+        return inputs.profiles(settings.load().layout, self.batch_id, self.plate)

@@ -1,0 +1,91 @@
+"""Check that what was fetched and made still lies there as it was: by size, or with --deep by reading every byte."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks import fingerprint, manifest, settings
+from tasks.errors import MissingInputError
+from tasks.layout import Layout
+from tasks.manifest import Manifest
+
+AGAIN = "remove it and run again"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A file or folder, what was noted of it, and how it is had again."""
+
+    path: Path
+    bytes: int
+    digest: str
+    again: str
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--batch-id", default="", help="only this batch")
+    parser.add_argument("--plate", default="", help="only this plate")
+    parser.add_argument("--deep", action="store_true", help="read everything, and compare with the hashes")
+
+
+def act(args: argparse.Namespace) -> int:
+    layout = settings.load().layout
+    found = [each for each in _manifests(layout) if _is_asked_for(each, args)]
+    promises = [promise for each in found for promise in _promises(layout, each)]
+    with ThreadPoolExecutor(fingerprint.READERS) as pool:
+        faults = [fault for fault in pool.map(lambda promise: _fault(promise, args.deep), promises) if fault]
+    for fault in faults:
+        print(fault)
+    how = "read and compared" if args.deep else "compared by size"
+    print(f"{len(found)} results, {len(promises)} files and folders {how}, {len(faults)} not as they were")
+    return 1 if faults else 0
+
+
+def _manifests(layout: Layout) -> Iterator[Manifest]:
+    for path in sorted(layout.manifests.glob("*/*/*.json")):
+        found = manifest.read(path)
+        if found:
+            yield found
+
+
+def _is_asked_for(found: Manifest, args: argparse.Namespace) -> bool:
+    return args.batch_id in ("", found.batch) and args.plate in ("", found.plate)
+
+
+def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
+    """Yield what a result consists of; of what was fetched, every file."""
+    for name, made in found.artifacts(layout.root).items():
+        if "fetched" not in found.outputs or name == "fetched":
+            yield Promise(made.path, made.bytes, made.digest, AGAIN)
+    table = found.artifacts(layout.root).get("fetched")
+    if table and table.path.exists():
+        with open(table.path, newline="", encoding="utf-8") as handle:
+            for row in csv.DictReader(handle):
+                again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"
+                yield Promise(layout.dataset / row["path"], int(row["bytes"]), row["sha256"], again)
+
+
+def _fault(promise: Promise, deep: bool) -> str:
+    """Return what is wrong, or nothing."""
+    if not promise.path.exists():
+        return f"{promise.path}: it is gone; {promise.again.removeprefix('remove it and ')}"
+    try:
+        if deep:
+            now = fingerprint.artifact(promise.path)
+            same = now.digest == promise.digest
+        else:
+            same = _bytes(promise.path) == promise.bytes
+    except (MissingInputError, OSError) as error:
+        return f"{promise.path}: {error}; {promise.again}"
+    what = "other bytes" if deep else "another size"
+    return "" if same else f"{promise.path}: it has {what} than when it was made; {promise.again}"
+
+
+def _bytes(path: Path) -> int:
+    files = (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
+    return sum(each.stat().st_size for each in files)
