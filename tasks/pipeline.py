@@ -197,17 +197,26 @@ class Behaving:
 
 class Collate(StageTask):
     stage = "collate"
+    sqlite = setting("collate", "sqlite", luigi.ChoiceParameter, choices=["true", "false"], default="true")
+    parquet = setting("collate", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="true")
 
     def requires(self) -> luigi.Task:
         return self.clone(Measure)
 
+    def unmade(self) -> set[str]:
+        choices = {"backend": self.sqlite, "cells": self.parquet}
+        return {name for name, choice in choices.items() if choice == "false"}
 
-class Aggregate(StageTask):
+
+class Aggregate(Behaving, StageTask):
     stage = "aggregate"
+    source = setting(
+        "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
+    )
     method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
 
     def requires(self) -> luigi.Task:
-        return self.clone(Collate)
+        return self.clone(Measure if self.source == "analysis" else Collate)
 
 
 class Annotate(Behaving, StageTask):
@@ -294,7 +303,10 @@ class RunPlate(PlateTask, luigi.WrapperTask):
     def requires(self) -> list[luigi.Task]:
         if self.sample:
             return [self.clone(SampleMontage, wells=self.sample)]
-        return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), self.clone(Montage)]
+        collate = self.clone(Collate)
+        assert isinstance(collate, Collate)
+        backends = [collate] if collate.unmade() != set(collate.definition.outputs) else []
+        return [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon), *backends, self.clone(Montage)]
 
 
 class RunBatch(PlateSet, luigi.WrapperTask):

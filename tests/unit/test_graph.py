@@ -147,6 +147,42 @@ def test_run_batch_runs_the_plates_of_the_platemap_list_or_those_named(measured:
     assert [task.plate for task in named if isinstance(task, pipeline.RunPlate)] == ["P2"]
 
 
+BACKENDS = {
+    "both": ("", {"backend", "cells"}),
+    "no sqlite": ("[collate]\nsqlite = false\n", {"cells"}),
+    "no parquet": ("[collate]\nparquet = false\n", {"backend"}),
+}
+
+
+@pytest.mark.parametrize(("text", "made"), BACKENDS.values(), ids=BACKENDS)
+def test_collating_promises_what_the_settings_ask_for(
+    text: str, made: set[str], measured: Layout, luigi_cfg: LoadSettings, engine: FakeEngine
+) -> None:
+    luigi_cfg(text)
+    task = make("collate")
+    task.run()
+    choices = task.flags()
+
+    assert set(task.promises()) == made
+    assert {choices["sqlite"], choices["parquet"]} == ({"true"} if len(made) == 2 else {"true", "false"})
+
+
+def test_a_plate_is_not_collated_if_neither_backend_is_wanted(measured: Layout, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("[collate]\nsqlite = false\nparquet = false\n")
+    stages_run = {task.stage for task in pipeline.RunPlate(batch_id=BATCH, plate=PLATE).requires()}
+
+    assert stages_run == {"select_features", "select_features_negcon", "montage"}
+
+
+@pytest.mark.parametrize(
+    ("source", "requires"), [("analysis", "measure"), ("backend", "collate"), ("cells", "collate")]
+)
+def test_wells_come_from_where_the_setting_says(source: str, requires: str, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg(f"[aggregate]\nsource = {source}\n")
+
+    assert [task.stage for task in flatten(make("aggregate").requires())] == [requires]
+
+
 SAME = {
     "engine": "[runtime]\nengine = process\n",
     "cores": "[runtime]\ncores = 7\nmemory_gb = 3\n",
