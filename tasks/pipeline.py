@@ -292,6 +292,29 @@ class SelectFeaturesNegconBatch(Selecting, BatchTask):
         return self.each(NormalizeNegcon)
 
 
+class Spherize(Behaving, BatchTask):
+    """Asked for by name, for a set of plates that belong together: one perturbation, cell line and time."""
+
+    stage = "spherize"
+    samples = setting("spherize", "samples", luigi.Parameter, default=NEGCON)
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(Normalize)
+
+
+class Consensus(BatchTask):
+    """Asked for by name."""
+
+    stage = "consensus"
+    operation = setting(
+        "consensus", "operation", luigi.ChoiceParameter, choices=["modz", "median", "mean"], default="modz"
+    )
+    replicates = setting("consensus", "replicates", luigi.Parameter, default="Metadata_broad_sample")
+
+    def requires(self) -> luigi.Task:
+        return SelectFeaturesNegconBatch(**self.same_set())
+
+
 # What a person asks for.
 
 
