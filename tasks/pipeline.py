@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import luigi
 
@@ -335,8 +335,10 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly."""
 
+    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch)
+
     def requires(self) -> list[luigi.Task]:
-        jointly = [task(**self.same_set()) for task in (SelectFeaturesBatch, SelectFeaturesNegconBatch)]
+        jointly = [task(**self.same_set()) for task in self.jointly]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*(RunPlate(batch_id=self.batch_id, plate=plate) for plate in self.members), *jointly]
