@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import luigi
 
@@ -180,17 +180,31 @@ class Behaving:
 
 class Collate(StageTask):
     stage = "collate"
+    sqlite = setting("collate", "sqlite", luigi.ChoiceParameter, choices=["true", "false"], default="true")
+    parquet = setting("collate", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="true")
 
     def requires(self) -> luigi.Task:
         return self.clone(Measure)
 
+    def unmade(self) -> set[str]:
+        choices = {"backend": self.sqlite, "cells": self.parquet}
+        return {name for name, choice in choices.items() if choice == "false"}
 
-class Aggregate(StageTask):
+
+class Aggregate(Behaving, StageTask):
     stage = "aggregate"
+    source = setting(
+        "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
+    )
     method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
 
     def requires(self) -> luigi.Task:
-        return self.clone(Backend if self.start_from == "backend" else Collate)
+        if self.start_from == "backend":
+            return self.clone(Backend)
+        return self.clone(Measure if self.source == "analysis" else Collate)
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
 
 
 class Annotate(Behaving, StageTask):
@@ -266,6 +280,29 @@ class SelectFeaturesNegconBatch(Selecting, BatchTask):
         return self.each(NormalizeNegcon)
 
 
+class Spherize(Behaving, BatchTask):
+    """Asked for by name, for a set of plates that belong together: one perturbation, cell line and time."""
+
+    stage = "spherize"
+    samples = setting("spherize", "samples", luigi.Parameter, default=NEGCON)
+
+    def requires(self) -> list[luigi.Task]:
+        return self.each(Normalize)
+
+
+class Consensus(BatchTask):
+    """Asked for by name."""
+
+    stage = "consensus"
+    operation = setting(
+        "consensus", "operation", luigi.ChoiceParameter, choices=["modz", "median", "mean"], default="modz"
+    )
+    replicates = setting("consensus", "replicates", luigi.Parameter, default="Metadata_broad_sample")
+
+    def requires(self) -> luigi.Task:
+        return SelectFeaturesNegconBatch(**self.same_set())
+
+
 # What a person asks for.
 
 
@@ -280,11 +317,17 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         if self.start_from == "profiles":
             return [self.clone(Profiles)]
         profiles = [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon)]
-        return profiles if self.start_from == "backend" else [*profiles, self.clone(Montage)]
+        if self.start_from == "backend":
+            return profiles
+        collate: Any = self.clone(Collate)
+        backends = [collate] if collate.unmade() != set(collate.definition.outputs) else []
+        return [*profiles, *backends, self.clone(Montage)]
 
 
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
+
+    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch)
 
     def requires(self) -> list[luigi.Task]:
         return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
@@ -302,7 +345,7 @@ class RunBatch(PlateSet, luigi.WrapperTask):
         plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
-        jointly = [task(**self.same_set()) for task in (SelectFeaturesBatch, SelectFeaturesNegconBatch)]
+        jointly = [task(**self.same_set()) for task in self.jointly]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*plates, *jointly]

@@ -112,7 +112,7 @@ def _stages(batch: str, plate: str) -> list[str]:
             found[task.stage] = None
 
     visit(pipeline.RunPlate(batch_id=batch, plate=plate))
-    return [*found, *(stage for stage, task in pipeline.stage_tasks().items() if issubclass(task, BatchTask))]
+    return [*found, *(task.stage for task in pipeline.RunBatch.jointly)]
 
 
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize]) -> Line:

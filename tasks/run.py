@@ -39,6 +39,8 @@ class Run:
     members: tuple[str, ...] = ()
     """The plates, if `plate` names a set of them."""
     passed: tuple[str, ...] = ()
+    unmade: frozenset[str] = frozenset()
+    """The outputs that settings leave out."""
 
     @property
     def title(self) -> str:
@@ -54,12 +56,13 @@ class Run:
 
     def outputs(self) -> dict[str, str]:
         """Return the path of every promised output below `files`."""
-        return self.stage.output_names(self.plate, self.members)
+        names = self.stage.output_names(self.plate, self.members)
+        return {name: path for name, path in names.items() if name not in self.unmade}
 
     def _writes(self) -> dict[str, list[str]]:
         """Return where the program is to write each output: for a set of plates a path a plate."""
         words: dict[str, list[str]] = {}
-        for key, relative in self.outputs().items():
+        for key, relative in self.stage.output_names(self.plate, self.members).items():
             words.setdefault(key.split("/")[0], []).append(_output_path(relative))
         return words
 

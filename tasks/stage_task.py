@@ -190,6 +190,7 @@ class Staged(luigi.Task):
             stage=self.definition,
             plate=self.subject,
             members=self.members,
+            unmade=frozenset(self.unmade()),
             folder=layout.run(self.stage, self.batch_id, self.subject, fingerprint.digest(parts)[:12]),
             flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
             inputs=self.inputs(),
@@ -239,8 +240,12 @@ class Staged(luigi.Task):
         """Return the folder where an output is published."""
         raise NotImplementedError
 
+    def unmade(self) -> set[str]:
+        """Return the outputs that settings leave out; the program is told the settings, and may not make them."""
+        return set()
+
     def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
-        names = self.definition.output_names(self.subject, self.members)
+        names = run.outputs()
         return {name: (run.files / relative, self.place(name) / relative) for name, relative in names.items()}
 
     def _artifact(self, run: Run, source: Path) -> Artifact:

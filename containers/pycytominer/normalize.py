@@ -26,7 +26,7 @@ def main() -> None:
     args = flags.parse_args()
     with program.Report(args.output) as report:
         table = profiles.read(args.profiles, contracts.ANNOTATED_PROFILES)
-        chosen = reference_wells(table, args.samples, args.profiles.name)
+        chosen = profiles.reference_wells(table, args.samples, args.profiles.name)
         report.fact("wells", len(table))
         report.fact("reference_wells", int(chosen.sum()))
         if chosen.sum() < args.min_negcon_wells:
@@ -36,21 +36,6 @@ def main() -> None:
         if not profiles.features_of(scaled):
             _tell_few(int(chosen.sum()), args, report)
         profiles.write(scaled, args.write_profiles)
-
-
-def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
-    """Return which wells to scale against; none is an error."""
-    if samples == "all":
-        return pd.Series(True, index=table.index)
-    metadata = table[profiles.metadata_of(table)]
-    try:
-        # An empty text is a missing one to whoever writes a query.
-        found = metadata.replace("", None).query(samples).index
-    except Exception as error:  # pandas raises whatever its parser meets
-        raise program.DataError(f"the samples {samples!r} are no query of {where}: {error}") from error
-    if found.empty:
-        raise program.DataError(f"{where}: no row has {samples}; mark such wells in the metadata or choose others")
-    return pd.Series(table.index.isin(found), index=table.index)
 
 
 def scale(table: pd.DataFrame, chosen: pd.Series, method: str) -> pd.DataFrame:

@@ -61,6 +61,21 @@ def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
     return pd.DataFrame(rows[1:], columns=header, dtype="str")
 
 
+def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
+    """Return which wells a query of the metadata chooses; none is an error."""
+    if samples == "all":
+        return pd.Series(True, index=table.index)
+    metadata = table[metadata_of(table)]
+    try:
+        # An empty text is a missing one to whoever writes a query.
+        found = metadata.replace("", None).query(samples).index
+    except Exception as error:  # pandas raises whatever its parser meets
+        raise program.DataError(f"the samples {samples!r} are no query of {where}: {error}") from error
+    if found.empty:
+        raise program.DataError(f"{where}: no row has {samples}; mark such wells in the metadata or choose others")
+    return pd.Series(table.index.isin(found), index=table.index)
+
+
 def write(table: pd.DataFrame, path: Path) -> None:
     """Write metadata, then features, as csv.gz; the same table always gives the same bytes."""
     metadata, features = metadata_of(table), features_of(table)

@@ -35,6 +35,7 @@ TASKS = pipeline.stage_tasks()
 STAGES = sorted(TASKS)
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {task.stage for task in pipeline.FETCHES}
+BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
 
 
 def make(stage: str) -> Staged:
@@ -101,13 +102,13 @@ def reached(run: luigi.Task) -> set[str]:
     return found
 
 
-def test_run_batch_reaches_every_stage(luigi_cfg: LoadSettings) -> None:
+def test_run_batch_reaches_every_stage_but_those_asked_for_by_name(luigi_cfg: LoadSettings) -> None:
     lay_plate(luigi_cfg(""))
     from_images = reached(pipeline.RunBatch(batch_id=BATCH))
     luigi_cfg("[load_data]\nsource = published\n")
 
-    assert from_images == {*STAGES} - {"localise_load_data", *SAMPLE, *FETCHES}
-    assert reached(pipeline.RunBatch(batch_id=BATCH)) == {*STAGES} - {"load_data", *SAMPLE, *FETCHES}
+    assert from_images == {*STAGES} - {"localise_load_data", *SAMPLE, *BY_NAME, *FETCHES}
+    assert reached(pipeline.RunBatch(batch_id=BATCH)) == {*STAGES} - {"load_data", *SAMPLE, *BY_NAME, *FETCHES}
 
 
 def test_a_sample_reaches_its_own_stages_only(luigi_cfg: LoadSettings) -> None:
@@ -144,6 +145,42 @@ def test_run_batch_runs_the_plates_of_the_platemap_list_or_those_named(measured:
 
     assert [task.plate for task in listed if isinstance(task, pipeline.RunPlate)] == [PLATE]
     assert [task.plate for task in named if isinstance(task, pipeline.RunPlate)] == ["P2"]
+
+
+BACKENDS = {
+    "both": ("", {"backend", "cells"}),
+    "no sqlite": ("[collate]\nsqlite = false\n", {"cells"}),
+    "no parquet": ("[collate]\nparquet = false\n", {"backend"}),
+}
+
+
+@pytest.mark.parametrize(("text", "made"), BACKENDS.values(), ids=BACKENDS)
+def test_collating_promises_what_the_settings_ask_for(
+    text: str, made: set[str], measured: Layout, luigi_cfg: LoadSettings, engine: FakeEngine
+) -> None:
+    luigi_cfg(text)
+    task = make("collate")
+    task.run()
+    choices = task.flags()
+
+    assert set(task.promises()) == made
+    assert {choices["sqlite"], choices["parquet"]} == ({"true"} if len(made) == 2 else {"true", "false"})
+
+
+def test_a_plate_is_not_collated_if_neither_backend_is_wanted(measured: Layout, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("[collate]\nsqlite = false\nparquet = false\n")
+    stages_run = {task.stage for task in pipeline.RunPlate(batch_id=BATCH, plate=PLATE).requires()}
+
+    assert stages_run == {"select_features", "select_features_negcon", "montage"}
+
+
+@pytest.mark.parametrize(
+    ("source", "requires"), [("analysis", "measure"), ("backend", "collate"), ("cells", "collate")]
+)
+def test_wells_come_from_where_the_setting_says(source: str, requires: str, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg(f"[aggregate]\nsource = {source}\n")
+
+    assert [task.stage for task in flatten(make("aggregate").requires())] == [requires]
 
 
 SAME = {

@@ -17,7 +17,7 @@ from tasks import pipeline, recipes, stages
 from tasks.errors import DefinitionError
 from tasks.stage_task import LaidTask, Staged
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import lay_plate, make_run, make_task
+from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
@@ -54,14 +54,27 @@ def test_every_public_base_is_pinned_by_digest() -> None:
     assert [base for base in recipes.bases().values() if not pinned.fullmatch(base)] == []
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
-    task = make_task(TASKS[name])
+def offers_of(task: Staged) -> Counter[str]:
+    """Return how often each name is offered to a task."""
     offers = Counter(output for required in flatten(task.requires()) for output in offered(required))
     offers.update(task.files().keys())
+    return offers
+
+
+@pytest.mark.parametrize("name", sorted({*STAGES} - {"aggregate"}))
+def test_every_input_of_a_stage_is_offered_once(name: str) -> None:
+    task = make_task(TASKS[name])
     wanted = task.definition.inputs
 
-    assert {name: offers[name] for name in wanted} == dict.fromkeys(wanted, 1)
+    assert {name: offers_of(task)[name] for name in wanted} == dict.fromkeys(wanted, 1)
+
+
+@pytest.mark.parametrize("source", ["analysis", "backend", "cells"])
+def test_the_cells_to_aggregate_are_offered_once_wherever_they_are_to_come_from(source: str) -> None:
+    task = pipeline.Aggregate(batch_id=BATCH, plate=PLATE, source=source)
+
+    assert offers_of(task)[source] == 1
+    assert {*task.definition.inputs} == {"analysis", "backend", "cells"}
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 
 PLATE = "00117013"
+WELLS = "wells.csv.gz"
+SOURCES = {"analysis": "analysis", "backend": "plate.sqlite", "cells": "cells"}
 ORACLE = """
 import sys
 from pycytominer.cyto_utils.cells import SingleCells
@@ -19,13 +22,14 @@ cells = SingleCells("sqlite:///" + backend, aggregation_operation=method)
 cells.aggregate_profiles().to_csv(written, index=False)
 """
 UNROUNDED = """
-import sqlite3, sys
+import sys
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import aggregate
 from stagekit import program
-backend, method, plate, written = sys.argv[2:]
-database = sqlite3.connect(backend)
-wells = aggregate.aggregate(database, plate, aggregate.METHODS[method], program.Report(None))
+source, path, method, plate, written = sys.argv[2:]
+cells = aggregate.READERS[source](Path(path), plate)
+wells = aggregate.aggregate(cells, plate, aggregate.METHODS[method], program.Report(None))
 wells.to_csv(written, index=False)
 """
 PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
@@ -34,29 +38,104 @@ PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 @pytest.fixture
 def backend(stage, analysis, tmp_path) -> Path:
     path = tmp_path / "plate.sqlite"
-    stage("collate", analysis=analysis, write_backend=path)
+    outputs = {"write_backend": path, "write_cells": tmp_path / "cells"}
+    stage("collate", analysis=analysis, sqlite="true", parquet="true", **outputs)
     return path
 
 
 @pytest.fixture
 def aggregate(stage, backend, tmp_path):
-    def run(method: str = "mean", path: Path = backend):
-        return stage("aggregate", method=method, backend=path, write_profiles=tmp_path / "wells.csv.gz")
+    def run(path: Path = backend, source: str = "backend", plate: str = PLATE, **flags):
+        paths = {**dict.fromkeys(("analysis", "backend", "cells"), []), source: path}
+        settings = {"method": "mean", "behaviour": "corrected", **flags}
+        return stage("aggregate", plate=plate, source=source, **paths, **settings, write_profiles=tmp_path / WELLS)
 
     return run
 
 
 @pytest.mark.parametrize("method", ["mean", "median"])
-def test_wells_are_what_pycytominer_makes_of_the_same_backend(oracle, backend, tmp_path, method, monkeypatch):
+@pytest.mark.parametrize("source", SOURCES)
+def test_wells_are_what_pycytominer_makes_of_the_backend(oracle, backend, tmp_path, method, source, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(PROGRAMS.parent))
-    oracle(UNROUNDED, PROGRAMS, backend, method, PLATE, tmp_path / "ours.csv")
+    oracle(UNROUNDED, PROGRAMS, source, tmp_path / SOURCES[source], method, PLATE, tmp_path / "ours.csv")
     oracle(ORACLE, backend, method, tmp_path / "theirs.csv")
 
     ours = pd.read_csv(tmp_path / "ours.csv", dtype={"Metadata_Plate": str})
     theirs = pd.read_csv(tmp_path / "theirs.csv", dtype={"Metadata_Plate": str})
-    theirs = theirs.drop(columns=["Metadata_Site_Count", "Metadata_Object_Count"])
-    assert list(ours) == list(theirs)
-    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, atol=0)
+    ours = ours.drop(columns=[f"Metadata_{name}_Count" for name in ("Cells", "Cytoplasm", "Nuclei")])
+    assert set(ours) == set(theirs)
+    assert features(ours) == features(theirs)
+    pd.testing.assert_frame_equal(ours, theirs[list(ours)], rtol=1e-9, atol=0)
+
+
+def features(table: pd.DataFrame) -> list[str]:
+    return [name for name in table if not name.startswith("Metadata_")]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_sites_and_objects_are_counted_those_without_a_cell_too(
+    stage, aggregate, analysis, load, tmp_path, source, empty
+):
+    path = empty(f"{PLATE}-A02-2")
+    outputs = {"write_backend": tmp_path / "plate.sqlite", "write_cells": tmp_path / "cells"}
+    stage("collate", analysis=analysis, sqlite="true", parquet="true", **outputs)
+    aggregate(tmp_path / SOURCES[source], source)
+    wells = load(tmp_path / WELLS).set_index("Metadata_Well")
+    cells = {well: sum(count_rows(analysis / f"{PLATE}-{well}-{site}") for site in (1, 2)) for well in wells.index}
+
+    assert not count_rows(path)
+    assert wells["Metadata_Site_Count"].to_dict() == dict.fromkeys(cells, "2")
+    for name in ("Object", "Cells", "Cytoplasm", "Nuclei"):
+        assert wells[f"Metadata_{name}_Count"].astype(int).to_dict() == cells
+
+
+def count_rows(folder: Path) -> int:
+    return len(pd.read_csv(folder / "Cells.csv"))
+
+
+@pytest.fixture
+def empty(analysis, edit_csv):
+    """Return a function that takes all cells from a site."""
+
+    def take(site: str) -> Path:
+        for name in ("Cells", "Cytoplasm", "Nuclei"):
+            edit_csv(analysis / site / f"{name}.csv", lambda rows: rows[:1])
+        edit_csv(analysis / site / "Image.csv", lambda rows: [rows[0], ["0", "0", "0", *rows[1][3:]]])
+        return analysis / site
+
+    return take
+
+
+def test_as_published_nothing_is_counted(aggregate, load, tmp_path):
+    aggregate(behaviour="as_published")
+
+    wells = load(tmp_path / WELLS)
+    assert [name for name in wells if name.startswith("Metadata_")] == ["Metadata_Plate", "Metadata_Well"]
+
+
+def test_the_real_site_is_averaged_as_a_person_would(aggregate, real_data, load, tmp_path):
+    analysis = real_data / "cellprofiler_csv"
+    outcome = aggregate(analysis, "analysis", plate="BR00116991")
+    wells = load(tmp_path / WELLS)
+
+    assert outcome.facts["cells"] == 109
+    for compartment in ("Cells", "Cytoplasm", "Nuclei"):
+        with open(analysis / "BR00116991-A01-1" / f"{compartment}.csv", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        expected = {}
+        for name in rows[0].keys() - {"ImageNumber", "ObjectNumber", "Parent_Cells", "Parent_Nuclei"}:
+            values = [float(row[name]) for row in rows if row[name] != "nan"]
+            expected[f"{compartment}_{name}"] = float(f"{sum(values) / len(values):.5g}")
+        made = wells.filter(regex=f"^{compartment}_").iloc[0].to_dict()
+        made = {name: value for name, value in made.items() if "_Parent_" not in name}
+        assert made == pytest.approx(expected, rel=2e-5)
+
+
+def test_a_source_that_is_not_there_is_a_wrong_flag(stage, tmp_path):
+    nothing = dict.fromkeys(("analysis", "backend", "cells"), [])
+    flags = {"method": "mean", "behaviour": "corrected", "write_profiles": tmp_path / WELLS}
+
+    assert stage("aggregate", source="backend", **nothing, **flags).code == 2
 
 
 def test_a_mean_is_over_all_cells_of_the_well_not_over_its_sites(aggregate, analysis, load, tmp_path):
@@ -64,7 +143,7 @@ def test_a_mean_is_over_all_cells_of_the_well_not_over_its_sites(aggregate, anal
 
     sites = [pd.read_csv(analysis / f"{PLATE}-B01-{site}" / "Nuclei.csv") for site in (1, 2)]
     expected = pd.concat(sites)["Texture_X_DNA"].mean()
-    wells = load(tmp_path / "wells.csv.gz").set_index("Metadata_Well")
+    wells = load(tmp_path / WELLS).set_index("Metadata_Well")
     assert outcome.code == 0
     assert len(sites[0]) != len(sites[1])
     assert wells.loc["B01", "Nuclei_Texture_X_DNA"] == float(f"{expected:.5g}")
@@ -73,8 +152,8 @@ def test_a_mean_is_over_all_cells_of_the_well_not_over_its_sites(aggregate, anal
 def test_plate_and_well_come_first_then_the_features_of_each_compartment(aggregate, load, tmp_path):
     outcome = aggregate()
 
-    wells = load(tmp_path / "wells.csv.gz")
-    compartments = [name.split("_")[0] for name in wells.columns[2:]]
+    wells = load(tmp_path / WELLS)
+    compartments = [name.split("_")[0] for name in features(wells)]
     assert list(wells.columns[:2]) == ["Metadata_Plate", "Metadata_Well"]
     assert compartments == sorted(compartments)
     assert set(wells["Metadata_Plate"]) == {PLATE}
@@ -90,7 +169,7 @@ def test_a_well_without_cells_is_left_out_and_told(aggregate, backend, load, tmp
 
     outcome = aggregate()
 
-    assert load(tmp_path / "wells.csv.gz")["Metadata_Well"].tolist() == ["A01", "B01"]
+    assert load(tmp_path / WELLS)["Metadata_Well"].tolist() == ["A01", "B01"]
     assert outcome.facts["wells_without_cells"] == ["A02"]
     assert "1 wells have no cell and so no profile: A02" in outcome.warnings[0]
 
@@ -102,12 +181,12 @@ def test_a_feature_that_no_cell_has_is_missing_not_zero(aggregate, backend, load
 
     aggregate()
 
-    assert np.isnan(load(tmp_path / "wells.csv.gz")["Cells_AreaShape_Area"]).all()
+    assert np.isnan(load(tmp_path / WELLS)["Cells_AreaShape_Area"]).all()
 
 
 def test_a_backend_with_prefixed_image_columns_and_numbers_as_text_is_read_too(aggregate, backend, load, tmp_path):
     aggregate()
-    expected = load(tmp_path / "wells.csv.gz")
+    expected = load(tmp_path / WELLS)
     database = sqlite3.connect(backend)
     for name in ("Plate", "Well"):
         database.execute(f"ALTER TABLE Image RENAME COLUMN Metadata_{name} TO Image_Metadata_{name}")
@@ -117,7 +196,7 @@ def test_a_backend_with_prefixed_image_columns_and_numbers_as_text_is_read_too(a
 
     outcome = aggregate()
 
-    wells = load(tmp_path / "wells.csv.gz")
+    wells = load(tmp_path / WELLS)
     assert outcome.code == 0
     pd.testing.assert_frame_equal(wells, expected[list(wells)])
 
