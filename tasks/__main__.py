@@ -6,9 +6,10 @@ import argparse
 import sys
 
 from tasks.errors import StageError
-from tasks.verbs import demo, doctor, explain, images, plan, verify
+from tasks.verbs import browse, demo, doctor, explain, images, plan, verify
 
-VERBS = {"demo": demo, "doctor": doctor, "explain": explain, "images": images, "plan": plan, "verify": verify}
+MODULES = (browse, demo, doctor, explain, images, plan, verify)
+VERBS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
 def main() -> int:

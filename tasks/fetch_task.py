@@ -15,6 +15,7 @@ from tasks.run import Run
 from tasks.runtime import passing
 from tasks.stage_task import LaidTask, Staged
 
+HOW = {"connections", "stall_seconds"}
 NO_CHECKSUMS = layout.CONTAINERS / "gallery" / "no_checksums.csv"
 
 
@@ -43,19 +44,14 @@ class FetchTask(Staged):
         return {"checksums": settings.load().gallery.checksums or NO_CHECKSUMS}
 
     def flags(self) -> dict[str, str]:
-        """Return what is asked for, and how, which makes no difference to what comes."""
-        given = settings.load().gallery
-        return {
-            **self._asked(self._absent()),
-            "connections": str(given.connections),
-            "stall_seconds": f"{given.stall_seconds:g}",
-        }
+        """Return what is asked for, and how."""
+        return connection() | self._asked(self._absent())
 
     def fingerprint(self) -> dict[str, object]:
         return fingerprint.fingerprint(self.definition, self._asked(self.places()), self.inputs())
 
     def passed(self) -> tuple[str, ...]:
-        return passing.PROXIES + (() if settings.load().gallery.unsigned else passing.CREDENTIALS)
+        return passed()
 
     def run(self) -> None:
         found = manifest.read(self.manifest_path())
@@ -66,15 +62,10 @@ class FetchTask(Staged):
         self._remember()
 
     def _asked(self, places: Sequence[str]) -> dict[str, str]:
-        given = settings.load()
-        return {
-            "bucket": given.gallery.bucket,
-            "endpoint_url": given.gallery.endpoint_url,
-            "region": given.gallery.region,
-            "unsigned": str(given.gallery.unsigned).lower(),
-            "below": given.layout.dataset.relative_to(given.layout.root).as_posix(),
+        """Return what is asked for; what only says how makes no difference to what comes."""
+        return {name: value for name, value in connection().items() if name not in HOW} | {
             "wanted": json.dumps([place + ("/" if self.folders else "") for place in places]),
-            "measurement": given.gallery.measurement,
+            "measurement": settings.load().gallery.measurement,
         }
 
     def _absent(self) -> list[str]:
@@ -106,6 +97,25 @@ class FetchTask(Staged):
             table = _rows(self.promises()["fetched"].path)
             hashes = {str(dataset / row["path"]): row["sha256"] for row in table}
             fingerprint.remember(laid.memory(), laid.path(), hashes)
+
+
+def connection() -> dict[str, str]:
+    """Return the flags that say which bucket, and how it is asked."""
+    given = settings.load()
+    return {
+        "bucket": given.gallery.bucket,
+        "endpoint_url": given.gallery.endpoint_url,
+        "region": given.gallery.region,
+        "unsigned": str(given.gallery.unsigned).lower(),
+        "below": given.layout.dataset.relative_to(given.layout.root).as_posix(),
+        "connections": str(given.gallery.connections),
+        "stall_seconds": f"{given.gallery.stall_seconds:g}",
+    }
+
+
+def passed() -> tuple[str, ...]:
+    """Return the names of the caller's variables that a program which asks the gallery sees."""
+    return passing.PROXIES + (() if settings.load().gallery.unsigned else passing.CREDENTIALS)
 
 
 def _there(dataset: Path, place: str) -> list[Path]:

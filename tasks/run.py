@@ -100,7 +100,7 @@ def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -
     if not bad:
         return
     job, outcome = bad[0]
-    words = _last_words(job.folder / "stderr.log")
+    words = last_words(job.folder / "stderr.log")
     failed = [unit for unit in ledger.units(job.folder for job, _ in bad) if unit.state == "failed"]
     words += [f"{unit.name}: {unit.reason}" for unit in failed[:LOG_LINES]]
     out_of_memory, timed_out = outcome.out_of_memory, outcome.timed_out
@@ -150,7 +150,8 @@ def _output_path(relative: str) -> str:
     return f"{OUTPUT}/files" if relative == "." else f"{OUTPUT}/files/{relative}"
 
 
-def _last_words(log: Path) -> list[str]:
+def last_words(log: Path) -> list[str]:
+    """Return the last lines of a log, for an error's text."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return [line[:300] for line in lines if line.strip()][-LOG_LINES:]
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, Optional, Tuple
 
 import boto3
 from botocore import UNSIGNED
@@ -56,6 +57,29 @@ class Bucket:
         _refuse_file_as_folder(found)
         return found
 
+    def walk(self, folder: str) -> Iterator[Tuple[str, int]]:
+        """Yield path and bytes of the objects below a folder, in the order of their keys, as they are listed."""
+        with told(self.name, self.prefix + folder):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + folder)
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    if not _is_folder_marker(entry):
+                        yield entry["Key"][len(self.prefix) :], int(entry["Size"])
+
+    def entries(self, folder: str) -> List[str]:
+        """Return the names of the files and folders (`a/`) of a folder."""
+        with told(self.name, self.prefix + folder):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=self.prefix + folder, Delimiter="/"
+            )
+            found = [
+                entry.get("Prefix", entry.get("Key"))
+                for page in pages
+                for entry in [*page.get("CommonPrefixes", []), *page.get("Contents", [])]
+            ]
+        start = len(self.prefix + folder)
+        return sorted(key[start:] for key in found if key[start:])
+
     def names(self, start: str, most: Optional[int] = None) -> List[str]:
         """Return the names of the files and folders whose paths begin with `start`, without what is below them."""
         with told(self.name, self.prefix + start):
@@ -93,6 +117,26 @@ class Bucket:
         path = safe_path(entry["Key"], self.prefix)
         changed = entry["LastModified"].isoformat(timespec="seconds")
         return Remote(entry["Key"], path, int(entry["Size"]), entry["ETag"].strip('"'), changed)
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+    """Add the flags that say which bucket, and how it is asked."""
+    flags.add_argument("--bucket", required=True)
+    flags.add_argument("--endpoint_url", required=True, help="of another S3 service than Amazon's; may be empty")
+    flags.add_argument("--region", required=True)
+    flags.add_argument("--unsigned", required=True, choices=["true", "false"], help="whether the bucket is public")
+    flags.add_argument("--below", required=True, help="<project>/<source>")
+    flags.add_argument("--connections", required=True, type=int)
+    flags.add_argument("--stall_seconds", required=True, type=float, help="without a byte, a request is made again")
+
+
+def of(args: argparse.Namespace) -> Bucket:
+    """Return the bucket that the flags name."""
+    signed = args.unsigned != "true"
+    prefix = args.below.strip("/") + "/" if args.below.strip("/") else ""
+    return connect(
+        args.bucket, prefix, args.endpoint_url, args.region, not signed, args.connections, args.stall_seconds
+    )
 
 
 def connect(

@@ -28,15 +28,7 @@ NAMED = 10
 def main() -> None:
     args = _flags().parse_args()
     with program.Report(args.output) as report:
-        bucket = buckets.connect(
-            args.bucket,
-            args.below.strip("/") + "/",
-            args.endpoint_url,
-            args.region,
-            args.unsigned == "true",
-            args.connections,
-            args.stall_seconds,
-        )
+        bucket = buckets.of(args)
         remotes = [remote for wanted in json.loads(args.wanted) for remote in find(bucket, wanted, args.measurement)]
         rows = fetch(bucket, remotes, args, report)
         records.write(args.write_fetched, rows)
@@ -49,15 +41,9 @@ def main() -> None:
 
 def _flags() -> argparse.ArgumentParser:
     flags = program.parser(__doc__)
-    flags.add_argument("--bucket", required=True)
-    flags.add_argument("--endpoint_url", required=True, help="of another S3 service than Amazon's; may be empty")
-    flags.add_argument("--region", required=True)
-    flags.add_argument("--unsigned", required=True, choices=["true", "false"], help="whether the bucket is public")
-    flags.add_argument("--below", required=True, help="<project>/<source>")
+    buckets.add_flags(flags)
     flags.add_argument("--wanted", required=True, help="a JSON list of paths, as above")
     flags.add_argument("--measurement", required=True, help="which of a plate's measurements; may be empty")
-    flags.add_argument("--connections", required=True, type=int)
-    flags.add_argument("--stall_seconds", required=True, type=float, help="without a byte, a request is made again")
     flags.add_argument("--checksums", required=True, type=Path, help="csv: path, sha256")
     flags.add_argument("--write_fetched", required=True, type=Path, help="the table of what came")
     flags.add_argument("--write_gallery", required=True, type=Path, help="the folder of what came, as in the gallery")

@@ -195,3 +195,21 @@ def test_credentials_reach_the_program_and_are_written_nowhere(
     assert SECRET not in done.stdout + done.stderr
     assert any("AWS_SECRET_ACCESS_KEY" in path.read_text() for path in files if path.name == "job.json")
     assert os.environ["AWS_SECRET_ACCESS_KEY"] == SECRET
+
+
+def test_the_gallery_can_be_browsed(toolkit: Toolkit) -> None:
+    done = toolkit.tasks("browse", f"workspace/profiles/{BATCH}", "--json")
+    found = json.loads(done.stdout)
+    printed = toolkit.tasks("browse", "workspace")
+
+    assert [(entry["name"], entry["files"]) for entry in found["entries"]] == [(f"{plate}/", 1) for plate in PLATES]
+    assert printed.returncode == 0
+    assert "metadata/" in printed.stdout
+    assert not list((toolkit.root / ".work").glob("browse-*"))
+
+
+def test_a_folder_that_the_gallery_does_not_have_is_an_error(toolkit: Toolkit) -> None:
+    done = toolkit.tasks("browse", "workspace/profile")
+
+    assert done.returncode == 1
+    assert "workspace/profile/: there is nothing" in done.stderr
