@@ -11,7 +11,7 @@ from typing import List, Optional, Set, Tuple
 from bucket import Remote
 from etags import Sums
 
-PART_BYTES = 32 * 2**20
+PART_BYTES = 64 * 2**20
 CHUNK_BYTES = 2**18
 
 
@@ -54,8 +54,8 @@ class Partial:
         done, todo = sorted(self._done()), self.missing()
         if not done:  # nothing is there, or nothing that can be used
             self.data.unlink(missing_ok=True)
-        # Written anew, because a crash may have left half a line.
-        self.journal.write_text("".join(f"{line}\n" for line in [self._head(), *done]), encoding="ascii")
+        if self._has_parts:  # written anew, because a crash may have left half a line
+            self.journal.write_text("".join(f"{line}\n" for line in [self._head(), *done]), encoding="ascii")
         self._left = max(len(todo), 1)
         self._handle = os.open(self.data, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
         return todo
@@ -64,7 +64,7 @@ class Partial:
         os.pwrite(self._handle, chunk, offset)
 
     def part_is_done(self, first: int) -> None:
-        if len(self.parts()) > 1:  # a file of one part gets its name at once
+        if self._has_parts:
             with self._lock, open(self.journal, "a", encoding="ascii") as journal:
                 journal.write(f"{first}\n")
 
@@ -102,11 +102,16 @@ class Partial:
         self.journal.unlink(missing_ok=True)
         self.sums = None
 
+    @property
+    def _has_parts(self) -> bool:
+        """Say whether there is something to note: a file of one part gets its name as soon as it is there."""
+        return self.remote.bytes > PART_BYTES
+
     def _head(self) -> str:
         return f"{self.remote.etag} {self.remote.bytes} {PART_BYTES}"
 
     def _done(self) -> Set[int]:
-        if not self.journal.exists() or not self.data.exists():
+        if not self._has_parts or not self.journal.exists() or not self.data.exists():
             return set()
         head, *lines = self.journal.read_text(encoding="ascii").split("\n")
         # What follows the last line's end is a line that a crash cut short.

@@ -38,6 +38,7 @@ class ProcessEngine:
 
     def command(self, job: Job) -> list[str]:
         settings = [f"{name}={value}" for name, value in self._variables(job).items() if name != "STAGE_GUARD"]
+        settings += [f"{name}={path}" for name, path in passing.files(job.passed).items()]
         own_only = [] if job.passed else ["-i"]  # what is passed is taken from the shell, and so not written here
         return ["env", *own_only, *settings, *self._words(job)]
 

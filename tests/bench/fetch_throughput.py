@@ -46,7 +46,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 url, prefix = sys.argv[1:]
 c = boto3.client("s3", endpoint_url=url, region_name="us-east-1", config=Config(signature_version=UNSIGNED))
-part, pieces = 8 * 2**20, []
+part, pieces = 64 * 2**20, []
 for page in c.get_paginator("list_objects_v2").paginate(Bucket="gallery", Prefix=prefix):
     for o in page["Contents"]:
         pieces += [(o["Key"], first, min(first + part, o["Size"]) - 1) for first in range(0, o["Size"], part)]

@@ -49,11 +49,12 @@ def test_docker_passes_variables_by_name_and_mounts_the_files(containers: Path, 
     assert _passed(job) == {"AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SHARED_CREDENTIALS_FILE": inside}
 
 
-def test_the_process_engines_command_takes_them_from_the_shell(containers: Path, job: Job) -> None:
+def test_the_process_engines_command_takes_them_from_the_shell(containers: Path, job: Job, tmp_path: Path) -> None:
     words = ProcessEngine().command(job)
     closed = ProcessEngine().command(make_job(job.folder))
 
     assert words[:2] != ["env", "-i"]
+    assert f"AWS_SHARED_CREDENTIALS_FILE={tmp_path}/.aws/credentials" in words
     assert closed[:2] == ["env", "-i"]
     assert [word for word in words if SECRET in word] == []
     assert SECRET not in job.as_json()
