@@ -79,8 +79,7 @@ def test_a_plate_or_file_that_is_not_there_is_named_with_what_is(s3: S3, fetch: 
 
 def test_a_listing_of_more_than_a_thousand_keys_comes_whole(s3: S3, fetch: Fetch, proxy: FaultProxy) -> None:
     laid = {f"{MEASURED}/Images/{number:04d}.tiff": b"%d" % number for number in range(1_203)}
-    for path, body in laid.items():
-        s3.put(path, body)
+    s3.put_many(laid)
     done = fetch.run(f"{MEASURED}/")
     listings = [asked for asked in proxy.asked if not asked.key]
 
