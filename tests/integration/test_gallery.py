@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.integration.toolkit import Toolkit, wait_for
@@ -113,6 +117,45 @@ def test_a_plate_starts_from_published_images(toolkit: Toolkit, gallery: S3, pro
     assert len(proxy.gets(".tiff")) == 8
     assert len(proxy.asked) == asked
     assert lies(toolkit, f"workspace/load_data_csv/{BATCH}/{PLATES[0]}/load_data.csv").count(b"\n") == 2
+
+
+def small_backend(path: Path, plate: str) -> pd.DataFrame:
+    """Write single cells in the form of the published sqlite; return them."""
+    rng = np.random.default_rng(3)
+    sites = pd.DataFrame(
+        {"TableNumber": range(6), "ImageNumber": 1, "well": ["A01", "A01", "B02", "B02", "P24", "P24"]}
+    )
+    cells = sites.loc[sites.index.repeat(4)].reset_index(drop=True)
+    cells["ObjectNumber"] = cells.groupby("TableNumber").cumcount() + 1
+    keys = cells[["TableNumber", "ImageNumber", "ObjectNumber"]]
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        image = sites.rename(columns={"well": "Image_Metadata_Well"}).assign(Image_Metadata_Plate=plate)
+        image.to_sql("Image", database, index=False)
+        for name in ("Cells", "Cytoplasm", "Nuclei"):
+            parents = {f"Cytoplasm_Parent_{of}": cells.ObjectNumber for of in ("Cells", "Nuclei")}
+            cells[f"{name}_AreaShape_Area"] = rng.normal(100, 10, len(cells))
+            own = parents if name == "Cytoplasm" else {}
+            keys.assign(**own, **{f"{name}_AreaShape_Area": cells[f"{name}_AreaShape_Area"]}).to_sql(
+                name, database, index=False
+            )
+    return cells
+
+
+def test_a_plate_starts_from_published_single_cells(
+    toolkit: Toolkit, gallery: S3, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    plate = PLATES[1]
+    cells = small_backend(tmp_path / "small.sqlite", plate)
+    gallery.put(f"workspace/backend/{BATCH}/{plate}/{plate}.sqlite", (tmp_path / "small.sqlite").read_bytes())
+    done = toolkit.luigi("Annotate", "--batch-id", BATCH, "--plate", plate, "--start-from", "backend")
+    annotated = toolkit.profiles(plate, "_augmented", BATCH)
+    found = annotated.set_index("Metadata_Well").Cells_AreaShape_Area
+    means = cells.groupby("well").Cells_AreaShape_Area.mean()
+
+    assert done.returncode == 0, done.stderr
+    assert len(proxy.gets(".sqlite")) == 1
+    assert found.to_dict() == pytest.approx(means.to_dict(), rel=1e-4)
+    assert annotated.Metadata_pert_type.notna().all()
 
 
 def test_what_a_person_laid_is_adopted_and_not_completed(toolkit: Toolkit, gallery: S3, proxy: FaultProxy) -> None:
