@@ -53,12 +53,12 @@ class FetchTask(Staged):
     def passed(self) -> tuple[str, ...]:
         return passed()
 
-    def run(self) -> None:
+    def _run(self) -> None:
         found = manifest.read(self.manifest_path())
         if found:  # what an earlier fetch brought was removed: nothing that lies there now is ours to replace
             self.promises()["fetched"].path.unlink(missing_ok=True)
             self.manifest_path().unlink()
-        super().run()
+        super()._run()
         self._remember()
 
     def _asked(self, places: Sequence[str]) -> dict[str, str]:

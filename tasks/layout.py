@@ -133,6 +133,10 @@ class Layout:
         """Return the folder of all manifests: <stage>/<batch>/<plate>.json."""
         return self._own("manifests")
 
+    def lock(self, stage: str, batch: str, subject: str) -> Path:
+        """Return the file that a run of a stage on a plate, or a set of plates, holds locked."""
+        return self._own("locks") / stage / checked_name("batch", batch) / checked_name("plate", subject)
+
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""
         return self._own("adopted") / checked_name("batch", batch) / f"{checked_name('plate', name)}.json"

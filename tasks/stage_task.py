@@ -21,7 +21,7 @@ from tasks.fingerprint import Artifact
 from tasks.manifest import Manifest
 from tasks.progress import Bar
 from tasks.run import Findings, Run
-from tasks.runtime import engines
+from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
 from tasks.runtime.places import Local, forget, unfinished
@@ -156,14 +156,18 @@ class Staged(luigi.Task):
         return fingerprint.fingerprint(self.definition, self.flags(), self.inputs())
 
     def run(self) -> None:
+        layout = settings.load().layout
+        title = f"{self.stage}/{self.subject}"
         try:
-            self._run()
+            with locks.alone(layout.lock(self.stage, self.batch_id, self.subject), title) as waited:
+                if waited and self.complete():
+                    logger.info("%s: the other run has made it", title)
+                else:
+                    self._run()
         except OSError as error:
             if error.errno not in DISK_FAULTS:
                 raise
-            raise PublishError(
-                f"{self.stage}/{self.subject}: {error}; see to the data root's disk and run again"
-            ) from error
+            raise PublishError(f"{title}: {error}; see to the data root's disk and run again") from error
 
     def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)

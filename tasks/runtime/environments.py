@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -10,12 +9,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tasks import layout, recipes, stages
 from tasks.errors import EngineError
+from tasks.runtime import locks
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +73,7 @@ def make(image: str) -> None:
     """Make an image's environment unless it is there; only one process makes it, others wait for it."""
     if _complete(image).exists():
         return
-    with _lock(image):
+    with locks.alone(FOLDER / f"{image}.lock", f"the environment of the image {image}"):
         if _complete(image).exists():
             return
         started = time.monotonic()
@@ -137,11 +135,3 @@ def _is_jdk_17(home: Path) -> bool:
 
 def _complete(image: str) -> Path:
     return folder(image) / ".complete"
-
-
-@contextmanager
-def _lock(image: str) -> Iterator[None]:
-    FOLDER.mkdir(exist_ok=True)
-    with open(FOLDER / f"{image}.lock", "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

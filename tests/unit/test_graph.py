@@ -15,7 +15,7 @@ from stagekit import contracts
 from tasks import manifest, pipeline, stages
 from tasks.errors import FalseSuccessError, ProgramError
 from tasks.layout import Layout
-from tasks.runtime import engines
+from tasks.runtime import engines, locks
 from tasks.runtime.job import Job, Outcome
 from tasks.stage_task import Staged
 from tests.unit.conftest import LoadSettings
@@ -250,6 +250,23 @@ def test_a_run_publishes_and_is_then_complete(measured: Layout, engine: FakeEngi
     assert found.is_of(before)
     assert (measured.published("backend", BATCH, PLATE) / f"{PLATE}.sqlite").read_text() == "made"
     assert found.environment == {"engine": "fake"}
+
+
+def test_a_stage_that_another_run_has_made_meanwhile_is_not_run_again(
+    measured: Layout, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make("collate")
+    lock = measured.lock("collate", BATCH, PLATE)
+    with locks.alone(lock, "the other run"):
+        second = threading.Thread(target=make("collate").run)
+        monkeypatch.setattr(type(task), "complete", lambda self: True)
+        second.start()
+        second.join(0.3)
+        waiting = second.is_alive()
+    second.join(10)
+
+    assert waiting
+    assert engine.ran == []
 
 
 def test_a_published_file_that_was_removed_is_made_again(measured: Layout, engine: FakeEngine) -> None:

@@ -1,0 +1,32 @@
+"""One at a time, over all processes that share a file system: the kernel gives a dead holder's lock back."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(path: Path, what: str) -> Iterator[bool]:
+    """Hold the lock at `path`; gives whether another held it first, and was waited for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    with suppress(PermissionError):  # another user's file: it has its mode already
+        os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
+    try:
+        waited = False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("%s: another run is at it; waiting for its end", what)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            waited = True
+        yield waited
+    finally:
+        os.close(handle)
