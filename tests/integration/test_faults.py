@@ -162,7 +162,7 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_sam
     toolkit.draw(PLATE, WELLS)
     process = toolkit.start("Measure", "--batch-id", BATCH, "--plate", PLATE)
     inside = wait_for(
-        lambda: any("-m cellprofiler" in words and "/measure/" in words for words in left_running(tmp_path))
+        lambda: any("pipeline.cppipe" in words and "/measure/" in words for words in left_running(tmp_path))
     )
     code, printed = interrupt(process, number)
     quiet = wait_for(lambda: not left_running(tmp_path))
