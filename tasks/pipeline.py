@@ -269,15 +269,28 @@ class SelectFeaturesNegcon(Selecting, StageTask):
 class SelectFeaturesBatch(Selecting, BatchTask):
     stage = "select_features_batch"
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(Normalize)
 
 
 class SelectFeaturesNegconBatch(Selecting, BatchTask):
     stage = "select_features_negcon_batch"
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(NormalizeNegcon)
+
+
+class QualityControl(BatchTask):
+    stage = "quality_control"
+    low_count = setting("quality_control", "low_count", luigi.FloatParameter, default=0.25)
+    edge_effect = setting("quality_control", "edge_effect", luigi.FloatParameter, default=0.2)
+
+    def requires(self) -> list[luigi.Task]:
+        plates = self.each(Normalize)
+        return [*plates, *(_load_data(plate) for plate in plates)]
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | {"batch": str(self.batch_id)}
 
 
 class Spherize(Behaving, BatchTask):
@@ -286,7 +299,7 @@ class Spherize(Behaving, BatchTask):
     stage = "spherize"
     samples = setting("spherize", "samples", luigi.Parameter, default=NEGCON)
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(Normalize)
 
 
@@ -327,7 +340,7 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
-    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch)
+    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
 
     def requires(self) -> list[luigi.Task]:
         return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
