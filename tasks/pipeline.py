@@ -358,7 +358,9 @@ class RunBatch(PlateSet, luigi.WrapperTask):
         plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
-        jointly = [task(**self.same_set()) for task in self.jointly]
+        # Without images there is no list of them to judge a plate by.
+        kinds = [kind for kind in self.jointly if self.start_from != "backend" or kind is not QualityControl]
+        jointly = [kind(**self.same_set()) for kind in kinds]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*plates, *jointly]

@@ -143,8 +143,7 @@ def _joined(facts: Sequence[Mapping[str, object]]) -> dict[str, object]:
 
 def _mounts(name: str, found: Sequence[Artifact]) -> list[Mount]:
     """Return where an input's files and folders are seen; those of the same name lie in numbered folders."""
-    names = [artifact.path.name for artifact in found]
-    apart = len(set(names)) < len(names)
+    apart = len({artifact.path.name for artifact in found}) < len({artifact.path for artifact in found})
     return [_mount(f"{name}/{number}" if apart else name, artifact) for number, artifact in enumerate(found, start=1)]
 
 

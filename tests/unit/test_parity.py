@@ -136,9 +136,13 @@ def published(luigi_cfg: LoadSettings) -> Layout:
 
 
 def verified(reference: Path, *words: str) -> int:
+    return verify.act(parsed(STAGE, "--batch-id", BATCH, "--reference", str(reference), *words))
+
+
+def parsed(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     verify.add(parser)
-    return verify.act(parser.parse_args([STAGE, "--batch-id", BATCH, "--reference", str(reference), *words]))
+    return parser.parse_args(words)
 
 
 def test_a_stage_that_agrees_is_0_and_says_what_was_not_compared(
@@ -170,6 +174,13 @@ def test_a_removed_file_is_missing_not_equal(published: Layout, tmp_path: Path) 
     (published.published("profiles", BATCH, PLATE) / NAME).unlink()
 
     assert verified(tmp_path / "reference") == 1
+
+
+@pytest.mark.parametrize("words", [[STAGE], ["--reference", "x"], [STAGE, "--reference", "x"], [STAGE, "--batch-id", "b"]])
+def test_a_comparison_that_is_not_whole_is_an_error(words: list[str], luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+    with pytest.raises(ParityError, match="name all three"):
+        verify.act(parsed(*words))
 
 
 def test_a_reference_without_any_such_file_is_an_error(published: Layout, tmp_path: Path) -> None:
