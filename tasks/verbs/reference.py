@@ -17,7 +17,9 @@ from tasks.parity import STATES, Parity, ParityError
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the flags that compare a stage's outputs with a reference."""
     parser.add_argument("stage", nargs="?", default="", help="with --reference: for example normalize_negcon")
-    parser.add_argument("--reference", type=Path, help="a folder of published files, of the same names; needs --batch-id")
+    parser.add_argument(
+        "--reference", type=Path, help="a folder of published files, of the same names; needs --batch-id"
+    )
     parser.add_argument("--plate-set", default="", help="of a stage of a set of plates: its name, if not the batch's")
     parser.add_argument("--tolerance", type=float, default=0.0, help="absolute, beside one unit of the last digit")
 

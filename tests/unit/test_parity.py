@@ -176,7 +176,9 @@ def test_a_removed_file_is_missing_not_equal(published: Layout, tmp_path: Path) 
     assert verified(tmp_path / "reference") == 1
 
 
-@pytest.mark.parametrize("words", [[STAGE], ["--reference", "x"], [STAGE, "--reference", "x"], [STAGE, "--batch-id", "b"]])
+@pytest.mark.parametrize(
+    "words", [[STAGE], ["--reference", "x"], [STAGE, "--reference", "x"], [STAGE, "--batch-id", "b"]]
+)
 def test_a_comparison_that_is_not_whole_is_an_error(words: list[str], luigi_cfg: LoadSettings) -> None:
     luigi_cfg("")
     with pytest.raises(ParityError, match="name all three"):
