@@ -218,7 +218,11 @@ class Normalize(StageTask):
     stage = "normalize"
     samples = setting("normalize", "samples", luigi.Parameter, default="all")
     method = setting(
-        "normalize", "method", luigi.ChoiceParameter, choices=["mad_robustize", "standardize"], default="mad_robustize"
+        "normalize",
+        "method",
+        luigi.ChoiceParameter,
+        choices=["mad_robustize", "robustize", "standardize"],
+        default="mad_robustize",
     )
     min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
     on_few_negcon = setting(
