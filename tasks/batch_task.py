@@ -62,7 +62,7 @@ class BatchTask(PlateSet, Staged):
 
     scope = ("batch_id", "plates", "where", "plate_set", "start_from", "replaces")
 
-    def each(self, task: type[PlateTask]) -> list[luigi.Task]:
+    def each(self, task: type[PlateTask]) -> list[PlateTask]:
         """Return a task for each plate of the set."""
         same = {"batch_id": self.batch_id, "start_from": self.start_from}
         return [task(plate=plate, **same) for plate in self.members]

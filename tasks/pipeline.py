@@ -218,7 +218,11 @@ class Normalize(StageTask):
     stage = "normalize"
     samples = setting("normalize", "samples", luigi.Parameter, default="all")
     method = setting(
-        "normalize", "method", luigi.ChoiceParameter, choices=["mad_robustize", "standardize"], default="mad_robustize"
+        "normalize",
+        "method",
+        luigi.ChoiceParameter,
+        choices=["mad_robustize", "robustize", "standardize"],
+        default="mad_robustize",
     )
     min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
     on_few_negcon = setting(
@@ -269,15 +273,28 @@ class SelectFeaturesNegcon(Selecting, StageTask):
 class SelectFeaturesBatch(Selecting, BatchTask):
     stage = "select_features_batch"
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(Normalize)
 
 
 class SelectFeaturesNegconBatch(Selecting, BatchTask):
     stage = "select_features_negcon_batch"
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(NormalizeNegcon)
+
+
+class QualityControl(BatchTask):
+    stage = "quality_control"
+    low_count = setting("quality_control", "low_count", luigi.FloatParameter, default=0.25)
+    edge_effect = setting("quality_control", "edge_effect", luigi.FloatParameter, default=0.2)
+
+    def requires(self) -> list[luigi.Task]:
+        plates = self.each(Normalize)
+        return [*plates, *(_load_data(plate) for plate in plates)]
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | {"batch": str(self.batch_id)}
 
 
 class Spherize(Behaving, BatchTask):
@@ -286,7 +303,7 @@ class Spherize(Behaving, BatchTask):
     stage = "spherize"
     samples = setting("spherize", "samples", luigi.Parameter, default=NEGCON)
 
-    def requires(self) -> list[luigi.Task]:
+    def requires(self) -> list[PlateTask]:
         return self.each(Normalize)
 
 
@@ -327,7 +344,7 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
-    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch)
+    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
 
     def requires(self) -> list[luigi.Task]:
         return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
@@ -345,7 +362,9 @@ class RunBatch(PlateSet, luigi.WrapperTask):
         plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
-        jointly = [task(**self.same_set()) for task in self.jointly]
+        # Without images there is no list of them to judge a plate by.
+        kinds = [kind for kind in self.jointly if self.start_from != "backend" or kind is not QualityControl]
+        jointly = [kind(**self.same_set()) for kind in kinds]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*plates, *jointly]

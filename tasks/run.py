@@ -68,7 +68,7 @@ class Run:
 
     def _job(self, number: int) -> Job:
         shard = ("--shard", f"{number}/{self.shards}") if self.stage.sharded else ()
-        mounts = {name: [_mount(name, artifact) for artifact in found] for name, found in self.inputs.items()}
+        mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
         reads = [word for name, found in mounts.items() for word in (f"--{name}", *(mount.target for mount in found))]
         writes = [word for name, paths in self._writes().items() for word in (f"--write_{name}", *paths)]
         return Job(
@@ -141,8 +141,14 @@ def _joined(facts: Sequence[Mapping[str, object]]) -> dict[str, object]:
     return joined
 
 
-def _mount(name: str, artifact: Artifact) -> Mount:
-    target = f"/in/{name}" if artifact.path.is_dir() else f"/in/{name}/{artifact.path.name}"
+def _mounts(name: str, found: Sequence[Artifact]) -> list[Mount]:
+    """Return where an input's files and folders are seen; those of the same name lie in numbered folders."""
+    apart = len({artifact.path.name for artifact in found}) < len({artifact.path for artifact in found})
+    return [_mount(f"{name}/{number}" if apart else name, artifact) for number, artifact in enumerate(found, start=1)]
+
+
+def _mount(place: str, artifact: Artifact) -> Mount:
+    target = f"/in/{place}" if artifact.path.is_dir() else f"/in/{place}/{artifact.path.name}"
     return Mount(artifact.path, target)
 
 

@@ -26,8 +26,6 @@ def main() -> None:
         wells = profiles.read(args.profiles)
         platemap = profiles.read_text(args.platemap, contracts.PLATEMAP)
         perturbations = profiles.read_text(args.external_metadata, contracts.EXTERNAL_METADATA)
-        _check_unique(platemap[WELL], args.platemap)
-        _check_unique(perturbations[KEY], args.external_metadata)
         _check_overlap(platemap, perturbations, args.external_metadata)
         _check_places(wells, platemap, args)
         _tell(report, wells, platemap, perturbations)
@@ -62,14 +60,6 @@ def as_published(annotated: pd.DataFrame) -> pd.DataFrame:
         if numbers.dtype == "float64" and known.any() and numbers[known].notna().all():
             rounded.loc[known, name] = [profiles.PRECISION % number for number in numbers[known]]
     return rounded
-
-
-def _check_unique(keys: pd.Series, path: Path) -> None:
-    twice = keys[keys.duplicated()].unique()
-    if len(twice):
-        shown = ", ".join(repr(key) for key in twice[:5])
-        message = f"{path.name}: {keys.name} {shown} has more than one row; keep one, or wells would be multiplied"
-        raise program.DataError(message)
 
 
 def _check_overlap(platemap: pd.DataFrame, perturbations: pd.DataFrame, path: Path) -> None:

@@ -40,7 +40,9 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
         raise program.DataError(f"{message}; rename or remove it")
     types = {**dict.fromkeys(metadata, "str"), **dict.fromkeys(features, "float64")}
     table = _parse(path, types)
-    _check_wells(table, path)
+    if table.empty:
+        raise program.DataError(f"{path.name}: holds no well")
+    contract.check_keys(table[list(contract.key)].itertuples(index=False, name=None), path.name)
     return table
 
 
@@ -58,7 +60,9 @@ def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
         if len(row) != len(header):
             message = f"{path.name}: row {number} has {len(row)} fields, the header {len(header)}; complete the row"
             raise program.DataError(message)
-    return pd.DataFrame(rows[1:], columns=header, dtype="str")
+    table = pd.DataFrame(rows[1:], columns=header, dtype="str")
+    contract.check_keys(table[list(contract.key)].itertuples(index=False, name=None), path.name)
+    return table
 
 
 def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
@@ -110,12 +114,3 @@ def _parse(path: Path, types: dict[str, str]) -> pd.DataFrame:
         return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
     except (OSError, EOFError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise program.DataError(f"{path.name}: not a complete table of numbers: {error}") from error
-
-
-def _check_wells(table: pd.DataFrame, path: Path) -> None:
-    if table.empty:
-        raise program.DataError(f"{path.name}: holds no well")
-    key = ["Metadata_Plate", "Metadata_Well"]
-    twice = table.loc[table.duplicated(key), "Metadata_Well"].unique()
-    if len(twice):
-        raise program.DataError(f"{path.name}: the well {', '.join(twice[:5])} stands there twice; a row is a well")

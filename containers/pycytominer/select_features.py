@@ -64,15 +64,11 @@ def _read(path: Path, report: program.Report) -> Plate:
 def _absent(plates: List[Plate]) -> Dict[str, Reasons]:
     """Return the features that some plates lack; plates without any feature are not asked."""
     full = [plate for plate in plates if plate.features.shape[1]]
-    lacking: Dict[str, List[str]] = {}
-    for plate in full:
-        for name in dict.fromkeys(name for other in full for name in other.features):
-            lacking.setdefault(name, []).extend([] if name in plate.features else [plate.name])
-    reasons = {
-        name: f"is not on {len(lack)} of {len(full)} plates: {', '.join(lack[:5])}"
-        for name, lack in lacking.items()
-        if lack
-    }
+    reasons = {}
+    for name in dict.fromkeys(name for plate in full for name in plate.features):
+        lack = [plate.name for plate in full if name not in plate.features]
+        if lack:
+            reasons[name] = f"is not on {len(lack)} of {len(full)} plates: {', '.join(lack[:5])}"
     return {"not_on_every_plate": reasons}
 
 

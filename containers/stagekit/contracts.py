@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Iterable, List, Tuple
+from typing import Dict, Iterable, List, Set, Tuple
 
 from stagekit.program import DataError
 
@@ -13,11 +13,15 @@ FEATURE_PREFIXES = tuple(f"{compartment}_" for compartment in COMPARTMENTS)
 
 @dataclass(frozen=True)
 class Table:
-    """The columns a table must have: `required` by name, and at least one for each of `prefixes`."""
+    """What a table must have: the columns `required`, one for each of `prefixes`, and no two rows with the same `key`.
+
+    docs/data_contracts.md shows all of them.
+    """
 
     name: str
     required: Tuple[str, ...]
     prefixes: Tuple[str, ...] = ()
+    key: Tuple[str, ...] = ()
 
     def check(self, columns: Iterable[str], where: str) -> None:
         """Raise DataError, naming `where`, if a column is missing, unnamed or there twice."""
@@ -32,21 +36,34 @@ class Table:
         if twice:
             raise DataError(f"{where}: the column {', '.join(twice[:5])} stands there twice")
 
+    def check_keys(self, keys: Iterable[Tuple[str, ...]], where: str) -> None:
+        """Raise DataError, naming `where`, if two rows have the same key."""
+        if not self.key:
+            return
+        seen: Set[Tuple[str, ...]] = set()
+        twice = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
+        if twice:
+            shown = ", ".join(" ".join(key) or "(empty)" for key in twice[:5])
+            message = f"{where}: {' '.join(self.key)} {shown} stands there twice; a row is one of each, keep one"
+            raise DataError(message)
+
 
 def _few(names: List[str]) -> str:
     return ", ".join(names[:6]) + (f", ... ({len(names)} columns)" if len(names) > 6 else "") if names else "none"
 
 
-LOAD_DATA = Table("load_data", ("Metadata_Plate", "Metadata_Well", "Metadata_Site"), ("FileName_Orig",))
-LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", LOAD_DATA.required, ("FileName_Orig", "FileName_Illum"))
+SITE = ("Metadata_Plate", "Metadata_Well", "Metadata_Site")
+WELL = SITE[:2]
+LOAD_DATA = Table("load_data", SITE, ("FileName_Orig",), key=SITE)
+LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", SITE, ("FileName_Orig", "FileName_Illum"), key=SITE)
 PUBLISHED_LOAD_DATA = Table("published load_data", LOAD_DATA.required)
-BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"))
+BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"), key=("Assay_Plate_Barcode",))
 EXPERIMENT_METADATA = Table("experiment metadata", ("Batch", "Assay_Plate_Barcode"))
-PLATEMAP = Table("platemap", ("well_position", "broad_sample"))
-EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"))
-PROFILES = Table("profiles", ("Metadata_Plate", "Metadata_Well"))
-ANNOTATED_PROFILES = Table("annotated profiles", (*PROFILES.required, "Metadata_broad_sample", "Metadata_control_type"))
-EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"))
+PLATEMAP = Table("platemap", ("well_position", "broad_sample"), key=("well_position",))
+EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"), key=("broad_sample",))
+PROFILES = Table("profiles", WELL, key=WELL)
+ANNOTATED_PROFILES = Table("annotated profiles", (*WELL, "Metadata_broad_sample", "Metadata_control_type"), key=WELL)
+EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"), key=("feature", "operation"))
 FETCHED = Table("fetched files", ("path", "bytes", "etag", "sha256", "checked", "changed", "source"))
 CHECKSUMS = Table("checksums", ("path", "sha256"))
 

@@ -1,4 +1,7 @@
-"""Check that what was fetched and made still lies there as it was: by size, or with --deep by reading every byte."""
+"""Check that what was fetched and made lies there as it was; or, with a stage and --reference, compare its results.
+
+As it was: by size, or with --deep by reading every byte.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tasks import fingerprint, manifest, settings
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
 from tasks.manifest import Manifest
+from tasks.verbs import reference
 
 AGAIN = "remove it and run again"
 
@@ -31,9 +35,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="only this batch")
     parser.add_argument("--plate", default="", help="only this plate")
     parser.add_argument("--deep", action="store_true", help="read everything, and compare with the hashes")
+    reference.add(parser)
 
 
 def act(args: argparse.Namespace) -> int:
+    if args.stage or args.reference:
+        return reference.act(args)
     layout = settings.load().layout
     found = [each for each in _manifests(layout) if _is_asked_for(each, args)]
     promises = [promise for each in found for promise in _promises(layout, each)]

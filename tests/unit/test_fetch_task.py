@@ -286,9 +286,17 @@ def test_a_batch_that_is_fetched_begins_with_its_list_of_plates(root: Layout) ->
     lay_plate(root)
     parts = next(task.run())
 
-    assert [type(part).__name__ for part in parts] == ["RunPlate", "SelectFeaturesBatch", "SelectFeaturesNegconBatch"]
+    assert [type(part) for part in parts] == [pipeline.RunPlate, *pipeline.RunBatch.jointly]
     assert {part.start_from for part in parts} == {"images"}
     assert {each.start_from for part in parts for each in part.requires()} == {"images"}
+
+
+def test_a_batch_from_its_backends_is_not_judged_by_images_that_it_lacks(root: Layout) -> None:
+    lay_plate(root)
+    parts = next(pipeline.RunBatch(batch_id=BATCH, start_from="backend").run())
+
+    assert pipeline.QualityControl in pipeline.RunBatch.jointly
+    assert pipeline.QualityControl not in {type(part) for part in parts}
 
 
 def test_a_batch_of_published_profiles_computes_nothing(root: Layout) -> None:

@@ -14,12 +14,13 @@ from stagekit import contracts
 
 from tasks import manifest, pipeline
 from tasks.errors import BadNameError, PublishError
+from tasks.fingerprint import Artifact
 from tasks.layout import Layout
 from tasks.pipeline import RunBatch, SelectFeaturesBatch
 from tasks.runtime import engines
 from tasks.runtime.job import Job, Outcome
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, FakeEngine, lay_plate, lay_table, make_manifest, write_result
+from tests.unit.fakes import BATCH, FakeEngine, lay_plate, lay_table, make_manifest, make_run, make_stage, write_result
 
 PLATES = ["P1", "P2", "P3", "P4", "P5"]
 
@@ -118,6 +119,14 @@ def test_a_set_requires_every_plate_and_reads_them_in_order(normalized: Layout) 
     assert [made.path.name for made in task.inputs()["profiles"]] == ["P1_normalized.csv.gz", "P3_normalized.csv.gz"]
 
 
+def test_files_of_several_plates_that_bear_the_same_name_are_kept_apart(tmp_path: Path) -> None:
+    tables = [Artifact(tmp_path / plate / "load_data.csv", "", 1, 1) for plate in ("P1", "P2")]
+    job = make_run(tmp_path, make_stage(inputs=("load_data",)), load_data=tables).jobs()[0]
+
+    assert paths_after(job.flags, "--load_data") == ["/in/load_data/1/load_data.csv", "/in/load_data/2/load_data.csv"]
+    assert [mount.target for mount in job.inputs] == paths_after(job.flags, "--load_data")
+
+
 def test_a_joint_result_lies_in_every_plates_folder_and_its_table_beside_them(normalized: Layout) -> None:
     task = select("P1", "P2", name="pair")
     task.run()
@@ -161,7 +170,7 @@ def test_a_batch_that_would_overwrite_is_refused_before_any_plate_is_run(normali
     with pytest.raises(PublishError, match="--replaces P1"):
         RunBatch(batch_id=BATCH).requires()
 
-    assert len(RunBatch(batch_id=BATCH, replaces="P1").requires()) == len(PLATES) + 2
+    assert len(RunBatch(batch_id=BATCH, replaces="P1").requires()) == len(PLATES) + len(RunBatch.jointly)
 
 
 def test_a_set_that_was_overwritten_as_asked_is_not_complete_and_keeps_its_other_plates(normalized: Layout) -> None:

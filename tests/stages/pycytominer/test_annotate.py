@@ -105,9 +105,12 @@ def change(table: str, row: int | slice, column: str, value: str):
 HARMS = {
     "well in no platemap": (change("profiles", 1, "Metadata_Well", "P24"), "not in the platemap: P24"),
     "well named a1": (change("platemap", 0, "well_position", "a1"), "not in the platemap: A01"),
-    "well twice in the platemap": (change("platemap", 1, "well_position", "A01"), "'A01' has more than one row"),
-    "perturbation twice": (change("external_metadata", 0, "broad_sample", "B1"), "'B1' has more than one row"),
-    "two DMSO rows": (change("external_metadata", 0, "broad_sample", ""), "'' has more than one row"),
+    "well twice in the platemap": (
+        change("platemap", 1, "well_position", "A01"),
+        "well_position A01 stands there twice",
+    ),
+    "perturbation twice": (change("external_metadata", 0, "broad_sample", "B1"), "broad_sample B1 stands there twice"),
+    "two DMSO rows": (change("external_metadata", 0, "broad_sample", ""), "broad_sample (empty) stands there twice"),
     "well twice in the profiles": (change("profiles", 1, "Metadata_Well", "A01"), "A01 stands there twice"),
     "column in both": (change("external_metadata", slice(None), "solvent", "x"), "have the column solvent already"),
     "no control_type": (
