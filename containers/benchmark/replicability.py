@@ -39,7 +39,7 @@ def main() -> None:
         notes: List[str] = []
         definition = definitions.chosen(args, report)
         paths = results.Paths(args.write_replicability_ap, args.write_replicability_map, args.write_replicability_fr)
-        table = wells.read(args.profiles, contracts.ANNOTATED_PROFILES)
+        table = _read(args.profiles, notes)
         if not definition.as_published:
             table = _once(table, notes)
         profiles = _treated_and_controls(table, args, report)
@@ -64,6 +64,17 @@ def consensus(profiles: wells.Profiles, same_by: List[str], retrieved: set[str])
     metadata["Metadata_label"] = order
     metadata["Metadata_retrieved"] = [str(name in retrieved).lower() for name in order]
     return pd.concat([metadata, pd.DataFrame(values, columns=profiles.features)], axis="columns")
+
+
+def _read(paths: List[Path], notes: List[str]) -> pd.DataFrame:
+    """Read the plates; one that was not normalized, for want of negative controls, holds metadata only."""
+    tables = [wells.read([path], contracts.ANNOTATED_PROFILES) for path in paths]
+    full = [any(not name.startswith(wells.METADATA) for name in table) for table in tables]
+    if not all(full):
+        bare = ", ".join(path.name for path, whole in zip(paths, full) if not whole)
+        notes.append(f"left out, for they hold metadata only: {bare}")
+    kept = [table for table, whole in zip(tables, full) if whole] or tables
+    return pd.concat(kept, join="inner", ignore_index=True)
 
 
 def _once(table: pd.DataFrame, notes: List[str]) -> pd.DataFrame:
@@ -93,9 +104,11 @@ def _problem(profiles: wells.Profiles, args: argparse.Namespace, notes: List[str
     within = _columns(args.negatives_same_by) if args.definition != "2022" else []
     nothing = np.full(len(metadata), "", dtype="object")
     plates = metadata["Metadata_Plate"].unique()
-    if len(plates) == 1:
+    if not profiles.features:
+        notes.append("the plates have no feature in common, so nothing can be ranked")
+    elif len(plates) == 1:
         notes.append(f"one plate only ({plates[0]}): replicates on other plates are not there to be found")
-    if not negative.any():
+    if profiles.features and not negative.any():
         notes.append(f"no well is a negative control ({args.negatives}), so nothing can be ranked")
     return problems.replicability(
         metadata,

@@ -84,3 +84,21 @@ def test_copairs_ranks_as_we_do_and_tests_otherwise(replicability):
         theirs.table("fr")["mean_average_precision"].iloc[0], abs=1e-6
     )
     assert theirs.table("fr")["retrieved"].iloc[0] != ours.table("fr")["retrieved"].iloc[0]
+
+
+def test_the_published_numbers_are_typed_as_they_were_published(real_data):
+    table = pd.read_csv(real_data / "benchmark/published_fraction_retrieved.csv")
+    table["task"] = table["task"].replace("gene_compound", "gene_compound_matching")
+    expected = {
+        (row.task, row.description): {"labels": row.n_points_runA, "fr": [row.fr_runA, row.fr_runB]}
+        for row in table.itertuples()
+    }
+    means = {
+        task: pd.read_csv(real_data / f"benchmark/cellprofiler_{task}_map.csv")["mAP"].sort_values().tolist()
+        for task in ("replicability", "matching", "gene_compound_matching")
+    }
+    groups = {task: PUBLISHED[task] for task in means}
+    typed = {(task, name): group for task, found in groups.items() for name, group in found.items()}
+
+    assert {key: {"labels": group["labels"], "fr": group["fr"]} for key, group in typed.items()} == expected
+    assert {task: sorted(group["map"] for group in found.values()) for task, found in groups.items()} == means

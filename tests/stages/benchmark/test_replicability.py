@@ -167,6 +167,29 @@ def test_a_well_that_several_files_hold_is_counted_once_unless_as_published(rank
     assert set(published.table("ap")["n_pos_pairs"]) != set(once.table("ap")["n_pos_pairs"])
 
 
+def test_a_plate_of_metadata_only_is_left_out_and_named(ranked, plates, wells):
+    files = plates(wells)
+    bare = wells[wells["Metadata_Plate"] == "B2"].filter(like="Metadata_")
+    bare.to_csv(files[1], index=False)
+    done, nothing = ranked("replicability", profiles=files), ranked("replicability", profiles=files[1:])
+
+    assert "left out, for they hold metadata only: B2.csv.gz" in done.note
+    assert done.table("ap")["Metadata_Plate"].unique().tolist() == ["B1"]
+    assert nothing.code == 0, nothing.stderr
+    assert "the plates have no feature in common, so nothing can be ranked" in nothing.note
+    assert nothing.table("map").empty
+
+
+def test_plates_without_a_common_feature_say_so(ranked, plates, wells, tmp_path):
+    files = plates(wells)
+    other = wells.rename(columns={f"Cells_{letter}": f"Nuclei_{letter}" for letter in "abcdef"})
+    other[other["Metadata_Plate"] == "B2"].to_csv(files[1], index=False)
+    done = ranked("replicability", profiles=files)
+
+    assert done.code == 0, done.stderr
+    assert "the plates have no feature in common, so nothing can be ranked" in done.note
+
+
 def test_an_empty_well_is_no_perturbation(ranked, plates, wells):
     wells.loc[wells["Metadata_broad_sample"] == "P3", "Metadata_broad_sample"] = ""
     done = ranked("replicability", profiles=plates(wells))
