@@ -15,7 +15,7 @@ from matplotlib.figure import Figure  # noqa: E402
 MODALITIES = {"compound": "#0072B2", "crispr": "#E69F00", "orf": "#009E73"}
 OTHER, RETRIEVED, NOT_RETRIEVED = "#56606B", "#D55E00", "#9AA5B1"
 NAMES = {"compound": "compound", "crispr": "CRISPR", "orf": "ORF"}
-INK, FAINT = "#1F2933", "#D9DEE3"
+INK = "#1F2933"
 
 plt.rcParams.update(
     {
