@@ -92,6 +92,16 @@ def published_load_data(layout: Layout, batch: str, plate: str) -> Path:
     return existing_file(found, f"the published load_data of plate {plate} ([load_data] source = published)")
 
 
+def label_table(layout: Layout, batch: str, plate: str, patterns: list[str]) -> Path | None:
+    """Return the first table of targets or genes that `patterns` name and that is there; see external_metadata."""
+    names = _platemap_names(layout, batch) if layout.barcode_platemap(batch).is_file() else {}
+    if plate not in names:
+        return None
+    stem = names[plate].removesuffix("_platemap")
+    tables = [layout.external_metadata(pattern.format(platemap=names[plate], stem=stem)) for pattern in patterns]
+    return next((table for table in tables if table.is_file()), None)
+
+
 def _platemap_names(layout: Layout, batch: str) -> dict[str, str]:
     path = existing_file(layout.barcode_platemap(batch), f"the list of plates of batch {batch}")
     with open(path, newline="", encoding="utf-8-sig") as table:

@@ -28,6 +28,7 @@ FOLDERS = {
     "sample_illum": "workspace/quality_control/{batch}/{plate}/sample/illum",
     "quality_control": "workspace/quality_control/{batch}/{plate}",
     "fetched": "workspace/fetched/{batch}",
+    "benchmark": "workspace/benchmark/{batch}",
 }
 
 LOOKED_UP = "__*"
@@ -99,6 +100,9 @@ class Layout:
 
     def external_metadata(self, file_name: str) -> Path:
         return self.dataset / "workspace/metadata/external_metadata" / checked_name("external metadata", file_name)
+
+    def benchmark(self, batch: str, definition: str) -> Path:
+        return self.published("benchmark", batch, "all") / checked_name("definition", definition)
 
     def published(self, folder: str, batch: str, plate: str) -> Path:
         """Return where a stage with this `folder` key publishes the results of a plate."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +12,17 @@ import luigi
 
 from tasks import catalogue, inputs, layout, settings
 from tasks.batch_task import BatchTask, PlateSet
+from tasks.benchmark import (  # noqa: F401  (so that they are found here too)
+    Figures,
+    GeneCompoundMatching,
+    LabelTable,
+    Matching,
+    RankedProfiles,
+    Replicability,
+    Tabulate,
+)
+from tasks.run_benchmark import RunBenchmark  # noqa: F401
+from tasks.settings import setting
 from tasks.sources import (
     Backend,
     ExternalMetadata,
@@ -39,11 +50,6 @@ HARMONY_NAMES = (
 CPJUMP1_CHANNELS = "1=Mito,2=AGP,3=RNA,4=ER,5=DNA,6=HighZBF,7=LowZBF,8=Brightfield"
 FETCHES = (FetchMetadata, FetchImages, FetchIllumination, FetchLoadData, FetchBackend, FetchProfiles, FetchFile)
 NEGCON = "Metadata_control_type == 'negcon'"
-
-
-def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> Any:
-    """Return a parameter that luigi.cfg's [section] overrides."""
-    return kind(config_path={"section": section, "name": name}, **how)
 
 
 # From images to single cells.
@@ -370,17 +376,19 @@ class RunBatch(PlateSet, luigi.WrapperTask):
         return [*plates, *jointly]
 
 
+def _classes() -> list[type[luigi.Task]]:
+    return [value for value in globals().values() if isinstance(value, type) and issubclass(value, luigi.Task)]
+
+
 def stage_tasks() -> dict[str, type[Staged]]:
     """Return the class of every stage."""
-    found = [value for value in globals().values() if isinstance(value, type) and issubclass(value, Staged)]
-    return {task.stage: task for task in found if hasattr(task, "stage")}
+    return {task.stage: task for task in _classes() if issubclass(task, Staged) and hasattr(task, "stage")}
 
 
 def stage_settings() -> dict[str, dict[str, luigi.Parameter]]:
     """Return the settings that luigi.cfg may hold for every stage: section -> name -> parameter."""
-    sections: dict[str, dict[str, luigi.Parameter]] = {}
-    for stage, task in stage_tasks().items():
-        sections.setdefault(stage, {})
+    sections: dict[str, dict[str, luigi.Parameter]] = {stage: {} for stage in stage_tasks()}
+    for task in _classes():
         for _, parameter in task.get_params():
             place = getattr(parameter, "_config_path", None)
             if place:

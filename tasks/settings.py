@@ -6,9 +6,10 @@ import difflib
 import functools
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import luigi
 from luigi import configuration, interface, retcodes, scheduler, worker
@@ -102,6 +103,11 @@ class Settings:
     slots: Slots
     dollars_per_core_hour: float
     gallery: Gallery
+
+
+def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> Any:
+    """Return a parameter that luigi.cfg's [section] overrides."""
+    return kind(config_path={"section": section, "name": name}, **how)
 
 
 @functools.cache

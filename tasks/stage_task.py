@@ -123,8 +123,13 @@ class Staged(luigi.Task):
     def definition(self) -> Stage:
         return stages.stage(self.stage)
 
+    @property
+    def kept_as(self) -> str:
+        """Return the name that the run and its manifest are kept under: more than the subject's if it has several."""
+        return self.subject
+
     def manifest_path(self) -> Path:
-        return settings.load().layout.manifest(self.stage, self.batch_id, self.subject)
+        return settings.load().layout.manifest(self.stage, self.batch_id, self.kept_as)
 
     def output(self) -> luigi.LocalTarget:
         return luigi.LocalTarget(str(self.manifest_path()))
@@ -159,7 +164,7 @@ class Staged(luigi.Task):
         layout = settings.load().layout
         title = f"{self.stage}/{self.subject}"
         try:
-            with locks.alone(layout.lock(self.stage, self.batch_id, self.subject), title) as waited:
+            with locks.alone(layout.lock(self.stage, self.batch_id, self.kept_as), title) as waited:
                 if waited and self.complete():
                     logger.info("%s: the other run has made it", title)
                 else:
@@ -195,7 +200,7 @@ class Staged(luigi.Task):
             plate=self.subject,
             members=self.members,
             unmade=frozenset(self.unmade()),
-            folder=layout.run(self.stage, self.batch_id, self.subject, fingerprint.digest(parts)[:12]),
+            folder=layout.run(self.stage, self.batch_id, self.kept_as, fingerprint.digest(parts)[:12]),
             flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
@@ -268,7 +273,7 @@ class Staged(luigi.Task):
         return Manifest(
             stage=self.stage,
             batch=self.batch_id,
-            plate=self.subject,
+            plate=self.kept_as,
             members=self.members,
             fingerprint=parts,
             outputs=outputs,

@@ -66,6 +66,7 @@ ANNOTATED_PROFILES = Table("annotated profiles", (*WELL, "Metadata_broad_sample"
 EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"), key=("feature", "operation"))
 FETCHED = Table("fetched files", ("path", "bytes", "etag", "sha256", "checked", "changed", "source"))
 CHECKSUMS = Table("checksums", ("path", "sha256"))
+CONSENSUS = Table("consensus profiles", ("Metadata_label", "Metadata_retrieved"))
 
 # The names that stages.toml uses under `contract`.
 BY_NAME: Dict[str, Table] = {
@@ -75,4 +76,5 @@ BY_NAME: Dict[str, Table] = {
     "annotated_profiles": ANNOTATED_PROFILES,
     "excluded": EXCLUDED,
     "fetched": FETCHED,
+    "consensus": CONSENSUS,
 }

@@ -54,7 +54,7 @@ def shard(text: str) -> Shard:
 def parser(doc: Optional[str]) -> argparse.ArgumentParser:
     """Return a parser with the flags that every stage has: the plate (or batch) and the output folder."""
     flags = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--plate", required=True, help="the plate's barcode, or the name of a set of plates")
+    flags.add_argument("--plate", required=True, help="the plate's barcode, or the name of a set or group of plates")
     flags.add_argument("--output", required=True, type=Path, help="the run's folder; nothing is written elsewhere")
     return flags
 

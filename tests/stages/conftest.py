@@ -29,6 +29,11 @@ def gallery_python() -> Path:
     return _python("gallery")
 
 
+@pytest.fixture(scope="session")
+def benchmark_python() -> Path:
+    return _python("benchmark")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test here as one of the process engine, whose environments it runs in."""
     for item in items:

@@ -157,6 +157,31 @@ def lay_plate(layout: Layout, plate: str = PLATE, platemap: str = "JUMP_platemap
     return images
 
 
+CONDITIONS = ("Perturbation", "Cell_type", "Time", "Density")
+EXPERIMENT = (
+    ("C1", "compound", "A549", "24", "100"),
+    ("C2", "compound", "A549", "24", "100"),
+    ("C3", "compound", "A549", "48", "100"),
+    ("C4", "compound", "A549", "48", "80"),
+    ("G1", "crispr", "A549", "96", "100"),
+    ("G2", "crispr", "U2OS", "96", "100"),
+)
+
+
+def lay_experiment(layout: Layout, without: tuple[str, ...] = ()) -> None:
+    """Lay an experiment's metadata: six plates in five groups, and profiles of all plates but some."""
+    columns = ["Batch", "Assay_Plate_Barcode", *CONDITIONS]
+    lay_table(layout.experiment_metadata(BATCH), "\t", columns, [[BATCH, *row] for row in EXPERIMENT])
+    for plate in (row[0] for row in EXPERIMENT if row[0] not in without):
+        lay_profiles(layout, plate)
+
+
+def lay_profiles(layout: Layout, plate: str, batch: str = BATCH) -> None:
+    path = layout.published("profiles", batch, plate) / f"{plate}_normalized_feature_select_negcon_batch.csv.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"profiles")
+
+
 def lay_table(path: Path, separator: str, columns: list[str], rows: list[list[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="") as handle:

@@ -51,7 +51,7 @@ def test_no_usable_engine_is_bad(told: dict[str, str | None], luigi_cfg: LoadSet
     seen = found()["engine"]
 
     assert seen.state == doctor.BAD
-    assert seen.said.startswith("[runtime] engine = auto: none for cellprofiler")
+    assert seen.said.startswith("[runtime] engine = auto: none for benchmark, cellprofiler")
 
 
 def test_an_engine_that_was_asked_for_and_is_not_usable_is_bad(

@@ -50,6 +50,8 @@ TAKES_A_NAME: dict[str, Callable[[Layout, str], Path]] = {
     "published of plate": lambda layout, name: layout.published("profiles", "b", name),
     "run of batch": lambda layout, name: layout.run("measure", name, "p", "1"),
     "run of plate": lambda layout, name: layout.run("measure", "b", name, "1"),
+    "benchmark of batch": lambda layout, name: layout.benchmark(name, "final"),
+    "benchmark of definition": lambda layout, name: layout.benchmark("b", name),
     "manifest of batch": lambda layout, name: layout.manifest("measure", name, "p"),
     "manifest of plate": lambda layout, name: layout.manifest("measure", "b", name),
     "adopted of batch": lambda layout, name: layout.adopted(name, "p"),
@@ -102,6 +104,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "sample_illum": "workspace/quality_control/B/P/sample/illum",
         "quality_control": "workspace/quality_control/B/P",
         "fetched": "workspace/fetched/B",
+        "benchmark": "workspace/benchmark/B",
     }
 
 

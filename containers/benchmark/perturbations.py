@@ -1,0 +1,72 @@
+"""Consensus profiles of retrieved perturbations, and the labels (targets or genes) that two of them may share."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, FrozenSet, List
+
+import numpy as np
+import wells
+from stagekit import contracts, program
+
+
+@dataclass(frozen=True)
+class Perturbations:
+    """The retrieved perturbations of a group: a consensus profile and a set of labels each."""
+
+    profiles: wells.Profiles
+    labels: List[FrozenSet[str]]
+    column: str
+    """Where the labels stand: target_list, gene, ...; "" if no column has any."""
+
+    @property
+    def several(self) -> bool:
+        """Whether a perturbation may have several labels: then it may act for or against a target."""
+        return any(len(own) > 1 for own in self.labels)
+
+    def where(self, chosen: np.ndarray) -> Perturbations:
+        kept = [own for own, wanted in zip(self.labels, chosen) if wanted]
+        return Perturbations(self.profiles.where(chosen), kept, self.column)
+
+
+def add_flags(flags: argparse.ArgumentParser) -> None:
+    """Add the consensus profiles, and where to find the labels."""
+    flags.add_argument("--consensus", required=True, type=Path, nargs="+", help="of replicability, a file a group")
+    flags.add_argument("--annotations", required=True, type=Path, nargs="*", help="tables with broad_sample and labels")
+    flags.add_argument("--labels", required=True, help="columns to look for labels in, by commas; the first is taken")
+    flags.add_argument("--separator", required=True, help="what stands between the labels of one perturbation")
+    flags.add_argument("--similarity", required=True, choices=["auto", "cosine", "abs_cosine"])
+
+
+def read(path: Path, args: argparse.Namespace, report: program.Report) -> Perturbations:
+    """Return the retrieved perturbations of a consensus table that have a label."""
+    profiles = wells.split(wells.read([path], contracts.CONSENSUS), report)
+    profiles = profiles.where((profiles.metadata["Metadata_retrieved"] == "true").to_numpy())
+    column, texts = _labels(profiles, args)
+    labels = [frozenset(part for part in text.split(args.separator) if part) for text in texts]
+    return Perturbations(profiles, labels, column).where(np.array([bool(own) for own in labels], dtype="bool"))
+
+
+def _labels(profiles: wells.Profiles, args: argparse.Namespace) -> tuple[str, List[str]]:
+    """Return the first column that names a label of any of the perturbations, and its texts."""
+    names = profiles.metadata["Metadata_label"]
+    for column in args.labels.split(","):
+        known: Dict[str, str] = {}
+        for path in args.annotations:
+            known |= _annotation(path, column)
+        own = profiles.metadata.get(f"Metadata_{column}", names.map(lambda name: ""))
+        texts = [known.get(name) or text for name, text in zip(names, own)]
+        if any(texts):
+            return column, texts
+    return "", ["" for _ in names]
+
+
+def _annotation(path: Path, column: str) -> Dict[str, str]:
+    with open(path, encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="," if path.suffix == ".csv" else "\t")
+        if "broad_sample" not in (rows.fieldnames or []):
+            raise program.DataError(f"{path.name}: a table of labels needs the column broad_sample; add it")
+        return {row["broad_sample"]: row[column] or "" for row in rows} if column in rows.fieldnames else {}

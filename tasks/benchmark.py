@@ -1,0 +1,220 @@
+"""The benchmark's graph: a task a group of plates, and the tables and figures of all groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from tasks import inputs, layout, selection, settings
+from tasks.errors import MissingInputError, SettingsError
+from tasks.selection import Group
+from tasks.settings import setting
+from tasks.stage_task import LaidTask, StageTask
+
+PUBLISHED = layout.REPOSITORY / "data" / "cpjump1" / "published_benchmark.toml"
+FEATURES = ("cellprofiler", "deepprofiler")
+NEGCON = "Metadata_control_type == 'negcon'"
+
+
+class RankedProfiles(LaidTask):
+    """A plate's profiles, as they lie there: no stage is started to make them."""
+
+    name = "profiles"
+    features = luigi.ChoiceParameter(choices=FEATURES, default="cellprofiler")
+    cellprofiler_profiles = setting(
+        "benchmark",
+        "cellprofiler_profiles",
+        luigi.Parameter,
+        default="{plate}_normalized_feature_select_negcon_batch.csv.gz",
+    )
+    deepprofiler_profiles = setting(
+        "benchmark", "deepprofiler_profiles", luigi.Parameter, default="{plate}_spherized.csv.gz"
+    )
+
+    def path(self) -> Path:
+        pattern: str = getattr(self, f"{self.features}_profiles")
+        try:
+            name = pattern.format(plate=self.plate)
+        except (KeyError, IndexError, ValueError) as error:
+            message = (
+                f"luigi.cfg [benchmark] {self.features}_profiles = {pattern}: in braces it may hold {{plate}} only"
+            )
+            raise SettingsError(message) from error
+        return settings.load().layout.published("profiles", self.batch_id, self.plate) / name
+
+
+class LabelTable(LaidTask):
+    """The table of a plate's targets or genes: the first of those that luigi.cfg names."""
+
+    name = "annotations"
+    tables = setting(
+        "matching",
+        "annotations",
+        luigi.Parameter,
+        default="{stem}_metadata_additional_annotations.tsv,{stem}_metadata_targets.tsv,{stem}_metadata.tsv",
+    )
+
+    def found(self) -> Path | None:
+        patterns = [pattern.strip() for pattern in self.tables.split(",")]
+        return inputs.label_table(settings.load().layout, self.batch_id, self.plate, patterns)
+
+    def path(self) -> Path:
+        found = self.found()
+        if found is None:
+            raise MissingInputError(f"plate {self.plate} has none of the tables that [matching] annotations names")
+        return found
+
+
+class GroupTask(StageTask):
+    """Runs a stage on groups of plates. `plate` is the group's name, or the features' where all groups are joined."""
+
+    groups = luigi.ListParameter(default=(), description="the groups; empty: the plate of that name by itself")
+    features = luigi.ChoiceParameter(choices=FEATURES, default="cellprofiler")
+    definition_name = setting(
+        "benchmark", "definition", luigi.ChoiceParameter, choices=["final", "2022", "copairs"], default="copairs"
+    )
+    behaviour = setting(
+        "benchmark", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
+    )
+    program_flags: Sequence[str] = ()
+    """The parameters that go to the program."""
+
+    @property
+    def chosen(self) -> list[Group]:
+        """Return the groups."""
+        given: Sequence[Mapping[str, Any]] = self.groups
+        return [Group(**group) for group in given] or [Group(self.plate, (self.plate,))]
+
+    @property
+    def results(self) -> str:
+        """Return the folder's name of a definition: what is as published never replaces what is corrected."""
+        name: str = self.definition_name
+        return name + ("_as_published" if self.behaviour == "as_published" else "")
+
+    @property
+    def kept_as(self) -> str:
+        return f"{self.results}.{self.subject}"
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.benchmark(self.batch_id, self.results)
+
+    def make(self, task: type[GroupTask], plate: str, groups: Sequence[Group]) -> GroupTask:
+        """Return another task of the same definition and features."""
+        alone = len(groups) == 1 and groups[0] == Group(plate, (plate,))
+        given: dict[str, Any] = {
+            "batch_id": self.batch_id,
+            "plate": plate,
+            "groups": () if alone else [group.value() for group in groups],
+            "features": self.features,
+            "definition_name": self.definition_name,
+            "behaviour": self.behaviour,
+        }
+        return task(**given)
+
+    def of_each(self, task: type[GroupTask], groups: Sequence[Group]) -> list[GroupTask]:
+        names = [f"{self.features}_{group.name}" if self.groups else self.plate for group in groups]
+        return [self.make(task, name, [group]) for name, group in zip(names, groups, strict=True)]
+
+    def flags(self) -> dict[str, str]:
+        named = {"definition": self.definition_name, "behaviour": self.behaviour, **self.described()}
+        own = {name: getattr(self, name) for name in self.program_flags}
+        return {**named, **{name: "" if value is None else str(value) for name, value in own.items()}}
+
+    def described(self) -> dict[str, str]:
+        """Return what is said of the group in every row of its results."""
+        described = _described(self.chosen).items()
+        missing = [plate for group in self.chosen for plate in group.missing]
+        return {"describe": ",".join(f"{name}={value}" for name, value in described), "missing": ",".join(missing)}
+
+
+class RankTask(GroupTask):
+    """A stage that ranks profiles by a definition."""
+
+    permutations = setting("benchmark", "permutations", luigi.IntParameter, default=100_000)
+    seed = setting("benchmark", "seed", luigi.IntParameter, default=0)
+    threshold = setting("benchmark", "threshold", luigi.FloatParameter, default=0.05)
+    program_flags: Sequence[str] = ("permutations", "seed", "threshold")
+
+
+class Replicability(RankTask):
+    stage = "replicability"
+    same_by = setting("replicability", "same_by", luigi.Parameter, default="Metadata_broad_sample")
+    different_by = setting("replicability", "different_by", luigi.OptionalParameter, default="")
+    negatives = setting("replicability", "negatives", luigi.Parameter, default=NEGCON)
+    negatives_same_by = setting("replicability", "negatives_same_by", luigi.OptionalParameter, default="Metadata_Plate")
+    program_flags = (*RankTask.program_flags, "same_by", "different_by", "negatives", "negatives_same_by")
+
+    def requires(self) -> list[luigi.Task]:
+        (group,) = self.chosen
+        return [RankedProfiles(batch_id=self.batch_id, plate=plate, features=self.features) for plate in group.plates]
+
+
+class Matching(RankTask):
+    stage = "matching"
+    labels = setting("matching", "labels", luigi.Parameter, default="target_list,gene")
+    separator = setting("matching", "separator", luigi.Parameter, default="|")
+    similarity = setting(
+        "matching", "similarity", luigi.ChoiceParameter, choices=["auto", "cosine", "abs_cosine"], default="auto"
+    )
+    program_flags = (*RankTask.program_flags, "labels", "separator", "similarity")
+
+    def requires(self) -> list[luigi.Task]:
+        return [*self.of_each(Replicability, self.chosen), *self.annotations()]
+
+    def annotations(self) -> list[luigi.Task]:
+        """Return the tables of targets and genes that are there, each once; without any the profiles' own are used."""
+        plates = [plate for group in self.chosen for plate in group.plates]
+        tasks = {task.found(): task for task in (LabelTable(batch_id=self.batch_id, plate=plate) for plate in plates)}
+        return [task for path, task in tasks.items() if path]
+
+
+class GeneCompoundMatching(Matching):
+    """Of two groups: the compounds, then the genes."""
+
+    stage = "gene_compound_matching"
+
+
+class JoinTask(GroupTask):
+    """A stage that joins the results of all groups."""
+
+    def ranked(self) -> list[luigi.Task]:
+        """Return the tasks of every group and of every pair."""
+        paired = [
+            self.make(GeneCompoundMatching, f"{self.features}_{one.name}-{other.name}", [one, other])
+            for one, other in selection.pairs(self.chosen)
+        ]
+        return [*self.of_each(Replicability, self.chosen), *self.of_each(Matching, self.chosen), *paired]
+
+
+class Tabulate(JoinTask):
+    stage = "tabulate"
+
+    def requires(self) -> list[luigi.Task]:
+        return self.ranked()
+
+    def files(self) -> Mapping[str, Path]:
+        return {"published": PUBLISHED}
+
+    def flags(self) -> dict[str, str]:
+        return {"definition": self.definition_name, "batch_id": self.batch_id}
+
+
+class Figures(JoinTask):
+    stage = "figures"
+    seed = setting("benchmark", "seed", luigi.IntParameter, default=0)
+    threshold = setting("benchmark", "threshold", luigi.FloatParameter, default=0.05)
+
+    def requires(self) -> list[luigi.Task]:
+        return self.ranked()
+
+    def flags(self) -> dict[str, str]:
+        return {"definition": self.definition_name, "seed": str(self.seed), "threshold": str(self.threshold)}
+
+
+def _described(groups: Sequence[Group]) -> Mapping[str, str]:
+    if len(groups) == 2:
+        return selection.described_pair(groups[0].describe, groups[1].describe)
+    return groups[0].describe or {"Description": groups[0].name}

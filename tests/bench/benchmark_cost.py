@@ -1,0 +1,112 @@
+"""Measure what the benchmark costs: a group by our definition and by plain copairs, more plates, and a whole batch.
+
+    .venv/bin/python tests/bench/benchmark_cost.py [--permutations 100000] [--groups 12]
+
+Prints CPU seconds and peak memory of every step, the ratio to copairs (in this run), and of the batch the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY))
+
+from tasks.runtime import environments  # noqa: E402
+from tests.stages.benchmark.drawn_batch import BATCH, Drawing  # noqa: E402
+
+PROGRAMS = REPOSITORY / "containers" / "benchmark"
+PATTERN = "{plate}_normalized_feature_select_negcon_batch.csv.gz"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a process and its children took."""
+
+    cpu_seconds: float
+    peak_mb: float
+    seconds: float
+
+
+def cost_of(words: list[str], environment: dict[str, str]) -> Cost:
+    """Run a command; its failure is ours. The peak is that of the largest process."""
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as said:
+        own = {**os.environ, **environment}
+        process = subprocess.Popen(words, cwd=REPOSITORY, env=own, stdout=subprocess.DEVNULL, stderr=said)
+        _, status, used = os.wait4(process.pid, 0)
+        if status:
+            said.seek(0)
+            raise SystemExit(f"{said.read()[-3000:]}\n{' '.join(words)} failed: {status}")
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, time.monotonic() - started)
+
+
+def replicability(dataset: Path, plates: list[str], definition: str, permutations: int, output: Path) -> Cost:
+    files = [dataset / "workspace/profiles" / BATCH / plate / PATTERN.format(plate=plate) for plate in plates]
+    flags = {
+        "plate": "group", "output": output, "definition": definition, "behaviour": "corrected",
+        "permutations": permutations, "seed": 0, "threshold": 0.05, "describe": "Description=group", "missing": "",
+        "same_by": "Metadata_broad_sample", "different_by": "", "negatives": "Metadata_control_type == 'negcon'",
+        "negatives_same_by": "Metadata_Plate", "write_consensus": output / "consensus.csv.gz",
+    }  # fmt: skip
+    flags |= {f"write_replicability_{kind}": output / f"{kind}.csv" for kind in ("ap", "map", "fr")}
+    words = [str(environments.python("benchmark")), str(PROGRAMS / "replicability.py")]
+    words += [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    words += ["--profiles", *map(str, files)]
+    return cost_of(words, {"PYTHONPATH": str(REPOSITORY / "containers"), "OPENBLAS_NUM_THREADS": "1"})
+
+
+def whole_batch(root: Path, definition: str, permutations: int, cores: int) -> Cost:
+    config = root.parent / "luigi.cfg"
+    config.write_text(
+        (REPOSITORY / "luigi.cfg")
+        .read_text()
+        .replace("root = data_root", f"root = {root}")
+        .replace("engine = auto", "engine = process")
+        .replace("cores = auto", f"cores = {cores}")
+        .replace("; permutations = 100000", f"permutations = {permutations}")
+    )
+    words = [str(Path(sys.executable).parent / "luigi"), "--module", "tasks", "RunBenchmark", "--batch-id", BATCH]
+    words += ["--definition", definition, "--workers", str(cores)]
+    return cost_of(words, {"LUIGI_CONFIG_PATH": str(config)})
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--permutations", type=int, default=100_000)
+    flags.add_argument("--groups", type=int, default=12)
+    flags.add_argument("--cores", type=int, default=2)
+    args = flags.parse_args()
+    environments.make("benchmark")
+    with tempfile.TemporaryDirectory(prefix="benchmark-cost-") as scratch:
+        root = Path(scratch) / "root"
+        dataset = root / "cpg0000-jump-pilot" / "source_4"
+        count = Drawing(groups=args.groups).write(dataset)
+        plates = sorted(path.name for path in (dataset / "workspace/profiles" / BATCH).iterdir())
+        print(f"{'':<44}{'CPU s':>8}{'peak MB':>9}{'s':>8}")
+        costs = {}
+        for definition in ("final", "copairs"):
+            costs[definition] = replicability(dataset, plates[:4], definition, args.permutations, Path(scratch) / "o")
+            tell(f"replicability, 4 plates, {definition}", costs[definition])
+        print(f"{'copairs / final':<44}{costs['copairs'].cpu_seconds / costs['final'].cpu_seconds:8.2f}")
+        for number in (1, 2, 8, 16):
+            if number <= count:
+                cost = replicability(dataset, plates[:number], "final", args.permutations, Path(scratch) / "o")
+                tell(f"replicability, {number} plates, final", cost)
+        cost = whole_batch(root, "final", args.permutations, args.cores)
+        tell(f"RunBenchmark, {args.groups} groups, {count} plates", cost)
+
+
+def tell(what: str, cost: Cost) -> None:
+    print(f"{what:<44}{cost.cpu_seconds:8.1f}{cost.peak_mb:9.0f}{cost.seconds:8.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""The groups' results become the resource's tables, a comparison with the published numbers, and figures."""
+
+from __future__ import annotations
+
+import struct
+
+import pandas as pd
+import pytest
+
+from tests.stages.benchmark.conftest import ROOT
+
+PUBLISHED = ROOT / "data/cpjump1/published_benchmark.toml"
+BATCH = "2020_11_04_CPJUMP1"
+PAIR = "Description=a-b,Modality1=compound,time1=long,timepoint1=48,Modality2=orf,time2=short,timepoint2=48,Cell=U2OS"
+COMPOUNDS = {f"c{number}": "A|B" if number % 2 else "C" for number in range(9)}
+
+
+@pytest.fixture
+def results(ranked, plates, wells, consensus):
+    """Return a function that runs the three tasks of one group and one pair: task -> Outcome."""
+
+    def run(lost: tuple[str, ...] = (), **how):
+        how = {"describe": "Description=compound_U2OS_long,Modality=compound,Cell=U2OS,time=long,timepoint=48", **how}
+        compounds = consensus("compounds", COMPOUNDS, lost=lost)
+        genes = consensus("genes", {"g1": "A", "g2": "C"}, column="gene")
+        return {
+            "replicability": ranked("replicability", profiles=plates(wells), **how),
+            "matching": ranked("matching", consensus=[compounds], **how),
+            "gene_compound_matching": ranked(
+                "gene_compound_matching", consensus=[compounds, genes], **{**how, "describe": PAIR}
+            ),
+        }
+
+    return run
+
+
+@pytest.fixture
+def tabulate(program):
+    """Return a function that joins results; a task that is not given has no group."""
+
+    def run(results, definition: str = "final", batch_id: str = BATCH, published=PUBLISHED):
+        flags = {"definition": definition, "batch_id": batch_id, "published": published}
+        for task in ("replicability", "matching", "gene_compound_matching"):
+            for kind in ("ap", "map", "fr"):
+                found = [results[task].folder / f"g_{task}_{kind}.csv"] if task in results else []
+                flags[f"{task}_{kind}"] = found
+                flags[f"write_{task}_{kind}"] = f"cellprofiler_{task}_{kind}.csv"
+        return program("tabulate", plate="cellprofiler", **flags, write_comparison="cellprofiler_comparison.csv")
+
+    return run
+
+
+@pytest.fixture
+def draw(program):
+    """Return a function that draws the results of one group and one pair."""
+
+    def run(results, definition: str = "final"):
+        kinds = {"replicability": ("ap", "map", "fr"), "matching": ("map", "fr"), "gene_compound_matching": ("fr",)}
+        flags = {
+            f"{task}_{kind}": [results[task].folder / f"g_{task}_{kind}.csv"] for task in kinds for kind in kinds[task]
+        }
+        flags["consensus"] = [results["replicability"].folder / "g_consensus.csv.gz"]
+        how = {"definition": definition, "seed": 0, "threshold": 0.05}
+        return program("figures", plate="cellprofiler", **how, **flags, write_figures="figures")
+
+    return run
+
+
+def read(done, name: str) -> pd.DataFrame:
+    return pd.read_csv(done.folder / f"cellprofiler_{name}.csv", keep_default_na=False)
+
+
+def test_the_final_tables_have_the_resources_columns(results, tabulate):
+    done = tabulate(results())
+    wanted = ["mean_average_precision", "nlog10pvalue", "q_value", "nlog10qvalue", "above_p_threshold"]
+    wanted += ["above_q_threshold", "Description", "Modality", "Cell", "time", "timepoint"]
+
+    assert done.code == 0, done.stderr
+    assert list(read(done, "replicability_map")) == ["Metadata_broad_sample", *wanted]
+    assert list(read(done, "matching_map")) == ["Metadata_target", *wanted]
+    assert len(read(done, "replicability_map")) == 5
+    assert {"Description", "fr", "labels", "retrieved"} <= {*read(done, "matching_fr")}
+    assert {"Modality1", "time1", "Modality2", "time2", "Cell"} <= {*read(done, "gene_compound_matching_map")}
+
+
+def test_the_2022_tables_have_the_resources_columns(results, tabulate):
+    done = tabulate(results(definition="2022"), "2022")
+
+    assert list(read(done, "replicability_ap"))[:4] == ["Modality", "Cell", "time", "ap"]
+    assert list(read(done, "replicability_map")) == ["Modality", "Cell", "time", "mAP"]
+    assert {"Modality1", "Modality2", "Cell", "mAP"} <= {*read(done, "gene_compound_matching_map")}
+    means = read(done, "replicability_ap")["ap"].mean()
+    assert read(done, "replicability_map")["mAP"].tolist() == [pytest.approx(means)]
+
+
+def test_a_group_is_compared_with_what_was_published_of_its_name(results, tabulate, tmp_path):
+    ranked = results()
+    retrieved = ranked["replicability"].facts["retrieved"]
+    facts = f'batch = "{BATCH}"\nfeatures = "cellprofiler"\n[replicability]\ncompound_U2OS_long = '
+    verdicts = []
+    for off in (0, 2, 3):
+        path = tmp_path / f"{off}.toml"
+        path.write_text(f"{facts}{{ labels = 5, fr = [{(retrieved + off) / 5}, 9.0], map = 0.5 }}\n")
+        verdicts.append(read(tabulate(ranked, published=path), "comparison")["agrees"].tolist())
+
+    assert verdicts == [["yes", "", ""], ["yes", "", ""], ["no", "", ""]]
+
+
+@pytest.mark.parametrize(("definition", "said"), [("copairs", "by design not"), ("2022", "no")])
+def test_other_definitions_are_compared_with_their_own_numbers_only(results, tabulate, definition, said):
+    row = read(tabulate(results(definition=definition), definition), "comparison").iloc[0]
+
+    assert row["agrees"] == said
+    assert bool(row["map_published"]) is (definition == "2022")
+    assert bool(row["fr_published"]) is (definition == "copairs")
+
+
+def test_another_batch_is_compared_with_nothing(results, tabulate):
+    assert set(read(tabulate(results(), batch_id="mine"), "comparison")["agrees"]) == {""}
+
+
+@pytest.mark.parametrize("definition", ["final", "2022", "copairs"])
+def test_groups_without_a_label_have_a_row_with_words_and_no_number(results, tabulate, draw, definition):
+    ranked = results(lost=tuple(COMPOUNDS), definition=definition)
+    done, drawn = tabulate(ranked, definition), draw(ranked, definition)
+    rows = read(done, "comparison").set_index("task")
+
+    assert done.code == drawn.code == 0, done.stderr + drawn.stderr
+    assert rows.loc["matching", "note"] == "no retrieved perturbation has a label (target_list,gene)"
+    assert rows.loc["matching", ["labels", "fr"]].tolist() == [0, ""]
+    assert "nan" not in (done.folder / "cellprofiler_comparison.csv").read_text().lower()
+
+
+def test_there_need_be_no_pair(results, tabulate):
+    ranked = results()
+    del ranked["gene_compound_matching"]
+
+    assert tabulate(ranked).code == 0
+
+
+def test_every_figure_is_a_png_and_an_svg_whose_text_can_be_read(results, draw):
+    done = draw(results())
+    folder = done.folder / "figures"
+    names = sorted(path.stem for path in folder.glob("*.svg"))
+
+    assert done.code == 0, done.stderr
+    assert names == sorted(path.stem for path in folder.glob("*.png"))
+    assert {"average_precision", "fraction_retrieved", "gene_compound_matching", "mean_average_precision"} < {*names}
+    assert {"matching_scatter", "replicability_scatter", "umap"} < {*names}
+    for path in folder.glob("*.png"):
+        width, height = struct.unpack(">II", path.read_bytes()[16:24])
+        assert min(width, height) > 200
+    text = (folder / "fraction_retrieved.svg").read_text()
+    assert "compound U2OS 48 h" in text
+    assert "fraction of labels retrieved (q &lt; 0.05)" in text
+    assert "U2OS: compound 48 h, ORF 48 h" in (folder / "gene_compound_matching.svg").read_text()
+
+
+def test_the_same_results_are_drawn_with_the_same_bytes(results, draw):
+    ranked = results()
+    folders = [draw(ranked).folder / "figures" for _ in range(2)]
+    drawn = [{path.name: path.read_bytes() for path in folder.iterdir()} for folder in folders]
+
+    assert drawn[0] == drawn[1]
+
+
+def test_the_2022_definition_has_no_p_values_to_draw(results, draw):
+    folder = draw(results(definition="2022"), "2022").folder / "figures"
+
+    assert {path.stem for path in folder.iterdir()} == {
+        "average_precision", "gene_compound_matching", "mean_average_precision", "umap",
+    }  # fmt: skip
