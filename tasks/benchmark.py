@@ -11,12 +11,11 @@ import luigi
 from tasks import inputs, layout, selection, settings
 from tasks.errors import MissingInputError, SettingsError
 from tasks.selection import Group
-from tasks.settings import setting
+from tasks.settings import NEGCON, setting
 from tasks.stage_task import LaidTask, StageTask
 
 PUBLISHED = layout.REPOSITORY / "data" / "cpjump1" / "published_benchmark.toml"
 FEATURES = ("cellprofiler", "deepprofiler")
-NEGCON = "Metadata_control_type == 'negcon'"
 
 
 class RankedProfiles(LaidTask):

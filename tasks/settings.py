@@ -20,6 +20,8 @@ from tasks.runtime import engines
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
+NEGCON = "Metadata_control_type == 'negcon'"
+"""The pandas query that finds negative controls, where luigi.cfg gives no other."""
 LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
     "core": interface.core,
     "worker": worker.worker,

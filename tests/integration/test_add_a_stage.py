@@ -52,10 +52,14 @@ class CountWells(StageTask):
     stage = "count_wells"
 
     def requires(self) -> luigi.Task:
-        return self.clone(LoadData)
+        return load_data_of(self)
 
 
-def stage_tasks("""
+def load_data_of("""
+COST = """
+[count_wells]
+core_seconds = { well = 0.001 }
+"""
 SERVICE = """
   count-wells:
     <<: *stage
@@ -80,13 +84,19 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 def test_a_stage_added_as_the_page_says_runs_and_agrees_with_all_else(copy, tmp_path):
     image = copy / "containers/gallery"
     (image / "count_wells.py").write_text(PROGRAM)
     (image / "stages.toml").write_text((image / "stages.toml").read_text() + TABLE)
-    pipeline = copy / "tasks/pipeline.py"
-    text = pipeline.read_text().replace("\ndef stage_tasks(", CLASS)
-    pipeline.write_text(text.replace("self.clone(Montage)]", "self.clone(Montage), self.clone(CountWells)]"))
+    edit(copy / "tasks/measuring.py", "\ndef load_data_of(", CLASS)
+    edit(copy / "tasks/pipeline.py", "self.clone(Montage)]", "self.clone(Montage), self.clone(CountWells)]")
+    (copy / "data/costs.toml").write_text((copy / "data/costs.toml").read_text() + COST)
     (copy / "compose.yaml").write_text((copy / "compose.yaml").read_text() + SERVICE)
     toolkit = Toolkit(tmp_path / "data", "process")
     toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
@@ -96,6 +106,7 @@ def test_a_stage_added_as_the_page_says_runs_and_agrees_with_all_else(copy, tmp_
     words += ["--batch-id", BATCH, "--plate", PLATES[0]]
     done = subprocess.run(words, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     checks = [sys.executable, "-m", "pytest", "-q", "tests/unit/test_graph.py", "tests/unit/test_stages.py"]
+    checks += ["tests/unit/test_planning.py"]
     agreed = subprocess.run(checks, cwd=copy, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,7 @@ import pytest
 from luigi.task import flatten
 from stagekit import contracts
 
-from tasks import manifest, pipeline, stages
+from tasks import manifest, measuring, pipeline, stages
 from tasks.errors import FalseSuccessError, ProgramError
 from tasks.layout import Layout
 from tasks.runtime import engines, locks
@@ -36,7 +36,7 @@ TASKS = pipeline.stage_tasks()
 STAGES = sorted(TASKS)
 BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "benchmark"}  # see test_benchmark
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
-FETCHES = {task.stage for task in pipeline.FETCHES}
+FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
 
 
@@ -220,8 +220,8 @@ def test_a_changed_pipeline_makes_its_own_stage_stale(
     pipeline_file: str, stage: str, measured: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "pipelines"
-    shutil.copytree(pipeline.PIPELINES, own)
-    monkeypatch.setattr(pipeline, "PIPELINES", own)
+    shutil.copytree(measuring.PIPELINES, own)
+    monkeypatch.setattr(measuring, "PIPELINES", own)
     before = fingerprints()
     with open(own / f"{pipeline_file}.cppipe", "a") as file:
         file.write("\n")

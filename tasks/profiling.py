@@ -1,0 +1,161 @@
+"""From single cells to profiles: a class per stage, with its edges and parameters."""
+
+from __future__ import annotations
+
+import luigi
+
+from tasks.batch_task import BatchTask
+from tasks.measuring import Measure, load_data_of
+from tasks.settings import NEGCON, setting
+from tasks.sources import Backend, ExternalMetadata, Platemap
+from tasks.stage_task import PlateTask, StageTask
+
+
+class Behaving:
+    """Whether the defects of the published workflow are corrected or repeated."""
+
+    behaviour = setting(
+        "profiles", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
+    )
+
+
+class Collate(StageTask):
+    stage = "collate"
+    sqlite = setting("collate", "sqlite", luigi.ChoiceParameter, choices=["true", "false"], default="true")
+    parquet = setting("collate", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="true")
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Measure)
+
+    def unmade(self) -> set[str]:
+        choices = {"backend": self.sqlite, "cells": self.parquet}
+        return {name for name, choice in choices.items() if choice == "false"}
+
+
+class Aggregate(Behaving, StageTask):
+    stage = "aggregate"
+    source = setting(
+        "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
+    )
+    method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
+
+    def requires(self) -> luigi.Task:
+        if self.start_from == "backend":
+            return self.clone(Backend)
+        return self.clone(Measure if self.source == "analysis" else Collate)
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
+
+
+class Annotate(Behaving, StageTask):
+    stage = "annotate"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(Aggregate), self.clone(Platemap), self.clone(ExternalMetadata)]
+
+
+class Normalize(StageTask):
+    stage = "normalize"
+    samples = setting("normalize", "samples", luigi.Parameter, default="all")
+    method = setting(
+        "normalize",
+        "method",
+        luigi.ChoiceParameter,
+        choices=["mad_robustize", "robustize", "standardize"],
+        default="mad_robustize",
+    )
+    min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
+    on_few_negcon = setting(
+        "normalize", "on_few_negcon", luigi.ChoiceParameter, choices=["warn", "error"], default="warn"
+    )
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Annotate)
+
+
+class NormalizeNegcon(Normalize):
+    stage = "normalize_negcon"
+    samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
+
+
+class Selecting(Behaving):
+    """What decides which features are kept."""
+
+    operations = setting(
+        "select_features",
+        "operations",
+        luigi.Parameter,
+        default="variance_threshold,correlation_threshold,drop_na_columns,blocklist",
+    )
+    na_cutoff = setting("select_features", "na_cutoff", luigi.FloatParameter, default=0.05)
+    corr_threshold = setting("select_features", "corr_threshold", luigi.FloatParameter, default=0.9)
+    freq_cut = setting("select_features", "freq_cut", luigi.FloatParameter, default=0.05)
+    unique_cut = setting("select_features", "unique_cut", luigi.FloatParameter, default=0.1)
+    location_features = setting(
+        "select_features", "location_features", luigi.ChoiceParameter, choices=["auto", "drop", "keep"], default="auto"
+    )
+
+
+class SelectFeatures(Selecting, StageTask):
+    stage = "select_features"
+
+    def requires(self) -> luigi.Task:
+        return self.clone(Normalize)
+
+
+class SelectFeaturesNegcon(Selecting, StageTask):
+    stage = "select_features_negcon"
+
+    def requires(self) -> luigi.Task:
+        return self.clone(NormalizeNegcon)
+
+
+class SelectFeaturesBatch(Selecting, BatchTask):
+    stage = "select_features_batch"
+
+    def requires(self) -> list[PlateTask]:
+        return self.each(Normalize)
+
+
+class SelectFeaturesNegconBatch(Selecting, BatchTask):
+    stage = "select_features_negcon_batch"
+
+    def requires(self) -> list[PlateTask]:
+        return self.each(NormalizeNegcon)
+
+
+class QualityControl(BatchTask):
+    stage = "quality_control"
+    low_count = setting("quality_control", "low_count", luigi.FloatParameter, default=0.25)
+    edge_effect = setting("quality_control", "edge_effect", luigi.FloatParameter, default=0.2)
+
+    def requires(self) -> list[luigi.Task]:
+        plates = self.each(Normalize)
+        return [*plates, *(load_data_of(plate) for plate in plates)]
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | {"batch": str(self.batch_id)}
+
+
+class Spherize(Behaving, BatchTask):
+    """Asked for by name, for a set of plates that belong together: one perturbation, cell line and time."""
+
+    stage = "spherize"
+    samples = setting("spherize", "samples", luigi.Parameter, default=NEGCON)
+
+    def requires(self) -> list[PlateTask]:
+        return self.each(Normalize)
+
+
+class Consensus(BatchTask):
+    """Asked for by name."""
+
+    stage = "consensus"
+    operation = setting(
+        "consensus", "operation", luigi.ChoiceParameter, choices=["modz", "median", "mean"], default="modz"
+    )
+    replicates = setting("consensus", "replicates", luigi.Parameter, default="Metadata_broad_sample")
+
+    def requires(self) -> luigi.Task:
+        return SelectFeaturesNegconBatch(**self.same_set())
