@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import luigi
@@ -9,12 +10,17 @@ import luigi
 from tasks import catalogue, comparison, inputs, selection, settings
 from tasks.benchmark import FEATURES, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
+from tasks.runs import RunBatch
 from tasks.selection import Group
 from tasks.settings import setting
+from tasks.stage_task import LAID, START_FROM
 
 
 class RunBenchmark(luigi.Task):
-    """The benchmark of the profiles that are there: all groups, their tables and figures. It makes no profiles."""
+    """The benchmark of a batch: all groups, their tables and figures.
+
+    It takes the profiles that are there and makes none, unless it is told from where to start.
+    """
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
     plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
@@ -27,9 +33,21 @@ class RunBenchmark(luigi.Task):
         "benchmark", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
     )
     group_by = setting("benchmark", "group_by", luigi.Parameter, default="auto")
+    start_from = luigi.ChoiceParameter(
+        choices=START_FROM,
+        default=LAID,
+        significant=False,
+        description="images, backend or profiles: first all that comes before; laid: the profiles that are there",
+    )
     told = False
 
     def requires(self) -> list[luigi.Task]:
+        if self.start_from != LAID:
+            return [RunBatch(**{name: getattr(self, name) for name in ("batch_id", "plates", "where", "start_from")})]
+        return self.parts()
+
+    def parts(self) -> list[luigi.Task]:
+        """Return the tables and figures of each feature set."""
         if self.definition == "copairs" and self.behaviour == "as_published":
             raise SettingsError(
                 "behaviour = as_published repeats the defects of the definitions final and 2022: name one of them"
@@ -40,7 +58,9 @@ class RunBenchmark(luigi.Task):
         """Say whether this run has shown the results: it does so each time, also when nothing had to be done."""
         return self.told
 
-    def run(self) -> None:
+    def run(self) -> Iterator[list[luigi.Task]]:
+        """Go on with the profiles that are there by now, and show the results."""
+        yield self.parts()
         for features in self._features():
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]

@@ -164,7 +164,8 @@ def test_it_shows_the_results_each_time(laid: Layout, capsys: pytest.CaptureFixt
     columns = ["task", "Description", "labels", "retrieved", "fr", "mean_average_precision", "fr_published", "agrees"]
     lay_table(folder / "cellprofiler_comparison.csv", ",", [*columns, "map_published", "note"], [[*row, ""]])
     before = run.complete()
-    run.run()
+    for parts in run.run():  # as a Luigi worker goes on, once these are complete
+        assert [type(part).__name__ for part in parts] == ["Tabulate", "Figures"]
     shown = capsys.readouterr().out
 
     assert (before, run.complete()) == (False, True)
@@ -187,3 +188,13 @@ def test_every_benchmark_stage_is_a_task_of_the_pipeline() -> None:
     ours = {name for name, stage in stages.load().items() if stage.image == "benchmark"}
 
     assert ours == {name for name, task in pipeline.stage_tasks().items() if issubclass(task, GroupTask)}
+
+
+def test_it_starts_from_where_it_is_told_with_the_plates_it_was_told(laid: Layout) -> None:
+    run = RunBenchmark(batch_id=BATCH, start_from="images", where="Cell_type=A549", plates=["C1"])
+    (first,) = run.requires()
+
+    assert type(first).__name__ == "RunBatch"
+    assert (first.batch_id, first.start_from, first.where, tuple(first.plates)) == (
+        BATCH, "images", "Cell_type=A549", ("C1",),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""The runs that a person asks for: all that is made of a plate, or of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import luigi
+
+from tasks.batch_task import BatchTask, PlateSet
+from tasks.measuring import Montage, SampleMontage
+from tasks.profiling import (
+    Collate,
+    QualityControl,
+    SelectFeatures,
+    SelectFeaturesBatch,
+    SelectFeaturesNegcon,
+    SelectFeaturesNegconBatch,
+)
+from tasks.sources import FetchMetadata, Profiles
+from tasks.stage_task import LAID, PlateTask
+
+
+class RunPlate(PlateTask, luigi.WrapperTask):
+    """All that is made of one plate, from where `start_from` says; or a look at some of its wells."""
+
+    sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
+
+    def requires(self) -> list[luigi.Task]:
+        if self.sample:
+            return [self.clone(SampleMontage, wells=self.sample)]
+        if self.start_from == "profiles":
+            return [self.clone(Profiles)]
+        profiles = [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon)]
+        if self.start_from == "backend":
+            return profiles
+        collate: Any = self.clone(Collate)
+        backends = [collate] if collate.unmade() != set(collate.definition.outputs) else []
+        return [*profiles, *backends, self.clone(Montage)]
+
+
+class RunBatch(PlateSet, luigi.WrapperTask):
+    """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
+
+    jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
+
+    def requires(self) -> list[luigi.Task]:
+        return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
+
+    def run(self) -> Iterator[list[luigi.Task]]:
+        """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
+        yield self.parts()
+
+    def complete(self) -> bool:
+        return bool(super().complete()) and all(part.complete() for part in self.parts())
+
+    def parts(self) -> list[luigi.Task]:
+        """Return what is made of every plate, and of all of them."""
+        same = {"batch_id": self.batch_id, "start_from": self.start_from}
+        plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
+        if self.start_from == "profiles":
+            return plates
+        # Without images there is no list of them to judge a plate by.
+        kinds = [kind for kind in self.jointly if self.start_from != "backend" or kind is not QualityControl]
+        jointly = [kind(**self.same_set()) for kind in kinds]
+        for task in jointly:
+            task.settle()  # refused before the plates are run, not after
+        return [*plates, *jointly]
