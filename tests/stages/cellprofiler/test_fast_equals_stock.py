@@ -30,6 +30,7 @@ MODULES = (
     "MeasureColocalization",
     "MeasureGranularity",
     "MeasureObjectIntensity",
+    "MeasureObjectIntensityDistribution",
     "MeasureObjectSizeShape",
     "MeasureTexture",
 )
