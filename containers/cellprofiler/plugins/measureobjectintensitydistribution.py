@@ -31,7 +31,7 @@ class MeasureObjectIntensityDistribution(stock.MeasureObjectIntensityDistributio
             return super().do_measurements(*words)
         name = object_name if center_name is None else f"{object_name}_{center_name}"
         if name not in dd:  # so that stock lays the rings, and measures this first image
-            return super().do_measurements(*words)
+            return self._lay(words) if center_name is None else super().do_measurements(*words)
         count = bin_settings.bin_count.value
         laid = (name, count)
         if laid not in dd:
@@ -39,6 +39,11 @@ class MeasureObjectIntensityDistribution(stock.MeasureObjectIntensityDistributio
             dd[laid] = rings.Rings(labels, dd[name], count)
         self._record(workspace.measurements, object_name, image_name, dd[laid], pixels, bin_settings.wants_scaled.value)
         return []
+
+    def _lay(self, words):
+        """Measure an image with stock's code, and keep where the rings around the objects' own centres are."""
+        with mock.patch.object(stock.centrosome.propagate, "propagate", rings.spread):
+            return super().do_measurements(*words)
 
     def _pixels(self, workspace, image_name, object_name):
         if self.show_window or self.heatmaps:
