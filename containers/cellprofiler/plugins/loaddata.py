@@ -1,4 +1,4 @@
-"""LoadData that reads plain grey TIFFs itself, each once, where CellProfiler's asks Java for every one; the same values.
+"""LoadData that reads plain grey TIFFs itself, each once, where CellProfiler's asks Java; the same values.
 
 What is no such TIFF is read by CellProfiler's own code, which starts Java.
 """

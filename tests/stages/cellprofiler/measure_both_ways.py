@@ -83,7 +83,8 @@ def name_objects(module, scene: Scene) -> None:
     """Name the objects, one group of settings each; the first are those in whose centers others may be centered."""
     for _ in range(len(scene.objects) - 1):
         module.add_object()
-    for group, name in zip(module.objects, scene.objects):
+    for number, name in enumerate(scene.objects):
+        group = module.objects[number]
         group.object_name.value, group.center_object_name.value = name, next(iter(scene.objects))
 
 

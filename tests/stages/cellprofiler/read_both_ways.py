@@ -61,10 +61,10 @@ def main() -> None:
     report = {}
     for path in sorted(Path(sys.argv[1]).iterdir()):
         ear.heard.clear()
-        own = [read(fast, path, rescale) for rescale in (True, False)]
+        own = {rescale: read(fast, path, rescale) for rescale in (True, False)}
         heard, java_runs = list(ear.heard), _javabridge.get_vm().is_active()
-        same = all(equal(one, read(stock, path, rescale)) for one, rescale in zip(own, (True, False)))
-        size = own[0][1].size if own[0][1] is not None else 0
+        same = all(equal(one, read(stock, path, rescale)) for rescale, one in own.items())
+        size = own[True][1].size if own[True][1] is not None else 0
         report[path.name] = {"equal": same, "said": heard, "values": size, "java": java_runs}
     print(json.dumps(report))
     java.stop_java()

@@ -23,7 +23,7 @@ HARMLESS |= {325, 340, 341}
 # PerkinElmer's own (Opera Phenix, Operetta): what it knows of the image, in XML.
 HARMLESS |= {65200, 65500}
 DESCRIPTION = 270
-# Bio-Formats looks for OME-XML, other planes and other scales in a description; in these of single planes there are none.
+# Bio-Formats looks for OME-XML, other planes and other scales in a description; these, of one plane, have none.
 DESCRIPTIONS = ('{"shape":', "ImageJ=")
 
 

@@ -30,9 +30,7 @@ def distance_to_edge(labels: np.ndarray) -> np.ndarray:
     return distances
 
 
-def spread(
-    image: np.ndarray, labels: np.ndarray, mask: np.ndarray, weight: float
-) -> tuple[np.ndarray, np.ndarray]:
+def spread(image: np.ndarray, labels: np.ndarray, mask: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
     """Return whose centre each pixel is reached from and how far that is, as centrosome.propagate.propagate does.
 
     For a flat image, a weight of 1, and objects that do not touch within the mask: none can take another's pixels.
