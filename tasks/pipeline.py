@@ -92,6 +92,7 @@ class LocaliseLoadData(LoadData):
 class Illumination(StageTask):
     stage = "illumination"
     pipeline = setting("illumination", "pipeline", luigi.OptionalParameter, default="", significant=False)
+    engine = setting("illumination", "engine", luigi.ChoiceParameter, choices=["fast", "stock"], default="fast")
 
     def requires(self) -> list[luigi.Task]:
         return [_load_data(self), self.clone(Images)]

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
+from tests.stages.cellprofiler.plates import Programs, make_plate
+
 READ = Path(__file__).with_name("read_both_ways.py")
 GREY = {"photometric": "minisblack", "metadata": None}
 
@@ -98,3 +100,16 @@ def test_any_other_tiff_is_read_by_stock_and_the_log_says_why(read, name: str):
 def test_a_stack_and_a_file_cut_short_are_left_to_stock(read, name: str, why: str):
     assert all(why in words for words in read[name]["said"])
     assert read[name]["said"]
+
+
+def test_illumination_functions_are_the_same_with_both_engines(programs: Programs, tmp_path: Path):
+    plate = make_plate(tmp_path / "plate", sites=(("A01", "1"), ("A02", "1"), ("B03", "2")), size=150)
+    outcomes = {name: programs.illumination(plate, tmp_path / name, "2/2", engine=name) for name in ("fast", "stock")}
+    written = {name: list(outcome.files.glob("*.npy")) for name, outcome in outcomes.items()}
+    fast, stock = (np.load(written[name][0]) for name in ("fast", "stock"))
+
+    assert [outcome.code for outcome in outcomes.values()] == [0, 0], outcomes["fast"].stderr[-2000:]
+    assert {name: outcome.facts()["engine"] for name, outcome in outcomes.items()} == {"fast": "fast", "stock": "stock"}
+    assert outcomes["fast"].facts()["ran_stock"] == {}
+    assert np.ptp(stock) > 0.01
+    assert np.array_equal(fast, stock)
