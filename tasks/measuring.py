@@ -65,6 +65,7 @@ class LocaliseLoadData(LoadData):
 class Illumination(StageTask):
     stage = "illumination"
     pipeline = setting("illumination", "pipeline", luigi.OptionalParameter, default="", significant=False)
+    engine = setting("illumination", "engine", luigi.ChoiceParameter, choices=["fast", "stock"], default="fast")
 
     def requires(self) -> list[luigi.Task]:
         return [load_data_of(self), self.clone(Images)]

@@ -18,6 +18,7 @@ import numpy as np
 import images
 import load_data
 import pipelines
+import replacements
 import run_cellprofiler
 from stagekit import contracts, program
 
@@ -27,6 +28,7 @@ def main() -> None:
     flags.add_argument("--load_data", required=True, type=Path)
     flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
+    flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: images are read without Java")
     flags.add_argument("--write_illumination", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the channels")
     args = flags.parse_args()
@@ -37,8 +39,13 @@ def main() -> None:
         report.fact("cellprofiler", run_cellprofiler.version())
         report.fact("pipeline", args.pipeline.name)
         report.fact("pipeline_sha256", _sha256(args.pipeline.name, text, table.channels()))
+        report.fact("engine", args.engine)
+        stock: dict[str, str] = {}
         for channel in args.shard.of(table.channels()):
-            _estimate(args, table, text, channel, report)
+            stock |= _estimate(args, table, text, channel, report)
+        report.fact("ran_stock", stock)
+        for why, first in stock.items():
+            report.warn(f"{why} (first for {first})")
 
 
 def _sha256(name: str, text: str, channels: Sequence[str]) -> str:
@@ -47,7 +54,10 @@ def _sha256(name: str, text: str, channels: Sequence[str]) -> str:
     return hashlib.sha256("".join(rendered).encode("utf-8")).hexdigest()
 
 
-def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: str, report: program.Report) -> None:
+def _estimate(
+    args: Namespace, table: load_data.LoadData, text: str, channel: str, report: program.Report
+) -> dict[str, str]:
+    """Write the function of a channel; return why modules ran their stock code, with the first thing that did."""
     started = time.monotonic()
     try:
         # A literal pipeline names its own channels, so it must be given all of them.
@@ -55,7 +65,7 @@ def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: st
         shape = _one_shape(needed, args.images)
         with tempfile.TemporaryDirectory(prefix="illumination-") as scratch:
             pipeline = pipelines.render(args.pipeline.name, text, [channel])
-            _run(pipeline, needed, Path(scratch))
+            witness = _run(pipeline, needed, Path(scratch), args.engine)
             name = f"{args.plate}_Illum{channel}.npy"
             function = images.read_function(Path(scratch) / "out" / name)
             _check(name, function, shape)
@@ -65,6 +75,7 @@ def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: st
         report.unit(channel, "failed", time.monotonic() - started, str(error).splitlines()[0])
         raise program.DataError(f"channel {channel}: {error}") from error
     report.unit(channel, "ok", time.monotonic() - started)
+    return witness.stock
 
 
 def _one_shape(table: load_data.LoadData, folder: Path) -> images.Shape:
@@ -76,15 +87,16 @@ def _one_shape(table: load_data.LoadData, folder: Path) -> images.Shape:
     return usual
 
 
-def _run(pipeline: pipelines.Pipeline, table: load_data.LoadData, scratch: Path) -> None:
+def _run(pipeline: pipelines.Pipeline, table: load_data.LoadData, scratch: Path, engine: str) -> replacements.Witness:
     job = run_cellprofiler.Run(
         pipeline,
         table.write(scratch / "load_data.csv"),
         [load_data.site_name(row) for row in table.rows],
         scratch / "out",
         scratch / "cellprofiler",
+        replacements.FOLDER if engine == "fast" else None,
     )
-    run_cellprofiler.run(job, lambda image, seconds: None)
+    return run_cellprofiler.run(job, lambda image, seconds: None)
 
 
 def _check(name: str, function: np.ndarray, shape: images.Shape) -> None:

@@ -105,9 +105,9 @@ def measure(python: Path, plate: Plate, output: Path, shard: str, engine: str = 
     return run(python, output, "measure.py", words)
 
 
-def illumination(python: Path, plate: Plate, output: Path) -> Cost:
+def illumination(python: Path, plate: Plate, output: Path, engine: str = "fast") -> Cost:
     words = ["--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images]
-    words += ["--pipeline", FOLDER / "pipelines/illumination.cppipe"]
+    words += ["--pipeline", FOLDER / "pipelines/illumination.cppipe", "--engine", engine]
     return run(
         python, output, "illumination.py", [*words, "--write_illumination", plate.illumination, "--shard", "1/1"]
     )

@@ -3,6 +3,7 @@
     python tests/bench/fast_cellprofiler.py [--images DIR] [--wells 4]
 
 A well is measured by stock and then by fast before the next one, so that what else the machine does falls on both.
+Then all are measured by fast in one process, as a shard is.
 """
 
 from __future__ import annotations
@@ -91,6 +92,15 @@ def costs(spent: dict[str, list[Cost]], wells: int) -> list[str]:
     return lines
 
 
+def of_shard(cost: Cost, wells: int) -> list[str]:
+    """Return the lines of what the wells take in one process."""
+    modules = sum(cost.modules().values())
+    return [
+        f"  fast, {wells} wells in one process: {cost.cpu_seconds / wells:.2f} CPU seconds a site, "
+        f"{modules / wells:.2f} of them in modules; peak memory {cost.peak_mb:.0f} MB",
+    ]
+
+
 def _line(name: str, stock: float, fast: float) -> str:
     return f"  {name:<48}{stock:8.2f}{fast:8.2f}{stock / fast if fast else 1:8.1f}"
 
@@ -115,7 +125,8 @@ def main() -> None:
                 place = folder / f"{engine}{well}"
                 spent[engine].append(measure(python, plate, place, f"{well}/{wells}", engine))
             parity.add(folder / f"stock{well}/files", folder / f"fast{well}/files")
-    print("\n".join([*costs(spent, wells), *parity.table()]))
+        shard = measure(python, plate, folder / "shard", "1/1", "fast")
+    print("\n".join([*costs(spent, wells), *of_shard(shard, wells), *parity.table()]))
     sys.exit(1 if sum(parity.beyond.values()) else 0)
 
 

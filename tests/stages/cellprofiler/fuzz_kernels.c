@@ -31,6 +31,7 @@ void intensity(const int64_t *, int64_t, const float *, const int64_t *, const i
                int32_t *);
 void sort_objects(const int64_t *, int64_t, const float *, uint64_t *, int32_t *, float *);
 void middle_distances(const int64_t *, int64_t, const float *, const double *, double *, double *);
+void spread(const int8_t *, int32_t, int32_t, const int32_t *, int32_t, int32_t *, int32_t *, double *);
 
 static int32_t below(int32_t limit) { return limit > 0 ? rand() % limit : 0; }
 
@@ -183,6 +184,25 @@ static void fuzz_colocalization(int32_t count)
     free(deviation); free(threshold); free(total); free(sums);
 }
 
+static void fuzz_spread(int32_t height, int32_t width)
+{
+    int32_t count = height * width, dense = 1 + below(10), seeds = 0;
+    NEW(int8_t, mask, count); NEW(int32_t, buckets, 3 * count); NEW(int32_t, labels, count);
+    NEW(double, distances, count); NEW(int32_t, places, count);
+    for (int32_t i = 0; i < count; i++) {
+        mask[i] = below(10) < dense;
+        labels[i] = mask[i] && below(count) < 5 ? 1 + below(9) : 0;
+        distances[i] = labels[i] ? 0.0 : -1.0;
+        if (labels[i])
+            places[seeds++] = i;
+    }
+    spread(mask, height, width, places, seeds, buckets, labels, distances);
+    for (int32_t i = 0; i < count; i++)
+        if (i % width && mask[i] && mask[i - 1] && fabs(distances[i] - distances[i - 1]) > 1 + 1e-9)
+            abort(); /* neighbours are a step from each other, or neither is reached */
+    free(mask); free(buckets); free(labels); free(distances); free(places);
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 100;
@@ -192,6 +212,7 @@ int main(int argc, char **argv)
         fuzz_tree(height, width);
         fuzz_resample(height, width);
         fuzz_haralick(height, width);
+        fuzz_spread(height, width);
         fuzz_intensity(height * width);
         fuzz_colocalization(height * width);
     }

@@ -34,6 +34,12 @@ SETTINGS = {
         {"images_or_objects": "Both", "gray_levels": "8", "scale": "1"},
     ],
     "MeasureObjectIntensity": [{}],
+    "MeasureObjectIntensityDistribution": [
+        {"bin_count": "4"},
+        {"bin_count": "3", "wants_scaled": "No", "maximum_radius": "6"},
+        {"bin_count": "5", "center_choice": "Centers of other objects"},
+        {"bin_count": "2", "center_choice": "Edges of other objects"},
+    ],
     "MeasureObjectSizeShape": [{"calculate_zernikes": "Yes", "calculate_advanced": "Yes"}],
     "MeasureColocalization": [
         {"images_or_objects": "Within objects", "do_all": "No", "do_costes": "No"},
@@ -42,7 +48,7 @@ SETTINGS = {
 }
 
 
-# scikit-image's reconstruction writes beyond its arrays when an image holds NaN, and the process is aborted.
+# The stock module ends the whole process (an abort in scikit-image's reconstruction, as it seems) on an image with NaN.
 STOCK_CRASHES = {("MeasureGranularity", "not finite")}
 
 
@@ -64,10 +70,30 @@ def module_of(source: str, name: str):
 def configure(module, settings: dict[str, str], scene: Scene) -> None:
     if hasattr(module, "images_list"):
         module.images_list.value = ", ".join(scene.channels)
-    module.objects_list.value = ", ".join(scene.objects)
+    if hasattr(module, "objects_list"):
+        module.objects_list.value = ", ".join(scene.objects)
+    else:
+        name_objects(module, scene)
     for name, value in settings.items():
-        setting = module.scale_groups[0].scale if name == "scale" else getattr(module, name)
-        setting.value = value
+        for group in groups(module, name):
+            getattr(group, name).value = value
+
+
+def name_objects(module, scene: Scene) -> None:
+    """Name the objects, one group of settings each; the first are those in whose centers others may be centered."""
+    for _ in range(len(scene.objects) - 1):
+        module.add_object()
+    for number, name in enumerate(scene.objects):
+        group = module.objects[number]
+        group.object_name.value, group.center_object_name.value = name, next(iter(scene.objects))
+
+
+def groups(module, name: str) -> list:
+    """Return what holds a setting: the module, or each of its groups of settings that has one of this name."""
+    if hasattr(module, name):
+        return [module]
+    lists = [found for found in vars(module).values() if isinstance(found, list)]
+    return [group for found in lists for group in found if hasattr(group, name)]
 
 
 def measure(module, scene: Scene) -> dict[tuple[str, str], np.ndarray] | str:

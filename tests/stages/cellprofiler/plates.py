@@ -183,10 +183,12 @@ class Programs:
         )
         return Outcome(ran.returncode, ran.stderr, output)
 
-    def illumination(self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None) -> Outcome:
+    def illumination(
+        self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None, engine: str = "fast"
+    ) -> Outcome:
         return self.run(
             "illumination.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
-            "--pipeline", pipeline or FOLDER / "pipelines/illumination.cppipe",
+            "--pipeline", pipeline or FOLDER / "pipelines/illumination.cppipe", "--engine", engine,
             "--write_illumination", output / "files", "--output", output, "--shard", shard,
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ def function(name: str, arguments: list[Any], result: Any = None) -> Any:
 
 INT = ctypes.c_int32
 LONG = ctypes.c_int64
+SIGNS = array(np.int8)
 INTS = array(np.int32)
 LONGS = array(np.int64)
 WORDS = array(np.uint64)
