@@ -21,6 +21,7 @@ from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
 from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, wait_for
+from tests.stages.gallery.service import new_bucket, served
 
 pytestmark = pytest.mark.engine("docker")
 
@@ -32,7 +33,7 @@ WRITTEN_DIGITS = 5  # float_format %.5g
 def in_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
     toolkit = Toolkit(tmp_path_factory.mktemp("docker"), "docker")
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
-    return toolkit, toolkit.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATE)
+    return toolkit, toolkit.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
 
 
 def containers() -> list[str]:
@@ -52,6 +53,33 @@ def test_the_chain_ends_well_and_leaves_no_container(in_docker):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "engine for the image cellprofiler: docker" in done.stderr
     assert containers() == []
+
+
+def test_the_benchmark_runs_in_its_container(in_docker):
+    toolkit = in_docker[0]
+    done = toolkit.luigi("RunBenchmark", "--batch-id", BATCH, "--plates", f'["{PLATE}"]', "--definition", "final")
+    results = toolkit.dataset / "workspace/benchmark" / BATCH / "final"
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "engine for the image benchmark: docker" in done.stderr
+    assert (results / "cellprofiler_comparison.csv").read_text().count("\n") > 1
+    assert len(list((results / "cellprofiler_figures").glob("*.png"))) >= 4
+
+
+def test_a_file_of_the_gallery_comes_through_a_container_with_a_network(tmp_path):
+    show = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
+    gateway = subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
+    with served("0.0.0.0") as port:
+        gallery = new_bucket(port)
+        gallery.put("workspace/metadata/notes.txt", b"a single file")
+        toolkit = Toolkit(
+            tmp_path, "docker", {"gallery": {"bucket": gallery.bucket, "endpoint_url": f"http://{gateway}:{port}"}}
+        )
+        done = toolkit.luigi("FetchFile", "--key", "workspace/metadata/notes.txt")
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "engine for the image gallery: docker" in done.stderr
+    assert (toolkit.dataset / "workspace/metadata/notes.txt").read_bytes() == b"a single file"
 
 
 def test_results_belong_to_the_calling_user(in_docker):

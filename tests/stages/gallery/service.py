@@ -143,9 +143,9 @@ class Fetch:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[int]:
+def served(address: str = "127.0.0.1") -> Iterator[int]:
     """Start a server; give its port."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server.start()
     yield server.get_host_and_port()[1]
