@@ -236,3 +236,14 @@ def test_illumination_finds_the_shading_that_was_planted(programs: Programs, tmp
     assert function.shape == (size, size)
     ratio = function[inner, inner] / shading[inner, inner]
     assert ratio.std() / ratio.mean() < 0.02
+
+
+@pytest.mark.parametrize("package", ["numpy", "cellprofiler_core", "javabridge"])
+def test_the_environment_holds_compiled_packages_so_that_no_start_compiles_them(
+    cellprofiler_python: Path, package: str
+):
+    compiled = (
+        cellprofiler_python.parents[1] / f"lib/python3.9/site-packages/{package}/__pycache__/__init__.cpython-39.pyc"
+    )
+
+    assert compiled.is_file()
