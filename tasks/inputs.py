@@ -15,10 +15,10 @@ from tasks.layout import Layout, checked_name
 IMAGES = "Images"
 
 
-def images(layout: Layout, batch: str, plate: str) -> Path:
+def images(layout: Layout, batch: str, plate: str, measurement: str = "") -> Path:
     """Return the folder of a plate's TIFFs; its full name holds the time of imaging and is looked up.
 
-    Raises MissingInputError if the plate has no folder, or several measurements.
+    Raises MissingInputError if the plate has no folder, or several measurements of which none is chosen.
     """
     folder = layout.image_folders(batch)
     names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
@@ -31,7 +31,11 @@ def images(layout: Layout, batch: str, plate: str) -> Path:
         plates = {name.split("__")[0] for name in names}
         raise MissingInputError(errors.unknown("plate", plate, plates, str(folder)))
     if len(found) > 1:
-        raise MissingInputError(f"{folder}: plate {plate} has several measurements, keep one: {', '.join(found)}")
+        chosen = [name for name in found if name == measurement or name.endswith(f"-{measurement}")]
+        if len(chosen) != 1:
+            message = f"{folder}: plate {plate} has several measurements: {', '.join(found)}"
+            raise MissingInputError(f"{message}; keep one, or choose with [gallery] measurement, such as Measurement2")
+        found = chosen
     inner = folder / found[0] / IMAGES
     return inner if inner.is_dir() else folder / found[0]
 

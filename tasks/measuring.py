@@ -11,7 +11,7 @@ import luigi
 
 from tasks import catalogue, inputs, layout, settings
 from tasks.settings import setting
-from tasks.sources import Images, Platemap, PublishedLoadData
+from tasks.sources import Images, Platemap, PublishedLoadData, images_of
 from tasks.stage_task import PlateTask, StageTask
 
 PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
@@ -45,7 +45,7 @@ class LoadData(StageTask):
     def flags(self) -> dict[str, str]:
         """Add where things lie in the gallery, which the table names, and what is known of this plate."""
         given = settings.load().layout
-        images = inputs.images(given, self.batch_id, self.plate).relative_to(given.root)
+        images = images_of(self.batch_id, self.plate).relative_to(given.root)
         illumination = given.published("illum", self.batch_id, self.plate).relative_to(given.root)
         return super().flags() | {
             "image_folder": images.as_posix(),

@@ -11,12 +11,14 @@ from typing import Any
 import tifffile
 from luigi.task import flatten
 
-from tasks import catalogue, estimate, inputs, pipeline, settings
+from tasks import browsing, catalogue, estimate, inputs, pipeline, settings
 from tasks.batch_task import BatchTask
 from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
+from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
-from tasks.stage_task import StageTask
+from tasks.sources import images_of
+from tasks.stage_task import LAID, StageTask
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,21 @@ class Plan:
     batch: str
     plates: Sequence[str]
     lines: Sequence[Line]
-    image_bytes_to_fetch: float
+    files_to_fetch: int
+    bytes_to_fetch: float
     assumed: Sequence[str]
     """What is not known and was assumed."""
 
     @property
     def total(self) -> Cost:
-        return sum((line.cost for line in self.lines), Cost(bytes=self.image_bytes_to_fetch))
+        return sum((line.cost for line in self.lines), Cost(bytes=self.bytes_to_fetch))
 
 
-def make(batch: str, named: Sequence[str], where: str) -> Plan:
-    """Return the plan of a batch; raise MissingInputError if nothing is known of its plates."""
+def make(batch: str, named: Sequence[str], where: str, start_from: str = "images") -> Plan:
+    """Return the plan of a batch; raise MissingInputError if nothing is known of its plates.
+
+    What lies before `start_from` is neither fetched nor computed; what is fetched of it is listed, images excepted.
+    """
     layout = settings.load().layout
     listed = _listed(layout, batch)
     strangers = sorted(set(named) - set(listed))
@@ -55,9 +61,27 @@ def make(batch: str, named: Sequence[str], where: str) -> Plan:
     plates = catalogue.plates(layout, batch, named or listed, where)
     known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
     sizes = {plate: size(layout, batch, plate, known.get(plate)) for plate in plates}
-    lines = [_line(stage, batch, sizes) for stage in _stages(batch, plates[0])]
-    to_fetch = sum(each.image_bytes for each in sizes.values() if not each.here)
-    return Plan(batch, plates, lines, to_fetch, _assumed(sizes, known))
+    lines = [_line(stage, batch, sizes, start_from) for stage in _stages(batch, plates[0], start_from)]
+    files, to_fetch = _to_fetch(batch, sizes, start_from)
+    return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known))
+
+
+def _to_fetch(batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> tuple[int, float]:
+    """Return how many files and bytes do not lie here: of images by the catalogue, else by the gallery's listing."""
+    if start_from == "images":
+        away = [each for each in sizes.values() if not each.here]
+        return sum(each.images for each in away), sum(each.image_bytes for each in away)
+    layout = settings.load().layout
+    away_plates = [plate for plate in sizes if not layout.published(start_from, batch, plate).exists()]
+    if not away_plates:
+        return 0, 0.0
+    folder = layout.published(start_from, batch, away_plates[0]).parent.relative_to(layout.dataset).as_posix()
+    listed = {entry["name"].rstrip("/"): entry for entry in browsing.browse(folder)["entries"]}
+    absent = [plate for plate in away_plates if plate not in listed]
+    if absent:
+        raise MissingInputError(unknown("plate", absent[0], listed, f"the gallery's {folder}"))
+    found = [listed[plate] for plate in away_plates]
+    return sum(entry["files"] for entry in found), sum(entry["bytes"] for entry in found)
 
 
 def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | None) -> PlateSize:
@@ -65,7 +89,7 @@ def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | 
     given = (known.conditions if known else {}).get(catalogue.CELLS_PER_SITE, "")
     cells = float(given) if re.fullmatch(r"\d+(\.\d+)?", given) else None
     try:
-        folder = inputs.images(layout, batch, plate)
+        folder = images_of(batch, plate)
     except MissingInputError:
         if known is None or known.images is None:
             raise
@@ -101,31 +125,41 @@ def _listed(layout: Layout, batch: str) -> list[str]:
     return inputs.plates(layout, batch) if layout.barcode_platemap(batch).exists() or not known else known
 
 
-def _stages(batch: str, plate: str) -> list[str]:
+def _stages(batch: str, plate: str, start_from: str = "images") -> list[str]:
     """Return the stages of a run, in the order in which they can run: a plate's, then those of all plates jointly."""
+    if start_from == "profiles":
+        return []
     found: dict[str, None] = {}
 
     def visit(task: object) -> None:
         for required in flatten(task.requires()):  # type: ignore[attr-defined]
             visit(required)
-        if isinstance(task, StageTask):
+        if isinstance(task, StageTask) and not isinstance(task, FetchTask):
             found[task.stage] = None
 
-    visit(pipeline.RunPlate(batch_id=batch, plate=plate))
-    return [*found, *(task.stage for task in pipeline.RunBatch.jointly)]
+    visit(pipeline.RunPlate(batch_id=batch, plate=plate, start_from=_laid(start_from)))
+    return [*found, *(task.stage for task in pipeline.RunBatch.kinds(start_from))]
 
 
-def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize]) -> Line:
-    done = {plate for plate, each in sizes.items() if each.here and _is_complete(stage, batch, plate, list(sizes))}
+def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
+    done = {plate for plate in sizes if _is_complete(stage, batch, plate, list(sizes), _laid(start_from))}
     costs = [estimate.of_stage(stage, each) for plate, each in sizes.items() if plate not in done]
     return Line(stage, len(done), len(costs), sum(costs, Cost()))
 
 
-def _is_complete(stage: str, batch: str, plate: str, plates: list[str]) -> bool:
-    made = pipeline.stage_tasks()[stage]
+def _is_complete(stage: str, batch: str, plate: str, plates: list[str], start_from: str) -> bool:
+    made: Any = pipeline.stage_tasks()[stage]
     subject = {"plates": plates} if issubclass(made, BatchTask) else {"plate": plate}
-    complete: bool = made(batch_id=batch, **subject).complete()
+    try:
+        complete: bool = made(batch_id=batch, start_from=start_from, **subject).complete()
+    except MissingInputError:  # what it is made from does not lie here
+        return False
     return complete
+
+
+def _laid(start_from: str) -> str:
+    """Return where a run would begin if nothing had to be fetched."""
+    return LAID if start_from == "images" else start_from
 
 
 def _assumed(sizes: Mapping[str, PlateSize], known: Mapping[str, catalogue.Acquisition]) -> list[str]:

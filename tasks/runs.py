@@ -54,15 +54,19 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def complete(self) -> bool:
         return bool(super().complete()) and all(part.complete() for part in self.parts())
 
+    @classmethod
+    def kinds(cls, start_from: str) -> list[type[BatchTask]]:
+        """Return what is made of all plates jointly."""
+        # Without images there is no list of them to judge a plate by.
+        return [kind for kind in cls.jointly if start_from != "backend" or kind is not QualityControl]
+
     def parts(self) -> list[luigi.Task]:
         """Return what is made of every plate, and of all of them."""
         same = {"batch_id": self.batch_id, "start_from": self.start_from}
         plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
-        # Without images there is no list of them to judge a plate by.
-        kinds = [kind for kind in self.jointly if self.start_from != "backend" or kind is not QualityControl]
-        jointly = [kind(**self.same_set()) for kind in kinds]
+        jointly = [kind(**self.same_set()) for kind in self.kinds(self.start_from)]
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*plates, *jointly]

@@ -80,7 +80,7 @@ class Images(LaidTask):
     fetched_by = FetchImages
 
     def path(self) -> Path:
-        return inputs.images(settings.load().layout, self.batch_id, self.plate)
+        return images_of(self.batch_id, self.plate)
 
 
 class Platemap(LaidTask):
@@ -125,3 +125,9 @@ class Profiles(LaidTask):
 
     def path(self) -> Path:
         return inputs.profiles(settings.load().layout, self.batch_id, self.plate)
+
+
+def images_of(batch: str, plate: str) -> Path:
+    """Return the folder of a plate's TIFFs: of several measurements the one that luigi.cfg chooses."""
+    given = settings.load()
+    return inputs.images(given.layout, batch, plate, given.gallery.measurement)

@@ -21,11 +21,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", required=True)
     parser.add_argument("--plates", default="", metavar="A,B", help="all plates of the batch if empty")
     parser.add_argument("--where", default="", metavar="Time=24|48,...", help="only the plates that meet it")
+    parser.add_argument(
+        "--start-from",
+        choices=["images", "backend", "profiles"],
+        default="images",
+        help="skip what comes before",
+    )
     parser.add_argument("--json", action="store_true", help="print numbers for programs: bytes, seconds, dollars")
 
 
 def act(args: argparse.Namespace) -> int:
-    plan = planning.make(args.batch_id, [plate for plate in args.plates.split(",") if plate], args.where)
+    plan = planning.make(
+        args.batch_id, [plate for plate in args.plates.split(",") if plate], args.where, args.start_from
+    )
     _print_json(plan) if args.json else _print(plan)
     return 0
 
@@ -39,7 +47,8 @@ def _facts(plan: Plan) -> dict[str, float]:
         "wall_seconds": seconds / given.slots.cores,
         "dollars": seconds / 3600 * given.dollars_per_core_hour,
         "disk_bytes": plan.total.bytes,
-        "fetched_bytes": plan.image_bytes_to_fetch,
+        "fetched_files": plan.files_to_fetch,
+        "fetched_bytes": plan.bytes_to_fetch,
         "free_bytes": shutil.disk_usage(at).free,
     }
 
@@ -66,7 +75,7 @@ def _print(plan: Plan) -> None:
 def _sentences(facts: Mapping[str, float]) -> Iterator[str]:
     given = settings.load()
     hours = facts["core_seconds"] / 3600
-    yield f"to fetch {facts['fetched_bytes'] / GB:,.1f} GB of images"
+    yield f"to fetch {facts['fetched_files']:,} files, {facts['fetched_bytes'] / GB:,.1f} GB"
     cores = given.slots.cores
     yield f"to compute {hours:,.1f} core-hours: {hours / cores:,.1f} hours on the {cores} cores here"
     yield f"  {facts['dollars']:,.2f} dollars at {given.dollars_per_core_hour} a core-hour (luigi.cfg [plan])"

@@ -180,7 +180,8 @@ def test_a_plate_is_not_collated_if_neither_backend_is_wanted(measured: Layout, 
     luigi_cfg("[collate]\nsqlite = false\nparquet = false\n")
     stages_run = {task.stage for task in pipeline.RunPlate(batch_id=BATCH, plate=PLATE).requires()}
 
-    assert stages_run == {"select_features", "select_features_negcon", "montage"}
+    assert stages_run >= {"select_features", "select_features_negcon", "montage"}
+    assert "collate" not in stages_run
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_several_measurements_of_a_plate_are_named(layout: Layout, tiffs: Path) 
     (layout.image_folders(BATCH) / second).mkdir()
 
     with pytest.raises(
-        MissingInputError, match=rf"{PLATE} has several measurements, keep one: .*Measurement1, {second}"
+        MissingInputError, match=rf"{PLATE} has several measurements: .*Measurement1, {second}; keep one, or choose"
     ):
         inputs.images(layout, BATCH, PLATE)
 

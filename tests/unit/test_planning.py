@@ -49,8 +49,8 @@ def test_a_plate_that_is_not_here_has_the_size_that_the_catalogue_gives(luigi_cf
     plan = planning.make("2020_11_04_CPJUMP1", [], "Perturbation=compound,Cell_type=U2OS,Time=48")
 
     assert len(plan.plates) == 4
-    assert plan.image_bytes_to_fetch == pytest.approx(4 * 60e9, rel=0.01)
-    assert plan.total.bytes > plan.image_bytes_to_fetch
+    assert plan.bytes_to_fetch == pytest.approx(4 * 60e9, rel=0.01)
+    assert plan.total.bytes > plan.bytes_to_fetch
     assert plan.assumed[0] == "4 plates' images are not here: their size is that of CPJUMP1's images"
 
 
