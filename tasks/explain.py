@@ -11,37 +11,45 @@ from luigi.task import flatten
 from tasks import manifest, settings
 from tasks.errors import StageError
 from tasks.manifest import Manifest
-from tasks.stage_task import StageTask
+from tasks.stage_task import Staged
 
 COMPLETE, STALE, MISSING, BLOCKED = "complete", "stale", "missing", "blocked"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A stage's state on a plate, and the reasons for it, the most telling first."""
+    """A stage's state on a plate or a set of plates, and the reasons for it, the most telling first."""
 
     stage: str
-    plate: str
+    subject: str
     state: str
     reasons: tuple[str, ...]
     made: str = ""
     """When and how the result that lies there was made."""
 
 
-def explain(task: StageTask) -> Explanation:
-    """Say how a stage stands on a plate: nothing is run, and upstream stages come first."""
+def explain(task: Staged) -> Explanation:
+    """Say how a stage stands on a plate or a set of plates: nothing is run, and upstream stages come first."""
     found = manifest.read(task.manifest_path())
     reasons, state = tuple(dict.fromkeys(_upstream(task))), BLOCKED
     if not reasons:
         try:
-            reasons = ("it was never made here",) if found is None else tuple(_differences(task, found))
-            state = MISSING if found is None else STALE if reasons else COMPLETE
+            state, reasons = _own(task, found)
         except StageError as error:
             reasons = (str(error),)
-    return Explanation(task.stage, str(task.plate), state, reasons, _made(found) if found else "")
+    return Explanation(task.stage, task.subject, state, reasons, _made(found) if found else "")
 
 
-def _upstream(task: StageTask) -> Iterator[str]:
+def _own(task: Staged, found: Manifest | None) -> tuple[str, tuple[str, ...]]:
+    """Return the state of a stage whose upstream is complete, and why."""
+    if task.complete():
+        return COMPLETE, ()
+    if found is None:
+        return MISSING, ("it was never made here",)
+    return STALE, tuple(_differences(task, found))
+
+
+def _upstream(task: Staged) -> Iterator[str]:
     for required in flatten(task.requires()):
         try:
             if required.complete():
@@ -49,7 +57,7 @@ def _upstream(task: StageTask) -> Iterator[str]:
         except StageError as error:
             yield str(error)
             continue
-        deeper = explain(required) if isinstance(required, StageTask) else None
+        deeper = explain(required) if isinstance(required, Staged) else None
         if deeper and deeper.state == BLOCKED:
             yield from deeper.reasons  # the first cause, not the whole way to it
         elif deeper:
@@ -58,7 +66,7 @@ def _upstream(task: StageTask) -> Iterator[str]:
             yield f"it needs {required}, which is not there"
 
 
-def _differences(task: StageTask, found: Manifest) -> Iterator[str]:
+def _differences(task: Staged, found: Manifest) -> Iterator[str]:
     """Yield what a result that would be made now does not have in common with the one that lies there."""
     was, now = found.fingerprint, task.fingerprint()
     yield from _changed("the setting", _mapping(was, "parameters"), _mapping(now, "parameters"))

@@ -1,4 +1,4 @@
-"""Say why a stage of a plate is complete or stale: which setting, program, image or input differs."""
+"""Say why a result is complete or stale: which setting, program, image or input differs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from dataclasses import asdict
 from typing import Any
 
 from tasks import explain, inputs, pipeline, settings, stages
+from tasks.batch_task import BatchTask
 from tasks.errors import DefinitionError, MissingInputError, unknown
 from tasks.layout import Layout
-from tasks.stage_task import StageTask
+from tasks.stage_task import Staged, StageTask
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage")
-    parser.add_argument("plate")
+    parser.add_argument("plate", help="or the batch, of a stage that is run on all plates of a batch")
     parser.add_argument("--batch-id", default="", help="needed if the plate is in several batches")
     parser.add_argument("--json", action="store_true", help="print it for programs")
 
 
 def act(args: argparse.Namespace) -> int:
-    batch = args.batch_id or batch_of(settings.load().layout, args.plate)
-    found = explain.explain(task(args.stage, batch, args.plate))
+    found = explain.explain(task(args.stage, args.batch_id, args.plate))
     if args.json:
         print(json.dumps(asdict(found), indent=1))
         return 0
-    print(f"{found.stage}/{found.plate} of {batch} is {found.state}")
+    print(f"{found.stage}/{found.subject} is {found.state}")
     for reason in found.reasons:
         print(f"  {reason}")
     if found.made:
@@ -34,14 +34,20 @@ def act(args: argparse.Namespace) -> int:
     return 0
 
 
-def task(stage: str, batch: str, plate: str) -> StageTask:
-    """Return the task of a stage on a plate; raise StageError if there is no such stage."""
+def task(stage: str, batch: str, name: str) -> Staged:
+    """Return the task of a stage on a plate, or on a batch; raise StageError if there is no such stage."""
     stages.stage(stage)
     made: Any = pipeline.stage_tasks()[stage]
-    if not issubclass(made, StageTask):
-        raise DefinitionError(f"{stage} is no stage of a single plate; name one that is")
-    found: StageTask = made(batch_id=batch, plate=plate)
-    return found
+    if issubclass(made, StageTask):
+        on_plate: Staged = made(batch_id=batch or batch_of(settings.load().layout, name), plate=name)
+        return on_plate
+    if not issubclass(made, BatchTask):
+        raise DefinitionError(f"{stage} is no stage of a plate or a batch; name one that is")
+    known = settings.load().layout.batches()
+    if name not in known:
+        raise MissingInputError(unknown("batch", name, known, str(settings.load().layout.platemaps)))
+    on_batch: Staged = made(batch_id=name)
+    return on_batch
 
 
 def batch_of(layout: Layout, plate: str) -> str:

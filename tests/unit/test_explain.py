@@ -107,7 +107,7 @@ def test_the_verb_finds_the_batch_and_prints_the_reasons(
     monkeypatch.setattr("sys.argv", ["tasks", "explain", "load_data", PLATE, "--json"])
     assert command.main() == 0
 
-    assert printed.startswith(f"collate/{PLATE} of {BATCH} is {BLOCKED}\n  it needs illumination, which is {MISSING}")
+    assert printed.startswith(f"collate/{PLATE} is {BLOCKED}\n  it needs illumination, which is {MISSING}")
     assert json.loads(capsys.readouterr().out)["state"] == COMPLETE
 
 
@@ -137,3 +137,19 @@ def test_a_plate_of_several_batches_needs_its_batch(
 
     assert command.main() == 1
     assert f"--batch-id {BATCH} | other" in capsys.readouterr().err
+
+
+def test_a_stage_of_all_plates_is_explained_by_its_batch(
+    made: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["tasks", "explain", "select_features_batch", BATCH])
+    code = command.main()
+    printed = capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["tasks", "explain", "select_features_batch", "another"])
+
+    assert code == 0
+    assert printed.startswith(
+        f"select_features_batch/{BATCH} is {BLOCKED}\n  it needs illumination, which is {MISSING}"
+    )
+    assert command.main() == 1
+    assert f"there is no batch 'another'; known: {BATCH}" in capsys.readouterr().err
