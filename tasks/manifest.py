@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -51,6 +52,15 @@ class Manifest:
 
 def read(path: Path) -> Manifest | None:
     """Return the manifest at `path`, or None if there is none that this version wrote whole."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return _read(path, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=4096)  # by inode too: a manifest is always a new file
+def _read(path: Path, *_: int) -> Manifest | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["version"] != VERSION:

@@ -20,6 +20,7 @@ from tasks.errors import FalseSuccessError, PublishError
 from tasks.fingerprint import Artifact
 from tasks.manifest import Manifest
 from tasks.progress import Bar
+from tasks.recall import for_a_while
 from tasks.run import Findings, Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
@@ -77,6 +78,7 @@ class LaidTask(PlateTask):
     def requires(self) -> list[luigi.Task]:
         return [self.clone(self.fetched_by)] if self.fetched_by and self.start_from != LAID else []
 
+    @for_a_while
     def complete(self) -> bool:
         return all(task.complete() for task in self.requires()) and self.path().exists()
 
@@ -84,6 +86,7 @@ class LaidTask(PlateTask):
         """Return the file that remembers its hashes."""
         return settings.load().layout.adopted(self.batch_id, f"{self.plate}.{self.name}")
 
+    @for_a_while
     def promises(self) -> Mapping[str, Artifact]:
         return {self.name: fingerprint.artifact(self.path(), self.memory() if self.remembered else None)}
 
@@ -134,6 +137,7 @@ class Staged(luigi.Task):
     def output(self) -> luigi.LocalTarget:
         return luigi.LocalTarget(str(self.manifest_path()))
 
+    @for_a_while
     def complete(self) -> bool:
         """Say whether the published result is what would be made now: an existing file alone proves nothing."""
         if not all(task.complete() for task in flatten(self.requires())):

@@ -177,6 +177,19 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_sam
     assert analysis_bytes(toolkit) == analysis_bytes(cut[0])
 
 
+def test_two_runs_at_once_make_each_stage_once(tmp_path, cut):
+    toolkit = Toolkit(tmp_path, "process")
+    toolkit.draw(PLATE, WELLS)
+    runs = [toolkit.start("Measure", "--batch-id", BATCH, "--plate", PLATE) for _ in range(2)]
+    printed = [run.communicate(timeout=300)[0] for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0], printed
+    for stage in ("load_data", "illumination", "measure"):
+        assert sum(text.count(f"{stage}/{PLATE}: done in") for text in printed) == 1, printed
+    assert any("another run is at it" in text for text in printed), printed
+    assert analysis_bytes(toolkit) == analysis_bytes(cut[0])
+
+
 def analysis_bytes(toolkit: Toolkit) -> dict[str, bytes]:
     folder = toolkit.dataset / "workspace/analysis" / BATCH / PLATE
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
