@@ -12,7 +12,8 @@ import luigi
 from tasks import catalogue, claims, inputs, settings
 from tasks.layout import checked_name
 from tasks.manifest import Manifest
-from tasks.stage_task import LAID, START_FROM, PlateTask, Staged
+from tasks.plate_task import LAID, START_FROM, PlateTask
+from tasks.stage_task import Staged
 
 NAMED_PLATES = 3  # so many a set's name can hold
 

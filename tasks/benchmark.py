@@ -10,9 +10,10 @@ import luigi
 
 from tasks import inputs, layout, selection, settings
 from tasks.errors import MissingInputError, SettingsError
+from tasks.plate_task import LaidTask
 from tasks.selection import Group
 from tasks.settings import NEGCON, setting
-from tasks.stage_task import LaidTask, StageTask
+from tasks.stage_task import StageTask
 
 PUBLISHED = layout.REPOSITORY / "data" / "cpjump1" / "published_benchmark.toml"
 FEATURES = ("cellprofiler", "deepprofiler")

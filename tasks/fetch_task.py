@@ -11,9 +11,10 @@ from typing import ClassVar
 
 from tasks import fingerprint, layout, manifest, settings
 from tasks.fingerprint import Artifact
+from tasks.plate_task import LaidTask
 from tasks.run import Run
 from tasks.runtime import passing
-from tasks.stage_task import LaidTask, Staged
+from tasks.stage_task import Staged
 
 HOW = {"connections", "stall_seconds"}
 NO_CHECKSUMS = layout.CONTAINERS / "gallery" / "no_checksums.csv"

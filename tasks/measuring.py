@@ -10,9 +10,10 @@ from typing import Any
 import luigi
 
 from tasks import catalogue, inputs, layout, settings
+from tasks.plate_task import PlateTask
 from tasks.settings import setting
 from tasks.sources import Images, Platemap, PublishedLoadData, images_of
-from tasks.stage_task import PlateTask, StageTask
+from tasks.stage_task import StageTask
 
 PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
 # The export of Operetta and Opera Phenix microscopes, and the channels of CPJUMP1.

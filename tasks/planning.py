@@ -17,8 +17,9 @@ from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
 from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
+from tasks.plate_task import LAID
 from tasks.sources import images_of
-from tasks.stage_task import LAID, StageTask
+from tasks.stage_task import StageTask
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ import luigi
 
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
+from tasks.plate_task import PlateTask
 from tasks.settings import NEGCON, setting
 from tasks.sources import Backend, ExternalMetadata, Platemap
-from tasks.stage_task import PlateTask, StageTask
+from tasks.stage_task import StageTask
 
 
 class Behaving:

@@ -10,10 +10,10 @@ import luigi
 from tasks import catalogue, comparison, inputs, selection, settings
 from tasks.benchmark import FEATURES, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
+from tasks.plate_task import LAID, START_FROM
 from tasks.runs import RunBatch
 from tasks.selection import Group
 from tasks.settings import setting
-from tasks.stage_task import LAID, START_FROM
 
 
 class RunBenchmark(luigi.Task):

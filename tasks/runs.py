@@ -9,6 +9,7 @@ import luigi
 
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.measuring import Montage, SampleMontage
+from tasks.plate_task import LAID, PlateTask
 from tasks.profiling import (
     Collate,
     QualityControl,
@@ -18,7 +19,6 @@ from tasks.profiling import (
     SelectFeaturesNegconBatch,
 )
 from tasks.sources import FetchMetadata, Profiles
-from tasks.stage_task import LAID, PlateTask
 
 
 class RunPlate(PlateTask, luigi.WrapperTask):

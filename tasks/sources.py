@@ -10,7 +10,8 @@ import luigi
 
 from tasks import inputs, layout, settings
 from tasks.fetch_task import FetchTask
-from tasks.stage_task import LaidTask, StageTask
+from tasks.plate_task import LaidTask
+from tasks.stage_task import StageTask
 
 # What is fetched.
 

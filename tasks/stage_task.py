@@ -19,6 +19,7 @@ from tasks import run as runs
 from tasks.errors import FalseSuccessError, PublishError
 from tasks.fingerprint import Artifact
 from tasks.manifest import Manifest
+from tasks.plate_task import PlateTask
 from tasks.progress import Bar
 from tasks.recall import for_a_while
 from tasks.run import Findings, Run
@@ -30,65 +31,7 @@ from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
 
-LAID = "laid"
-START_FROM = (LAID, "images", "backend", "profiles")
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
-
-
-class PlateTask(luigi.Task):
-    """Something of one plate that promises artifacts by name."""
-
-    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
-    plate = luigi.Parameter(description="the plate's barcode")
-    start_from = luigi.ChoiceParameter(
-        choices=START_FROM,
-        default=LAID,
-        significant=False,
-        description="images, backend or profiles: begin there, and fetch what is absent; laid: from what lies there",
-    )
-
-    def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:
-        """Return a task of the same plate: a parameter of the same name is each stage's own."""
-        shared = {name for name, _ in (PlateTask if cls else type(self)).get_params()}
-        known = [name for name, _ in (cls or type(self)).get_params()]
-        own: dict[str, Any] = {name: getattr(self, name) for name in known if name in shared}
-        task: luigi.Task = (cls or type(self))(**{**own, **given})
-        return task
-
-    def promises(self) -> Mapping[str, Artifact]:
-        """Return what this task offers to those that require it; only asked of a complete task."""
-        raise NotImplementedError
-
-
-class LaidTask(PlateTask):
-    """A file or folder that a person laid under the data root: adopted with its hash, never completed.
-
-    Where nothing lies at all, it is fetched if the run was told from where to start.
-    """
-
-    name: ClassVar[str]
-    fetched_by: ClassVar[type[Staged] | None] = None
-    remembered: ClassVar[bool] = False
-    """Whether the hashes of single files are remembered: for folders that are too large to read each time."""
-
-    def path(self) -> Path:
-        """Return where it lies; raise MissingInputError if it does not."""
-        raise NotImplementedError
-
-    def requires(self) -> list[luigi.Task]:
-        return [self.clone(self.fetched_by)] if self.fetched_by and self.start_from != LAID else []
-
-    @for_a_while
-    def complete(self) -> bool:
-        return all(task.complete() for task in self.requires()) and self.path().exists()
-
-    def memory(self) -> Path:
-        """Return the file that remembers its hashes."""
-        return settings.load().layout.adopted(self.batch_id, f"{self.plate}.{self.name}")
-
-    @for_a_while
-    def promises(self) -> Mapping[str, Artifact]:
-        return {self.name: fingerprint.artifact(self.path(), self.memory() if self.remembered else None)}
 
 
 class Staged(luigi.Task):

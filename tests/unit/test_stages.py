@@ -15,8 +15,9 @@ from luigi.task import flatten
 from tasks import layout as layouts
 from tasks import pipeline, recipes, stages
 from tasks.errors import DefinitionError
+from tasks.plate_task import LaidTask
 from tasks.selection import Group
-from tasks.stage_task import LaidTask, Staged
+from tasks.stage_task import Staged
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 
