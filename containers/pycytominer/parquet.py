@@ -69,6 +69,12 @@ def _match(tables: Dict[str, np.ndarray], names: List[str]) -> Dict[str, np.ndar
     return matched
 
 
+def read(path: Path) -> pyarrow.Table:
+    """Return a well's table, read on this thread: Arrow's own may abort the program as it ends (apache/arrow#34314)."""
+    with pyarrow.parquet.ParquetFile(path) as file:
+        return file.read(use_threads=False)
+
+
 class Reader:
     """Reads the cells of a folder of Parquet files, a well at a time."""
 
@@ -86,7 +92,7 @@ class Reader:
         """Yield a well for every file."""
         for path in self.paths:
             try:
-                table = pyarrow.parquet.read_table(path)
+                table = read(path)
             except (pyarrow.ArrowInvalid, OSError) as error:
                 raise program.DataError(f"{path.name}: not a whole Parquet file: {error}") from error
             plates = sorted(set(table["Metadata_Plate"].to_pylist()))
