@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import real_files
 from tests.engines import report
-
-REAL_DATA = Path(__file__).parents[1] / "../shared/data/cpjump1"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -24,9 +23,4 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Return the folder of the real CPJUMP1 files; only a checkout that stands alone lacks it."""
-    if not REAL_DATA.is_dir():
-        if os.environ.get("ENGINES") == "all":
-            pytest.fail(f"ENGINES=all, but the real CPJUMP1 files are not at {REAL_DATA}", pytrace=False)
-        pytest.skip(f"the real CPJUMP1 files are not at {REAL_DATA}")
-    return REAL_DATA.resolve()
+    return real_files.needed()

@@ -50,48 +50,37 @@ class Bucket:
 
     def below(self, folder: str) -> List[Remote]:
         """Return every object below a folder (`a/b/`); refuse a key that could not be a file below the data root."""
-        with told(self.name, self.prefix + folder):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + folder)
-            listed = [entry for page in pages for entry in page.get("Contents", [])]
-        found = [self._remote(entry) for entry in listed if not _is_folder_marker(entry)]
+        found = [self._remote(entry) for entry in self._listed(folder) if not _is_folder_marker(entry)]
         _refuse_file_as_folder(found)
         return found
 
     def walk(self, folder: str) -> Iterator[Tuple[str, int]]:
         """Yield path and bytes of the objects below a folder, in the order of their keys, as they are listed."""
-        with told(self.name, self.prefix + folder):
-            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix + folder)
-            for page in pages:
-                for entry in page.get("Contents", []):
-                    if not _is_folder_marker(entry):
-                        yield entry["Key"][len(self.prefix) :], int(entry["Size"])
+        for entry in self._listed(folder):
+            if not _is_folder_marker(entry):
+                yield entry["Key"][len(self.prefix) :], int(entry["Size"])
 
     def entries(self, folder: str) -> List[str]:
         """Return the names of the files and folders (`a/`) of a folder."""
-        with told(self.name, self.prefix + folder):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=self.prefix + folder, Delimiter="/"
-            )
-            found = [
-                entry.get("Prefix", entry.get("Key"))
-                for page in pages
-                for entry in [*page.get("CommonPrefixes", []), *page.get("Contents", [])]
-            ]
         start = len(self.prefix + folder)
-        return sorted(key[start:] for key in found if key[start:])
+        return sorted(key[start:] for key in self._keys(folder) if key[start:])
 
     def names(self, start: str, most: Optional[int] = None) -> List[str]:
         """Return the names of the files and folders whose paths begin with `start`, without what is below them."""
+        return sorted(PurePosixPath(key).name for key in self._keys(start, most))
+
+    def _keys(self, start: str, most: Optional[int] = None) -> Iterator[str]:
+        """Yield the keys of files and folders that begin with `start`, without what is below them."""
+        for entry in self._listed(start, Delimiter="/", PaginationConfig={"MaxItems": most}):
+            yield entry.get("Prefix", entry.get("Key"))
+
+    def _listed(self, start: str, **how: Any) -> Iterator[Any]:
+        """Yield the service's entries below the prefix: folders where a delimiter is given, and objects."""
         with told(self.name, self.prefix + start):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.name, Prefix=self.prefix + start, Delimiter="/", PaginationConfig={"MaxItems": most}
-            )
-            found = [
-                entry.get("Prefix", entry.get("Key"))
-                for page in pages
-                for entry in [*page.get("CommonPrefixes", []), *page.get("Contents", [])]
-            ]
-        return sorted(PurePosixPath(path).name for path in found)
+            pages = self.client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.name, Prefix=self.prefix + start, **how):
+                yield from page.get("CommonPrefixes", [])
+                yield from page.get("Contents", [])
 
     def one(self, path: str) -> Optional[Remote]:
         """Return a single object as it is now; None if there is none."""

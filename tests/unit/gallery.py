@@ -87,6 +87,7 @@ class Gallery:
         }  # fmt: skip
         words = [str(word) for key, value in given.items() for word in (f"--{key}", value)]
         self.patch.setattr(sys, "argv", [program, *words])
+        self.patch.syspath_prepend(str(FOLDER))
         known = set(sys.modules)
         try:
             runpy.run_path(str(FOLDER / program), run_name="__main__")

@@ -19,7 +19,6 @@ A01, N09 = (1, 1), (14, 9)
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gallery:
     """Lay two wells of two channels, A01 and N09, and their platemap."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "containers" / "gallery"))
     made = Gallery(tmp_path, monkeypatch, capsys)
     made.lay(*(name(*well, channel) for well in (A01, N09) for channel in (5, 1)))
     made.map("A01", "N09")

@@ -17,7 +17,6 @@ Rows = list[dict[str, str]]
 
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gallery:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "containers" / "gallery"))
     made = Gallery(tmp_path, monkeypatch, capsys)
     made.lay(*(name(1, column, channel) for column in (1, 2) for channel in (1, 5)))
     made.map("A01", "A02")

@@ -6,12 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import ranking  # found on the path that conftest.py has laid
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tests.stages.benchmark import conftest, slow  # noqa: F401  (finds the program's modules)
+from tests.stages.benchmark import slow
 
-ranking = pytest.importorskip("ranking")
 SIMILARITY = some.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0])
 SOME = some.lists(SIMILARITY, min_size=1, max_size=9)
 

@@ -8,10 +8,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import significance  # found on the path that conftest.py has laid
 
-from tests.stages.benchmark import conftest, slow  # noqa: F401
+from tests.stages.benchmark import slow
 
-significance = pytest.importorskip("significance")
 DRAWS = 40_000
 
 

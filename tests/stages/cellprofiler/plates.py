@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tifffile
+
+from tests import real_files
 
 REPOSITORY = Path(__file__).parents[3]
 FOLDER = REPOSITORY / "containers" / "cellprofiler"
-REAL_IMAGES = REPOSITORY / "../shared/data/cpjump1/images"
+REAL_IMAGES = real_files.REAL_DATA / "images"
 NUMBERS = {"Mito": 1, "AGP": 2, "RNA": 3, "ER": 4, "DNA": 5, "HighZBF": 6, "LowZBF": 7, "Brightfield": 8}
 PLATE = "BR00117013"
 
@@ -102,8 +103,7 @@ def real_sites(images: Path) -> tuple[tuple[str, str], ...]:
 
 def crop_plate(folder: Path, channels: tuple[str, ...], wells: int = 4, size: int = 192) -> Plate:
     """Write crops of real wells, with flat illumination functions."""
-    if not REAL_IMAGES.is_dir():
-        pytest.skip(f"the real images are not at {REAL_IMAGES}")
+    real_files.needed()
     sites = real_sites(REAL_IMAGES)[:wells]
     plate = Plate(folder, channels, sites)
     plate.images.mkdir(parents=True)

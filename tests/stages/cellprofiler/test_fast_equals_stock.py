@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import real_files
 from tests.stages.cellprofiler.hostile_images import SCENES, UNCOVERED
 from tests.stages.cellprofiler.plates import (
     NUMBERS,
@@ -83,8 +84,7 @@ def test_an_uncovered_scene_runs_the_stock_code_and_says_why(compared):
 @pytest.fixture(scope="module")
 def real_well(cellprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """Return a whole real site, measured with each engine by our eight-channel pipeline."""
-    if not REAL_IMAGES.is_dir():
-        pytest.skip(f"the real images are not at {REAL_IMAGES}")
+    real_files.needed()
     scratch = tmp_path_factory.mktemp("real-well")
     plate = Plate(scratch / "plate", tuple(NUMBERS), real_sites(REAL_IMAGES)[:1], at=REAL_IMAGES.resolve())
     shaded_functions(plate, 1080)

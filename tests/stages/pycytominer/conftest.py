@@ -17,7 +17,6 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "containers" / "pycytominer"
-REAL_DATA = ROOT / "../shared/data/cpjump1"
 PLATE = "00117013"  # a number to every careless reader
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
 
@@ -57,14 +56,6 @@ def oracle(pycytominer_python: str) -> Callable[..., None]:
         subprocess.run([pycytominer_python, "-W", "ignore", "-c", script, *map(str, paths)], check=True)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def real_data() -> Path:
-    """Return the folder of real CPJUMP1 files."""
-    if not REAL_DATA.is_dir():
-        pytest.skip("the real CPJUMP1 files are not on this machine")
-    return REAL_DATA
 
 
 @pytest.fixture
