@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tifffile
 from luigi.task import flatten
 
 from tasks import browsing, catalogue, estimate, inputs, pipeline, settings
@@ -99,6 +98,8 @@ def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | 
 
 
 def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> PlateSize:
+    import tifffile  # here, because every other verb starts sooner without it
+
     listing: Any = pipeline.LoadData
     pattern = re.compile(listing(batch_id=batch, plate=plate).pattern)
     files = [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
