@@ -43,7 +43,11 @@ class RunBenchmark(luigi.Task):
 
     def requires(self) -> list[luigi.Task]:
         if self.start_from != LAID:
-            return [RunBatch(**{name: getattr(self, name) for name in ("batch_id", "plates", "where", "start_from")})]
+            return [
+                RunBatch(
+                    **{name: getattr(self, name) for name in ("batch_id", "plates", "where", "start_from", "features")}
+                )
+            ]
         return self.parts()
 
     def parts(self) -> list[luigi.Task]:
