@@ -28,7 +28,7 @@ def main() -> None:
     facts = {"device": networks.require_device(device), "tensorflow": tensorflow.__version__}
     facts["deepprofiler"] = metadata.version("deepprofiler")
     model = networks.build(NETWORK)
-    facts["checkpoint_layers"] = networks.require_match(model, checkpoint(project))
+    facts["checkpoint_layers"] = networks.require_match(model, checkpoint(project).resolve())
     tensorflow.keras.backend.clear_session()
     (project / FACTS).write_text(json.dumps(facts), encoding="utf-8")
     words = [f"--root={project}", f"--config={CONFIG}", f"--exp={RUN}"]

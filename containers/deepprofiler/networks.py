@@ -76,7 +76,11 @@ def require_match(model: Any, path: Path) -> int:
 
     Keras takes a file that matches no layer without a word, and leaves the network random.
     """
-    wanted = {layer.name: [tuple(weight.shape) for weight in layer.weights] for layer in model.layers if layer.weights}
+    wanted = {
+        layer.name: [tuple(map(int, weight.shape)) for weight in layer.weights]
+        for layer in model.layers
+        if layer.weights
+    }
     held = read_shapes(path)
     lacking = [name for name, shapes in wanted.items() if held.get(name) != shapes]
     if lacking:

@@ -89,7 +89,7 @@ def of_backend(path: Path, plate: str) -> Iterator[Located]:
             raise program.DataError(f"{path.name}: a (TableNumber, ImageNumber) stands there twice; collate it again")
         found: Dict[Tuple[int, int], Centres] = {}
         for table, number, *centre in database.execute(f'SELECT {key}, "{x}", "{y}" FROM Nuclei ORDER BY rowid'):
-            found.setdefault((table, number), []).append((repr(centre[0]), repr(centre[1])))
+            found.setdefault((table, number), []).append((_number(centre[0], path), _number(centre[1], path)))
     except sqlite3.DatabaseError as error:
         raise program.DataError(f"{path.name}: not a backend of single cells: {error}") from error
     strange = sorted(set(found) - {image[:2] for image in images})
@@ -98,6 +98,15 @@ def of_backend(path: Path, plate: str) -> Iterator[Located]:
         raise program.DataError(f"{message}; collate the plate again")
     for table, number, well, site in sorted(images, key=lambda image: (image[2], int(image[3]))):
         yield f"{well}-{int(site)}", found.get((table, number), [])
+
+
+def _number(value: object, path: Path) -> str:
+    """Return a coordinate as exact text: backends in the wild hold it as a number or as a text."""
+    try:
+        return repr(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        message = f"{path.name}: a nucleus has the centre {value!r}, which is no number; collate the plate again"
+        raise program.DataError(message) from error
 
 
 def _columns(database: sqlite3.Connection, path: Path) -> Tuple[str, str]:
