@@ -29,6 +29,7 @@ FOLDERS = {
     "quality_control": "workspace/quality_control/{batch}/{plate}",
     "fetched": "workspace/fetched/{batch}",
     "benchmark": "workspace/benchmark/{batch}",
+    "provenance": "workspace/provenance/{batch}",
 }
 
 LOOKED_UP = "__*"
@@ -103,6 +104,14 @@ class Layout:
 
     def benchmark(self, batch: str, definition: str) -> Path:
         return self.published("benchmark", batch, "all") / checked_name("definition", definition)
+
+    def provenance(self, batch: str) -> Path:
+        """Return the folder of a batch's RO-Crate."""
+        return self.published("provenance", batch, "all")
+
+    def provenances(self) -> list[Path]:
+        """Return the RO-Crates of all batches."""
+        return sorted(self.provenance("any").parent.glob("*/ro-crate-metadata.json"))
 
     def published(self, folder: str, batch: str, plate: str) -> Path:
         """Return where a stage with this `folder` key publishes the results of a plate."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import luigi
 
+from tasks import provenance, settings
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.measuring import Montage, SampleMontage
 from tasks.plate_task import LAID, PlateTask
@@ -50,9 +51,11 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
         yield self.parts()
+        provenance.write(settings.load().layout, self.batch_id)
 
     def complete(self) -> bool:
-        return bool(super().complete()) and all(part.complete() for part in self.parts())
+        made = bool(super().complete()) and all(part.complete() for part in self.parts())
+        return made and provenance.is_current(settings.load().layout, self.batch_id)
 
     @classmethod
     def kinds(cls, start_from: str) -> list[type[BatchTask]]:

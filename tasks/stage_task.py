@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import errno
 import logging
@@ -215,8 +216,7 @@ class Staged(luigi.Task):
         outputs = {}
         for name, (source, target) in self._moves(run).items():
             made = self._artifact(run, source)
-            path = target.relative_to(root).as_posix()
-            outputs[name] = {"path": path, "digest": made.digest, "files": made.files, "bytes": made.bytes}
+            outputs[name] = manifest.told(dataclasses.replace(made, path=target), root)
         return Manifest(
             stage=self.stage,
             batch=self.batch_id,
@@ -231,6 +231,8 @@ class Staged(luigi.Task):
             units=findings.units,
             warnings=findings.warnings,
             facts=findings.facts,
+            inputs={name: [manifest.told(each, root) for each in found] for name, found in run.inputs.items()},
+            by=manifest.user(),
         )
 
 

@@ -105,6 +105,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "quality_control": "workspace/quality_control/B/P",
         "fetched": "workspace/fetched/B",
         "benchmark": "workspace/benchmark/B",
+        "provenance": "workspace/provenance/B",
     }
 
 
