@@ -42,6 +42,7 @@ class Staged(luigi.Task):
     scope: ClassVar[tuple[str, ...]]
     """The parameters that say what the stage is run on: they go into no fingerprint of their own."""
     batch_id: luigi.Parameter
+    kept = luigi.BoolParameter(default=False, description="make it again also if it was deleted to save room")
 
     @property
     def subject(self) -> str:
@@ -59,7 +60,8 @@ class Staged(luigi.Task):
 
     def flags(self) -> dict[str, str]:
         """Return the parameters that go to the program and into the fingerprint."""
-        significant = [name for name, how in self.get_params() if how.significant and name not in self.scope]
+        aside = (*self.scope, "kept")
+        significant = [name for name, how in self.get_params() if how.significant and name not in aside]
         return {name: str(getattr(self, name)) for name in significant}
 
     def passed(self) -> tuple[str, ...]:
@@ -89,7 +91,20 @@ class Staged(luigi.Task):
         found = manifest.read(self.manifest_path())
         if found is None or not found.is_of(self.fingerprint()):
             return False
-        return all(_lies_there(entry) for entry in found.artifacts(settings.load().layout.root).values())
+        made = found.artifacts(settings.load().layout.root)
+        return all(_lies_there(each) for name, each in made.items() if self.kept or name not in found.freed)
+
+    def deps(self) -> list[luigi.Task]:
+        """Return what Luigi completes first: what is read here and was deleted to save room is made again."""
+        required: list[Any] = flatten(self.requires())
+        return [again for task in required for again in (task, *task.gone())]
+
+    def gone(self) -> list[luigi.Task]:
+        """Return the task that makes this again, if a part of it was deleted to save room."""
+        found = manifest.read(self.manifest_path())
+        made = found.artifacts(settings.load().layout.root) if found else {}
+        deleted = any(name in made and not _lies_there(made[name]) for name in (found.freed if found else ()))
+        return [type(self)(**{**self.param_kwargs, "kept": True})] if deleted else []
 
     def promises(self) -> Mapping[str, Artifact]:
         found = manifest.read(self.manifest_path())

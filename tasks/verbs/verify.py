@@ -67,10 +67,10 @@ def _is_asked_for(found: Manifest, args: argparse.Namespace) -> bool:
 def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
     """Yield what a result consists of; of what was fetched, every file."""
     for name, made in found.artifacts(layout.root).items():
-        if "fetched" not in found.outputs or name == "fetched":
+        if name not in found.freed and ("fetched" not in found.outputs or name == "fetched"):
             yield Promise(made.path, made.bytes, made.digest, AGAIN)
     table = found.artifacts(layout.root).get("fetched")
-    if table and table.path.exists():
+    if table and table.path.exists() and not found.freed:
         with open(table.path, newline="", encoding="utf-8") as handle:
             for row in csv.DictReader(handle):
                 again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"
