@@ -55,6 +55,7 @@ class runtime(luigi.Config):  # noqa: N801
     place = luigi.ChoiceParameter(choices=["local"], default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
+    max_failed_fraction = luigi.FloatParameter(default=0.0, description="of a plate's sites; the stages read it")
 
 
 class plan(luigi.Config):  # noqa: N801
@@ -172,7 +173,8 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
     known: dict[str, Mapping[str, luigi.Parameter]] = {
         name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
     }
-    known |= stage_sections
+    for section, own in stage_sections.items():
+        known[section] = {**known.get(section, {}), **own}
     for section in config.sections():
         if section in FOREIGN_SECTIONS:
             continue

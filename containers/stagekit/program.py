@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
-UNIT_STATES = ("ok", "failed", "skipped")
+UNIT_STATES = ("ok", "failed", "skipped", "quarantined")
 Item = TypeVar("Item")
 
 

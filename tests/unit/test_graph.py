@@ -197,6 +197,7 @@ SAME = {
     "engine": "[runtime]\nengine = process\n",
     "cores": "[runtime]\ncores = 7\nmemory_gb = 3\n",
     "sites_per_shard": "[measure]\nsites_per_shard = 1\n",
+    "sites that may be left out": "[runtime]\nmax_failed_fraction = 0.5\n",
     "resources": "[normalize]\nmemory_gb = 9\nminutes = 1\n",
 }
 

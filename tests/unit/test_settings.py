@@ -40,6 +40,7 @@ BAD = {
     "cores of a stage": ("[measure]\ncpus = 0.5\n", r"cpus = 0.5: it must be a whole number of at least 1$"),
     "memory of a stage": ("[measure]\nmemory_gb = auto\n", r"memory_gb = auto: it must be a number of at least"),
     "minutes of a stage": ("[measure]\nminutes = 1h\n", r"\[measure\] minutes = 1h: it must be a number of at least"),
+    "a fraction above 1": ("[runtime]\nmax_failed_fraction = 2\n", r"max_failed_fraction = 2: "),
     "metadata pattern": ("[dataset]\nexternal_metadata = {x}.tsv\n", r"= {x}.tsv: in braces .*{platemap} or {stem}"),
 }  # fmt: skip
 
