@@ -155,8 +155,16 @@ def _stages(batch: str, plate: str, start_from: str = "images") -> list[str]:
 
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
     done = {plate for plate in sizes if _is_complete(stage, batch, plate, list(sizes), _laid(start_from))}
-    costs = [estimate.of_stage(stage, each) for plate, each in sizes.items() if plate not in done]
+    costs = [_cost(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done]
     return Line(stage, len(done), len(costs), sum(costs, Cost()))
+
+
+def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:
+    if stage != pipeline.Measure.stage:
+        return estimate.of_stage(stage, each)
+    kind: Any = pipeline.Measure
+    task = kind(batch_id=batch, plate=plate)
+    return estimate.of_measuring(each, task.engine, task.audit_sites)
 
 
 def _is_complete(stage: str, batch: str, plate: str, plates: list[str], start_from: str) -> bool:

@@ -64,6 +64,10 @@ class Staged(luigi.Task):
         significant = [name for name, how in self.get_params() if how.significant and name not in aside]
         return {name: str(getattr(self, name)) for name in significant}
 
+    def asides(self) -> dict[str, str]:
+        """Return what goes to the program too, and changes nothing of what it makes: it is in no fingerprint."""
+        return {}
+
     def passed(self) -> tuple[str, ...]:
         """Return the names of the caller's environment variables that the program sees."""
         return ()
@@ -140,7 +144,7 @@ class Staged(luigi.Task):
     def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)
         parts = self.fingerprint()
-        run = self._describe(parts)
+        run = self.describe(parts)
         moves, taken = self._moves(run), self.settle()
         if manifest.resume(settings.load().layout, self.manifest_path(), parts, moves, taken):
             forget(run.jobs())
@@ -155,7 +159,8 @@ class Staged(luigi.Task):
         forget(run.jobs())
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
 
-    def _describe(self, parts: Mapping[str, object]) -> Run:
+    def describe(self, parts: Mapping[str, object]) -> Run:
+        """Return the run of a fingerprint's parts; nothing has happened yet."""
         units = self._units()
         layout = settings.load().layout
         return Run(
@@ -164,7 +169,9 @@ class Staged(luigi.Task):
             members=self.members,
             unmade=frozenset(self.unmade()),
             folder=layout.run(self.stage, self.batch_id, self.kept_as, fingerprint.digest(parts)[:12]),
-            flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
+            flags=tuple(
+                word for name, value in (self.flags() | self.asides()).items() for word in (f"--{name}", value)
+            ),
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
             units=units,
