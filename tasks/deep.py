@@ -12,7 +12,7 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, fingerprint, selection, settings
+from tasks import catalogue, selection, settings
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.errors import EngineError, MissingInputError
 from tasks.measuring import Measure, load_data_of
@@ -32,7 +32,9 @@ class Network:
 
     features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=FEATURES, default=FEATURES[0])
     checkpoint = setting("deep_profile", "checkpoint", luigi.OptionalParameter, default="", significant=False)
-    checkpoint_sha256 = setting("deep_profile", "checkpoint_sha256", luigi.OptionalParameter, default="")
+    checkpoint_sha256 = setting(
+        "deep_profile", "checkpoint_sha256", luigi.OptionalParameter, default="", significant=False
+    )
 
 
 class LocateCells(StageTask):
@@ -112,8 +114,15 @@ class SeedCheckpoint(StageTask):
 
 class DeepProfile(Network, StageTask):
     stage = "deep_profile"
-    device = setting("deep_profile", "device", luigi.ChoiceParameter, choices=["auto", "cpu", "gpu"], default="auto")
-    batch_size = setting("deep_profile", "batch_size", luigi.IntParameter, default=128)
+    device = setting(
+        "deep_profile",
+        "device",
+        luigi.ChoiceParameter,
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        significant=False,
+    )
+    batch_size = setting("deep_profile", "batch_size", luigi.IntParameter, default=128, significant=False)
     sites_per_shard = setting("deep_profile", "sites_per_shard", luigi.IntParameter, default=96, significant=False)
 
     def requires(self) -> list[luigi.Task]:
@@ -134,13 +143,10 @@ class DeepProfile(Network, StageTask):
     def place(self, output: str) -> Path:
         return settings.load().layout.embeddings(self.features, self.batch_id, self.plate)
 
-    def flags(self) -> dict[str, str]:
-        sha256 = str(self.checkpoint_sha256 or "")
-        return super().flags() | {"checkpoint_sha256": sha256, "device": "gpu" if self._gpu() else "cpu"}
-
-    def fingerprint(self) -> dict[str, object]:
-        # The device, the size of batches and what is checked first make no other features.
-        return fingerprint.fingerprint(self.definition, {"features": str(self.features)}, self.inputs())
+    def asides(self) -> dict[str, str]:
+        """Return what makes no other features: the device, the size of batches, and what is checked first."""
+        sha256, device = str(self.checkpoint_sha256 or ""), "gpu" if self._gpu() else "cpu"
+        return {"checkpoint_sha256": sha256, "device": device, "batch_size": str(self.batch_size)}
 
     def job_resources(self) -> Resources:
         found = super().job_resources()

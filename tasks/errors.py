@@ -51,6 +51,7 @@ EXIT_MEANINGS = {
     2: "its flags are not those that it was given",
     65: "its input breaks the contract",
     69: "the network, a service or the disk fails",
+    70: "what it made does not stand its own check",
     137: "killed",
     143: "terminated",
 }

@@ -77,6 +77,8 @@ def _differences(task: Staged, found: Manifest) -> Iterator[str]:
     inputs = _mapping(was, "inputs"), _mapping(now, "inputs")
     yield from (f"the input {name} has other content" for name in inputs[1] if inputs[0].get(name) != inputs[1][name])
     for name, made in found.artifacts(settings.load().layout.root).items():
+        if name in found.freed:
+            continue
         if not made.path.exists():
             yield f"its {name} is gone: {made.path}"
         elif made.path.is_file() and made.path.stat().st_size != made.bytes:
@@ -97,4 +99,5 @@ def _mapping(parts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _made(found: Manifest) -> str:
     engine = found.environment.get("engine", "an unknown engine")
     warned = f", {len(found.warnings)} warnings" if found.warnings else ""
-    return f"{found.started}, in {found.seconds:.1f} s, by {engine}{warned}"
+    gone = "".join(f"; its {name} was deleted to save room ({told['at']})" for name, told in found.freed.items())
+    return f"{found.started}, in {found.seconds:.1f} s, by {engine}{warned}{gone}"

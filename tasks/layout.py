@@ -35,6 +35,7 @@ FOLDERS = {
     "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
     "checkpoints": "workspace_dl/checkpoints",
     "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
+    "provenance": "workspace/provenance/{batch}",
 }
 
 LOOKED_UP = "__*"
@@ -119,6 +120,14 @@ class Layout:
         """Return where a network's features of a plate's cells lie, as in the gallery below the network's name."""
         names = (checked_name("network", network), checked_name("batch", batch), checked_name("plate", plate))
         return self.dataset.joinpath(FOLDERS["embeddings"], *names)
+
+    def provenance(self, batch: str) -> Path:
+        """Return the folder of a batch's RO-Crate."""
+        return self.published("provenance", batch, "all")
+
+    def provenances(self) -> list[Path]:
+        """Return the RO-Crates of all batches."""
+        return sorted(self.provenance("any").parent.glob("*/ro-crate-metadata.json"))
 
     def published(self, folder: str, batch: str, plate: str) -> Path:
         """Return where a stage with this `folder` key publishes the results of a plate."""

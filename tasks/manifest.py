@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import json
 import os
 import shutil
@@ -14,9 +15,11 @@ from typing import Any
 
 from tasks.errors import PublishError
 from tasks.fingerprint import Artifact, artifact, digest
-from tasks.layout import Layout
+from tasks.layout import REPOSITORY, Layout
 
 VERSION = 1
+TOOLKIT = "toolkit:"
+"""Begins the path of an input that is a file of this project."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Manifest:
     facts: Mapping[str, Any] = field(default_factory=dict)
     members: tuple[str, ...] = ()
     """The plates, if `plate` names a set of them."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """name -> what was read: path, digest, files, bytes of each; a path outside of the data root is told whole."""
+    by: str = ""
+    """Who ran it: the user's name on that machine."""
     version: int = VERSION
 
     def artifacts(self, root: Path) -> dict[str, Artifact]:
@@ -46,8 +53,31 @@ class Manifest:
             for name, entry in self.outputs.items()
         }
 
+    @property
+    def freed(self) -> Mapping[str, Any]:
+        """Return what is told of the outputs that were deleted to save room: name -> at, and how they were read."""
+        return {name: entry["freed"] for name, entry in self.outputs.items() if "freed" in entry}
+
     def is_of(self, fingerprint: Mapping[str, object]) -> bool:
         return digest(self.fingerprint) == digest(fingerprint)
+
+
+def told(made: Artifact, root: Path) -> dict[str, object]:
+    """Describe a file or folder: where it lies below the data root or the toolkit, its digest and size."""
+    path = made.path.as_posix()
+    if made.path.is_relative_to(root):
+        path = made.path.relative_to(root).as_posix()
+    elif made.path.is_relative_to(REPOSITORY):
+        path = f"{TOOLKIT}{made.path.relative_to(REPOSITORY).as_posix()}"
+    return {"path": path, "digest": made.digest, "files": made.files, "bytes": made.bytes}
+
+
+def user() -> str:
+    """Return the name of who runs this; in a container a user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def read(path: Path) -> Manifest | None:

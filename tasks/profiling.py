@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
+
 import luigi
 
+from tasks import fingerprint
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -20,7 +23,27 @@ class Behaving:
     )
 
 
-class Collate(StageTask):
+class ReadsSites(StageTask):
+    """A stage that leaves out sites it cannot use, unless they are too many."""
+
+    max_failed_fraction = setting(
+        "runtime",
+        "max_failed_fraction",
+        luigi.NumericalParameter,
+        var_type=float,
+        min_value=0.0,
+        max_value=1.0,
+        right_op=operator.le,
+        default=0.0,
+    )
+
+    def fingerprint(self) -> dict[str, object]:
+        # It decides whether there is a result, not what the result is.
+        without = {name: value for name, value in self.flags().items() if name != "max_failed_fraction"}
+        return fingerprint.fingerprint(self.definition, without, self.inputs())
+
+
+class Collate(ReadsSites):
     stage = "collate"
     sqlite = setting("collate", "sqlite", luigi.ChoiceParameter, choices=["true", "false"], default="true")
     parquet = setting("collate", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="true")
@@ -33,12 +56,15 @@ class Collate(StageTask):
         return {name for name, choice in choices.items() if choice == "false"}
 
 
-class Aggregate(Behaving, StageTask):
+class Aggregate(Behaving, ReadsSites):
     stage = "aggregate"
     source = setting(
         "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
     )
     method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
+    compartment_counts = setting(
+        "aggregate", "compartment_counts", luigi.ChoiceParameter, choices=["true", "false"], default="false"
+    )
 
     def requires(self) -> luigi.Task:
         if self.start_from == "backend":

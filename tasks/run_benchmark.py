@@ -7,7 +7,7 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, comparison, inputs, selection, settings
+from tasks import catalogue, comparison, inputs, provenance, selection, settings
 from tasks.benchmark import FEATURES, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
 from tasks.plate_task import LAID, START_FROM
@@ -69,6 +69,7 @@ class RunBenchmark(luigi.Task):
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]
             comparison.show(tabulate.place("comparison"), features, tabulate.results, absent)
+        provenance.write(settings.load().layout, self.batch_id)
         self.told = True
 
     def _features(self) -> list[str]:

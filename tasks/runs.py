@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import luigi
 
-from tasks import deep
+from tasks import deep, provenance, settings, storage
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.benchmark import FEATURES
 from tasks.deep import AnnotateDeep
@@ -31,6 +31,11 @@ class RunPlate(PlateTask, luigi.WrapperTask):
     features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")
     sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
 
+    @property
+    def priority(self) -> int:  # type: ignore[override]
+        """Let a plate be finished before the next one is begun: its stages inherit a rank that is its own."""
+        return (1 << 48) - int.from_bytes(self.plate[-6:].encode(), "big")
+
     def requires(self) -> list[luigi.Task]:
         if self.sample:
             return [self.clone(SampleMontage, wells=self.sample)]
@@ -49,6 +54,10 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         backends = [collate] if collate.unmade() != set(collate.definition.outputs) else []
         return [*profiles, *backends, self.clone(Montage)]
 
+    def run(self) -> None:
+        """Let go of what luigi.cfg does not keep, now that all that is made from it is there."""
+        storage.free(self)
+
 
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
@@ -62,9 +71,11 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
         yield self.parts()
+        provenance.write(settings.load().layout, self.batch_id)
 
     def complete(self) -> bool:
-        return bool(super().complete()) and all(part.complete() for part in self.parts())
+        made = bool(super().complete()) and all(part.complete() for part in self.parts())
+        return made and provenance.is_current(settings.load().layout, self.batch_id)
 
     @classmethod
     def kinds(cls, start_from: str) -> list[type[BatchTask]]:

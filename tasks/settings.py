@@ -14,7 +14,8 @@ from typing import Any
 import luigi
 from luigi import configuration, interface, retcodes, scheduler, worker
 
-from tasks.errors import SettingsError
+from tasks import stages
+from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.runtime import engines
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
@@ -54,10 +55,15 @@ class runtime(luigi.Config):  # noqa: N801
     place = luigi.ChoiceParameter(choices=["local"], default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
+    max_failed_fraction = luigi.FloatParameter(default=0.0, description="of a plate's sites; the stages read it")
 
 
 class plan(luigi.Config):  # noqa: N801
     dollars_per_core_hour = luigi.FloatParameter(default=0.025)
+
+
+class storage(luigi.Config):  # noqa: N801
+    delete = luigi.OptionalParameter(default="", description="stages whose results go once they were used")
 
 
 class gallery(luigi.Config):  # noqa: N801
@@ -77,6 +83,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "runtime": runtime,
     "gallery": gallery,
     "plan": plan,
+    "storage": storage,
 }
 
 
@@ -105,6 +112,10 @@ class Settings:
     slots: Slots
     dollars_per_core_hour: float
     gallery: Gallery
+    workers: int
+    """How many of Luigi's tasks run at once."""
+    delete: frozenset[str]
+    """The stages whose results are deleted once all that is made from them is there."""
 
 
 def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> Any:
@@ -129,7 +140,17 @@ def load() -> Settings:
         slots,
         plan().dollars_per_core_hour,
         _gallery(),
+        int(configuration.get_config().get("core", "workers", 1)),
+        _deleted(storage().delete or ""),
     )
+
+
+def _deleted(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    known = {name: stage for name, stage in stages.load().items() if stage.intermediate}
+    for name in sorted(names - set(known)):
+        raise SettingsError(unknown("intermediate stage", name, known, f"luigi.cfg [storage] delete = {text}"))
+    return names
 
 
 def resources(stage: Stage) -> Resources:
@@ -152,7 +173,8 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
     known: dict[str, Mapping[str, luigi.Parameter]] = {
         name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
     }
-    known |= stage_sections
+    for section, own in stage_sections.items():
+        known[section] = {**known.get(section, {}), **own}
     for section in config.sections():
         if section in FOREIGN_SECTIONS:
             continue

@@ -61,19 +61,27 @@ def _write(located: Iterator[Located], folder: Path, report: program.Report) -> 
 def of_analysis(analysis: Path, plate: str) -> Iterator[Located]:
     """Yield the nuclei of every site folder, by their numbers."""
     for site in sites.find(analysis, plate):
-        image = sites.image(site, sites.header(site, "Image"))
-        names = sites.header(site, "Nuclei")
-        found = next((pair for pair in (CENTRE, OTHER) if {*pair} <= {*names}), None)
-        if not found:
-            message = f"{site.name}: Nuclei.csv has neither {CENTRE[0]} nor {OTHER[0]}"
-            raise program.DataError(f"{message}; let the pipeline measure AreaShape or export locations")
-        with open(site.folder / "Nuclei.csv", encoding="utf-8", newline="") as lines:
-            centres = [(row[found[0]], row[found[1]]) for row in csv.DictReader(lines)]
-        expected = image.counts.get("Nuclei", len(centres))
-        if len(centres) != expected or any(None in pair or "" in pair for pair in centres):
-            message = f"{site.name}: Nuclei.csv has {len(centres)} rows, but Image.csv counted {expected}"
-            raise program.DataError(f"{message}, or a row is cut off; measure the site again")
+        try:
+            centres = _centres(site)
+        except program.DataError as error:
+            message = f"{site.name}: {error}; measure the site again, or leave it out ([preflight] exclude)"
+            raise program.DataError(message) from error
         yield f"{site.well}-{site.number}", centres
+
+
+def _centres(site: sites.Site) -> Centres:
+    """Return the centres of a site's nuclei, as its csv writes them; there must be as many as its image counted."""
+    expected = sites.image(site, list(sites.header(site, "Image").names)).counts.get("Nuclei")
+    names = sites.header(site, "Nuclei").names
+    found = next((pair for pair in (CENTRE, OTHER) if {*pair} <= {*names}), None)
+    if not found:
+        message = f"Nuclei.csv has neither {CENTRE[0]} nor {OTHER[0]}: let the pipeline measure AreaShape"
+        raise program.DataError(message)
+    with open(site.folder / "Nuclei.csv", encoding="utf-8", newline="") as lines:
+        centres = [(row[found[0]], row[found[1]]) for row in csv.DictReader(lines)]
+    if expected not in (None, len(centres)) or any(None in pair or "" in pair for pair in centres):
+        raise program.DataError(f"Nuclei.csv has {len(centres)} rows, some cut off, or Image.csv counted {expected}")
+    return centres
 
 
 def of_backend(path: Path, plate: str) -> Iterator[Located]:

@@ -17,7 +17,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
-UNIT_STATES = ("ok", "failed", "skipped")
+EXIT_CHECK = 70  # EX_SOFTWARE: what was made does not stand a check of its own
+UNIT_STATES = ("ok", "failed", "skipped", "quarantined")
 Item = TypeVar("Item")
 
 
@@ -27,6 +28,10 @@ class DataError(Exception):
 
 class ServiceError(Exception):
     """What a program needs from outside (a service, the way to it, room on the disk) is not to be had."""
+
+
+class CheckError(Exception):
+    """What was made does not stand a check of its own, and no input is to blame; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,9 @@ def run(main: Callable[[], None]) -> None:
     except ServiceError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(EXIT_SERVICE)
+    except CheckError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(EXIT_CHECK)
     except Exception:
         traceback.print_exc()
         sys.exit(EXIT_BUG)

@@ -62,7 +62,7 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     If there is one, the folders beside those of the finished jobs are emptied (another sharding's, or half done),
     unless the job goes on from what is there.
     """
-    todo = [job for job in jobs if not _outcome_file(job).exists()]
+    todo = [job for job in jobs if not _is_done(job)]
     if todo:
         keep = {job.folder for job in jobs if job.resumes or job not in todo}
         parent = jobs[0].folder.parent
@@ -70,6 +70,17 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
             if folder not in keep:
                 shutil.rmtree(folder)
     return todo
+
+
+def _is_done(job: Job) -> bool:
+    """Say whether this very job has ended well: one with other flags has been another."""
+    described = job.folder / "job.json"
+    if not _outcome_file(job).exists() or not described.exists():
+        return False
+    try:
+        return bool(json.loads(described.read_text(encoding="utf-8"))["flags"] == list(job.flags))
+    except (json.JSONDecodeError, KeyError):
+        return False
 
 
 def forget(jobs: Sequence[Job]) -> None:

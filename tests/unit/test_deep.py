@@ -114,7 +114,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, luigi_cfg: LoadSettings) -> FakeEngine:
 def device(text: str, luigi_cfg: LoadSettings) -> tuple[str, int, int]:
     luigi_cfg(text)
     task = pipeline.DeepProfile(batch_id=BATCH, plate=PLATE)
-    return task.flags()["device"], task.job_resources().gpus, task.shard_count(1000)
+    return task.asides()["device"], task.job_resources().gpus, task.shard_count(1000)
 
 
 def test_a_usable_gpu_is_taken_by_one_job_unless_the_cpu_is_wanted(gpu: FakeEngine, luigi_cfg: LoadSettings) -> None:

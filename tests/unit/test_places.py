@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,14 @@ def test_a_finished_job_is_recorded_and_not_run_again(tmp_path: Path) -> None:
 
     assert engine.ran == ["2of3"]
     assert unfinished(jobs) == []
+
+
+def test_a_job_with_other_flags_is_another_job(tmp_path: Path) -> None:
+    jobs = jobs_of(tmp_path, 2)
+    local(tmp_path, FakeEngine(good)).run(jobs, nothing)
+    other = replace(jobs[0], flags=(*jobs[0].flags, "--audit_sites", "1"))
+
+    assert unfinished([other, jobs[1]]) == [other]
 
 
 def test_a_job_that_left_no_result_is_not_finished(tmp_path: Path) -> None:
