@@ -67,7 +67,7 @@ def test_a_file_a_site_holds_the_centres_as_cellprofiler_wrote_them(locate, anal
 def test_the_backend_says_the_same_as_the_site_folders(locate, stage, analysis, edit_csv, tmp_path):
     expected = place_nuclei(analysis, edit_csv)
     paths = {"write_backend": tmp_path / "plate.sqlite", "write_cells": tmp_path / "cells"}
-    assert stage("collate", analysis=analysis, sqlite="true", parquet="false", **paths).code == 0
+    assert stage("collate", analysis=analysis, sqlite="true", parquet="false", max_failed_fraction=0, **paths).code == 0
     done = locate("backend", tmp_path / "plate.sqlite")
 
     assert done.code == 0, done.stderr
