@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tifffile
 
 from tests.stages.deepprofiler.plate import Plate, features, profile

@@ -1,4 +1,4 @@
-"""One real CPJUMP1 site: every nucleus has features; with the published weights, DeepProfiler's own reference values."""
+"""One real CPJUMP1 site: every nucleus has features; with the published weights, those that DeepProfiler states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.stages.deepprofiler.plate import PROGRAMS, features, profile
 
 PUBLISHED = "PLATEWRIGHT_CELL_PAINTING_CNN"
 """The environment variable that names Cell_Painting_CNN_v1.hdf5 (Zenodo 7114558), where it is here."""
-# The tests of DeepProfiler 0.5.1 state them for another layer (pool5), and another order of channels than the network's.
+# Stated by DeepProfiler's own tests: of another layer (pool5), with another order of channels than the network's.
 REFERENCE = {
     0: [-0.03095404, -0.00573806, 0.11657361, -0.11692496, 2.05769897],
     1: [-0.06177977, -0.05242480, 0.55334610, -0.10083556, -0.14802243],
