@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stagekit.program import EXIT_CRASH
+
 from tasks import reasons
 from tasks.ledger import Unit
 from tasks.runtime.job import Job, Outcome
 from tasks.stages import Resources
 
 TRANSIENT = (reasons.SERVICE, reasons.NODE_LOST)
-SIGNALLED = 128  # exit codes above it are a signal's: a crash, which may not come again
+SIGNALLED = 128  # exit codes above it are a signal's
 MEMORY_FACTOR = 2
 
 Cut = Callable[[Job, Sequence[str], int, int], Job]
@@ -65,8 +67,9 @@ def again(ended: Ended, policy: Policy, cut: Cut) -> list[Job]:
     if len(job.units) > 1:
         parts = pieces(job.units, ended.told)
         return [_next(cut(job, part, number, len(parts))) for number, part in enumerate(parts, start=1)]
-    may_pass = reason == reasons.TIMEOUT or ended.outcome.exit_code > SIGNALLED
-    return [_next(job)] if may_pass and job.attempt == 1 and reason != reasons.OUT_OF_MEMORY else []
+    crashed = ended.outcome.exit_code > SIGNALLED or ended.outcome.exit_code == EXIT_CRASH
+    may_pass = reason == reasons.TIMEOUT or reason == reasons.PROGRAM_ERROR and crashed
+    return [_next(job)] if may_pass and job.attempt == 1 else []
 
 
 def delay_seconds(jobs: Sequence[tuple[Job, str]], policy: Policy) -> float:

@@ -79,7 +79,7 @@ def test_a_shard_that_fails_for_a_reason_of_its_own_is_cut(reason: str) -> None:
     [
         (reasons.CORRUPT_INPUT, 65, 0),
         (reasons.PROGRAM_ERROR, 1, 0),
-        (reasons.PROGRAM_ERROR, 70, 0),
+        (reasons.PROGRAM_ERROR, 70, 1),
         (reasons.PROGRAM_ERROR, 139, 1),
         (reasons.TIMEOUT, 143, 1),
     ],
