@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -13,18 +12,18 @@ from typing import Any
 from luigi.task import flatten
 from stagekit import equality
 
-from tasks import fingerprint, ledger, pipeline, settings
+from tasks import attempts, ledger, pipeline, settings
 from tasks import run as runs
 from tasks.errors import MissingInputError
+from tasks.gathering import Findings, gather
 from tasks.progress import Bar
-from tasks.run import Findings, Run
+from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.places import Local
 
 logger = logging.getLogger(__name__)
 
 ENGINES = ("fast", "stock")
-TABLE = "load_data_with_illum"
 
 
 @dataclass(frozen=True)
@@ -62,27 +61,14 @@ def measure(batch: str, plate: str, count: int, seed: int) -> Measured:
 
 def _part(task: Any, whole: Run, sites: Sequence[str], engine: str, folder: Path) -> Run:
     """Return the run of an engine on some sites of a plate."""
-    table = _only(whole.inputs[TABLE][0].path, sites, folder / engine / "load_data_with_illum.csv")
     flags = {**task.flags(), **task.asides(), "engine": engine, "audit_sites": "0"}
     return replace(
         whole,
         folder=folder / engine,
         flags=tuple(word for name, value in flags.items() for word in (f"--{name}", value)),
-        inputs={**whole.inputs, TABLE: [fingerprint.artifact(table)]},
         shards=task.shard_count(len(sites)),
         units=tuple(sites),
     )
-
-
-def _only(table: Path, sites: Sequence[str], target: Path) -> Path:
-    """Write the rows of these sites, and return where."""
-    target.parent.mkdir(parents=True)
-    with open(table, newline="", encoding="utf-8-sig") as lines, open(target, "w", newline="", encoding="utf-8") as out:
-        reader = csv.DictReader(lines)
-        writer = csv.DictWriter(out, reader.fieldnames or [])
-        writer.writeheader()
-        writer.writerows(row for row in reader if f"{row['Metadata_Well']}-{row['Metadata_Site']}" in sites)
-    return target
 
 
 def _carry_out(each: Mapping[str, Run]) -> dict[str, Findings]:
@@ -99,5 +85,7 @@ def _carry_out(each: Mapping[str, Run]) -> dict[str, Findings]:
 
         outcomes = dict(zip(both, Local(engine, settings.load().slots).run(both, show), strict=True))
     for name, run in each.items():
-        runs.check_outcomes(run, jobs[name], [outcomes[job] for job in jobs[name]])
-    return {name: runs.gather(run, jobs[name]) for name, run in each.items()}
+        bad = [attempts.ended(job, outcomes[job]) for job in jobs[name] if not outcomes[job].ok]
+        if bad:
+            raise runs.failure(run, bad, 0.0)
+    return {name: gather(run, jobs[name]) for name, run in each.items()}

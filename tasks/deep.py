@@ -12,12 +12,12 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, selection, settings
+from tasks import catalogue, manifest, selection, settings
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.errors import EngineError, MissingInputError
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import LaidTask, PlateTask
-from tasks.profiling import Annotate, Behaving, Collate, Spherize
+from tasks.profiling import Annotate, Behaving, Collate, ReadsSites, Spherize
 from tasks.runtime import gpus, passing
 from tasks.settings import NEGCON, setting
 from tasks.sources import Backend, ExternalMetadata, Images, Platemap
@@ -37,7 +37,7 @@ class Network:
     )
 
 
-class LocateCells(StageTask):
+class LocateCells(ReadsSites):
     stage = "locate_cells"
     source = setting(
         "locate_cells", "source", luigi.ChoiceParameter, choices=["analysis", "backend"], default="analysis"
@@ -127,6 +127,12 @@ class DeepProfile(Network, StageTask):
 
     def requires(self) -> list[luigi.Task]:
         return [load_data_of(self), self.clone(Images), self.clone(LocateCells), self._weights()]
+
+    def _units(self) -> tuple[str, ...]:
+        """Return the sites whose cells are known: without those that were not measured."""
+        measured = None if self.start_from == "backend" else manifest.read(self.clone(Measure).manifest_path())
+        lacking = measured.facts.get("quarantined", ()) if measured else ()
+        return tuple(unit for unit in super()._units() if unit not in lacking)
 
     def _weights(self) -> luigi.Task:
         given = str(self.checkpoint or "")

@@ -51,7 +51,8 @@ EXIT_MEANINGS = {
     2: "its flags are not those that it was given",
     65: "its input breaks the contract",
     69: "the network, a service or the disk fails",
-    70: "what it made does not stand its own check",
+    70: "a program that it ran crashed",
+    76: "what it made does not stand its own check",
     137: "killed",
     143: "terminated",
 }
@@ -100,3 +101,14 @@ def hint_for(stage: str, words: Iterable[str], *, out_of_memory: bool, timed_out
         return f"give the stage more time: [{stage}] minutes in luigi.cfg"
     text = "\n".join(words)
     return next((hint.format(stage=stage) for sign, hint in HINTS.items() if sign in text), "")
+
+
+def hint_to_leave_out(stage: str, failed: int, total: int, unit: str, allowed: float) -> str:
+    """Return how to go on without the units that failed, where that is allowed at all."""
+    done = f"the other {total - failed} {unit}s are done and kept"
+    if unit != "site":
+        return done
+    return (
+        f"{done}; mend the cause and run again, or go on without: [runtime] max_failed_fraction = "
+        f"{-(-failed * 1000 // total) / 1000:g} in luigi.cfg (it is {allowed:g})"
+    )

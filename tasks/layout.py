@@ -166,6 +166,10 @@ class Layout:
         """Return the file that a run of a stage on a plate, or a set of plates, holds locked."""
         return self._own("locks") / stage / checked_name("batch", batch) / checked_name("plate", subject)
 
+    def ledger(self, stage: str, batch: str, subject: str) -> Path:
+        """Return the folder of the records of how every unit of a stage ended: a file a run."""
+        return self._own("ledger") / stage / checked_name("batch", batch) / checked_name("plate", subject)
+
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""
         return self._own("adopted") / checked_name("batch", batch) / f"{checked_name('plate', name)}.json"

@@ -1,12 +1,27 @@
-"""The units of a run (sites, channels): how each ended, as the shards report it while they run."""
+"""The units of a run (sites, channels, files): how each ended, in which try, why, and where its log lies.
+
+Two sources: what the programs say while they run (`units.jsonl` in a job's folder), and the ledger, to which a run
+appends a line for every job that ended. A run writes a file of its own below `<root>/.work/ledger/`: with one writer a
+file and lines that are only appended, no crash can spoil what was told before, on any file system (SQLite's WAL does
+not work over NFS), and whoever likes may read meanwhile.
+"""
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
+import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+OK, FAILED, QUARANTINED = "ok", "failed", "quarantined"
+BEGIN, ATTEMPT, QUARANTINE, END = "begin", "attempt", "quarantine", "end"
+MADE, GIVEN_UP, STOPPED = "made", "failed", "stopped"
+"""How a run of a stage ended, as its last line says; without one it was killed, or goes on."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +32,112 @@ class Unit:
     state: str
     seconds: float
     reason: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is known of one unit after all tries of a run."""
+
+    name: str
+    state: str
+    attempt: int
+    reason: str
+    """One of tasks/reasons.py; empty if it ended well."""
+    said: str
+    log: str
+    """The program's own log, relative to the data root."""
+    seconds: float
+    peak_memory_gb: float | None
+
+
+@dataclass(frozen=True)
+class History:
+    """The last run of a stage on a plate or a set of plates, over all times that it was taken up again."""
+
+    run: str
+    began: str
+    host: str
+    pid: int
+    unit: str
+    total: int
+    ended: str
+    """One of MADE, GIVEN_UP, STOPPED; empty if no line says so."""
+    said: str
+    units: Mapping[str, Account] = field(default_factory=dict)
+    attempts: tuple[Mapping[str, Any], ...] = ()
+    """Every job that ended, as it was written."""
+
+
+class Ledger:
+    """The file of one run of a stage; its folder is held by the stage's lock, so that the number is its own."""
+
+    def __init__(self, folder: Path, run: str) -> None:
+        """`run` is the run's folder, relative to the data root: a run that is taken up again keeps it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        number = 1 + max((_number(path) for path in folder.glob("*.jsonl")), default=0)  # no clock: it may jump
+        self.run = run
+        self.path = folder / f"{number:06d}-{socket.gethostname()}-{os.getpid()}.jsonl"
+
+    def append(self, event: str, **facts: object) -> None:
+        """Add a line; it is on the disk when this returns."""
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        line = json.dumps({"event": event, "at": now, **facts}) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(handle, line.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def begin(self, unit: str, total: int) -> None:
+        """Say which run this is of, in what it counts, and of how many."""
+        self.append(BEGIN, run=self.run, unit=unit, total=total, host=socket.gethostname(), pid=os.getpid())
+
+
+def history(folder: Path) -> History | None:
+    """Return what the ledger holds of a stage's last run; None if it never ran."""
+    files = sorted(folder.glob("*.jsonl"), key=_number) if folder.is_dir() else []
+    read = [lines for path in files if (lines := list(_lines(path))) and lines[0]["event"] == BEGIN]
+    if not read:
+        return None
+    first = read[-1][0]
+    same = [line for lines in read if lines[0]["run"] == first["run"] for line in lines]
+    end = read[-1][-1] if read[-1][-1]["event"] == END else {}
+    return History(
+        run=first["run"],
+        began=first["at"],
+        host=first["host"],
+        pid=first["pid"],
+        unit=first["unit"],
+        total=first["total"],
+        ended=str(end.get("state", "")),
+        said=str(end.get("said", "")),
+        units=_accounts(same),
+        attempts=tuple(line for line in same if line["event"] == ATTEMPT),
+    )
+
+
+def _accounts(lines: Iterable[Mapping[str, Any]]) -> dict[str, Account]:
+    """Return the last word on every unit: what ended well stays so, whatever another sharding says of it."""
+    found: dict[str, Account] = {}
+    for line in lines:
+        for name in line.get("quarantined", {}):
+            if name in found:
+                found[name] = replace(found[name], state=QUARANTINED)
+        for name, (state, seconds, said) in line.get("units", {}).items():
+            if name in found and found[name].state == OK and state != OK:
+                continue
+            found[name] = Account(
+                name,
+                state,
+                line["attempt"],
+                line["reason"] if state != OK else "",
+                said,
+                line["log"],
+                seconds,
+                line["peak_memory_gb"],
+            )
+    return found
 
 
 def units(folders: Iterable[Path]) -> list[Unit]:
@@ -37,11 +158,25 @@ def said(folders: Iterable[Path]) -> str:
 
 
 def _read(path: Path) -> Iterator[Unit]:
-    if not path.exists():
+    for record in _lines(path):
+        yield Unit(record["unit"], record["state"], record["seconds"], record["reason"])
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of a file of lines, but for one that is cut off: it is being written, or its writer died."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         try:
             record = json.loads(line)
         except json.JSONDecodeError:
-            continue  # the last line, while it is being written
-        yield Unit(record["unit"], record["state"], record["seconds"], record["reason"])
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def _number(path: Path) -> int:
+    digits = path.name.partition("-")[0]
+    return int(digits) if digits.isdigit() else 0

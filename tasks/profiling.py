@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-
 import luigi
 
-from tasks import fingerprint
+from tasks import settings
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -26,21 +24,9 @@ class Behaving:
 class ReadsSites(StageTask):
     """A stage that leaves out sites it cannot use, unless they are too many."""
 
-    max_failed_fraction = setting(
-        "runtime",
-        "max_failed_fraction",
-        luigi.NumericalParameter,
-        var_type=float,
-        min_value=0.0,
-        max_value=1.0,
-        right_op=operator.le,
-        default=0.0,
-    )
-
-    def fingerprint(self) -> dict[str, object]:
+    def asides(self) -> dict[str, str]:
         # It decides whether there is a result, not what the result is.
-        without = {name: value for name, value in self.flags().items() if name != "max_failed_fraction"}
-        return fingerprint.fingerprint(self.definition, without, self.inputs())
+        return {"max_failed_fraction": f"{settings.max_failed_fraction(self.definition):g}"}
 
 
 class Collate(ReadsSites):

@@ -1,23 +1,23 @@
-"""One run of a stage: cut into jobs, run, checked; a finished folder that may be published, or an error."""
+"""One run of a stage, cut into jobs, and the error for those that were given up; nothing here runs anything."""
 
 from __future__ import annotations
 
-import csv
-import gzip
+import hashlib
 import json
-import os
+import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
-from stagekit import contracts
-from stagekit.program import DataError
+from stagekit.program import Shard
 
-from tasks import errors, ledger
-from tasks.errors import FalseSuccessError, ProgramError
+from tasks import errors, reasons
+from tasks.errors import ProgramError
 from tasks.fingerprint import Artifact
-from tasks.runtime.job import OUTPUT, Job, Mount, Outcome
+from tasks.retries import Ended
+from tasks.runtime.job import OUTPUT, Job, Mount
 from tasks.stages import Resources, Stage
 
 LOG_LINES = 8
@@ -51,8 +51,25 @@ class Run:
         """Return the folder where the shards' files are brought together."""
         return self.folder / "files"
 
-    def jobs(self) -> list[Job]:
-        return [self._job(number) for number in range(1, self.shards + 1)]
+    def jobs(self, done: Collection[str] = ()) -> list[Job]:
+        """Return the jobs that make all units but those that are done."""
+        if not self.units:
+            return [self._job((), "1of1")]
+        left = [unit for unit in self.units if unit not in done]
+        parts = _cut(left, math.ceil(self.shards * len(left) / len(self.units)))
+        return [self._job(part, f"{number}of{len(parts)}") for number, part in enumerate(parts, start=1)]
+
+    def cut(self, job: Job, units: Sequence[str], number: int, count: int) -> Job:
+        """Return the job that works on some of a job's units."""
+        piece = self._job(units, f"{job.folder.name.rpartition('-')[0]}.{number}of{count}")
+        return replace(piece, resources=job.resources, attempt=job.attempt)
+
+    def taken_up(self, folders: Collection[Path]) -> list[Job]:
+        """Return the jobs that have ended well in these folders, in whatever shards, and need not run again."""
+        described = {folder: _described(folder) for folder in folders}
+        jobs = [self._job(told["units"], folder.name, folder) for folder, told in described.items() if told]
+        same = [job for job in jobs if described[job.folder]["flags"] == list(job.flags)]
+        return [job for job in same if set(job.units) <= set(self.units) and bool(job.units) == bool(self.units)]
 
     def outputs(self) -> dict[str, str]:
         """Return the path of every promised output below `files`."""
@@ -66,79 +83,68 @@ class Run:
             words.setdefault(key.split("/")[0], []).append(_output_path(relative))
         return words
 
-    def _job(self, number: int) -> Job:
-        shard = ("--shard", f"{number}/{self.shards}") if self.stage.sharded else ()
+    def _job(self, units: Sequence[str], label: str, folder: Path | None = None) -> Job:
+        shard = ("--shard", ",".join(units) or "1/1") if self.stage.sharded else ()
         mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
         reads = [word for name, found in mounts.items() for word in (f"--{name}", *(mount.target for mount in found))]
         writes = [word for name, paths in self._writes().items() for word in (f"--write_{name}", *paths)]
+        # With a hash of the units a folder is never taken for that of another cut.
+        place = f"{label}-{_short_hash(units)}" if units else label
+        folder = folder or self.folder / "shards" / place
         return Job(
-            name=f"platewright-{self.stage.name}-{self.plate}-{self.folder.name}-{number}of{self.shards}",
+            name=f"platewright-{self.stage.name}-{self.plate}-{self.folder.name}-{folder.name}",
             image=self.stage.image,
             program=self.stage.program,
             flags=("--plate", self.plate, *self.flags, *reads, *writes, *shard),
             inputs=tuple(mount for found in mounts.values() for mount in found),
-            folder=self.folder / "shards" / f"{number}of{self.shards}",
+            folder=folder,
             resources=self.resources,
             network=self.stage.network,
             passed=self.passed,
             resumes=self.stage.resumes,
+            units=tuple(units),
         )
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What a good run leaves beside its files."""
-
-    units: Mapping[str, int]
-    warnings: tuple[str, ...]
-    facts: Mapping[str, object]
-
-
-def check_outcomes(run: Run, jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:
-    """Raise ProgramError for the jobs that did not end well: which units, the program's words, how to repeat."""
-    bad = [(job, outcome) for job, outcome in zip(jobs, outcomes, strict=True) if not outcome.ok]
-    if not bad:
-        return
-    job, outcome = bad[0]
-    words = last_words(job.folder / "stderr.log")
-    failed = [unit for unit in ledger.units(job.folder for job, _ in bad) if unit.state == "failed"]
-    words += [f"{unit.name}: {unit.reason}" for unit in failed[:LOG_LINES]]
-    out_of_memory, timed_out = outcome.out_of_memory, outcome.timed_out
+def failure(run: Run, bad: Sequence[Ended], allowed: float) -> ProgramError:
+    """Return the error for jobs that were given up: which units, the program's words, how to repeat."""
+    # What is no single unit's fault is told first: it is the reason why the others were not tried.
+    first = min(bad, key=lambda ended: (len(ended.job.units) == 1, ended.job.folder.name))
+    job, outcome = first.job, first.outcome
+    log = job.folder / "stderr.log"
+    words = [outcome.lost] if outcome.lost else last_words(log)
+    units = {unit: ended for ended in bad for unit in ended.job.units}
+    words += [f"{name}: {ended.reason}: {ended.why(name)}" for name, ended in list(units.items())[:LOG_LINES]]
+    out_of_memory, timed_out = first.reason == reasons.OUT_OF_MEMORY, outcome.timed_out
     what = errors.exit_meaning(outcome.exit_code, out_of_memory=out_of_memory, timed_out=timed_out)
-    if run.shards > 1:
-        what += f", in {len(bad)} of {run.shards} shards"
+    what = f"the way to it was lost, {job.attempt} times" if outcome.lost else what
+    if units:
+        what += f"; {len(units)} of {len(run.units)} {run.stage.unit}s failed"
     hint = errors.hint_for(run.stage.name, words, out_of_memory=out_of_memory, timed_out=timed_out)
+    if not hint and units and all(len(ended.job.units) == 1 for ended in bad):
+        hint = errors.hint_to_leave_out(run.stage.name, len(units), len(run.units), run.stage.unit, allowed)
     again = shlex.join(["sh", str(job.folder / "command")])
-    raise ProgramError(errors.program_failed(run.title, what, words, job.folder / "stderr.log", again, hint))
+    return ProgramError(errors.program_failed(run.title, what, words, log, again, hint))
 
 
-def gather(run: Run, jobs: Sequence[Job]) -> Findings:
-    """Bring the shards' files together and check all that was promised; raise FalseSuccessError otherwise."""
-    found = ledger.units(job.folder for job in jobs)
-    results = [_result(run, job) for job in jobs]
-    if run.stage.sharded:
-        _check_units(run, [unit.name for unit in found if unit.state == "ok"])
-    for job in jobs:
-        _merge(run, job.folder / "out" / "files", run.files)
-    for name, relative in run.outputs().items():
-        _check_output(run, name, run.files / relative)
-    # What several shards say alike is told once.
-    warnings = tuple(dict.fromkeys(str(warning) for result in results for warning in result["warnings"]))
-    return Findings(ledger.counts(found), warnings, _joined([result["facts"] for result in results]))
+def _cut(units: Sequence[str], count: int) -> list[list[str]]:
+    """Cut units into nearly equal shards; the sites of a well stay together."""
+    wells = [list(group) for _, group in groupby(units, lambda unit: unit.rpartition("-")[0] or unit)]
+    parts = [Shard(number, count).of(wells, str) for number in range(1, count + 1)]
+    return [[unit for well in part for unit in well] for part in parts if part]
 
 
-def _joined(facts: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """Return the facts of all shards: whole numbers add up, tables unite, of anything else the last word holds."""
-    joined: dict[str, object] = {}
-    for name, value in ((name, value) for each in facts for name, value in each.items()):
-        known = joined.get(name)
-        if type(value) is int and type(known) is int:
-            joined[name] = known + value
-        elif isinstance(value, dict) and isinstance(known, dict):
-            joined[name] = known | value
-        else:
-            joined[name] = value
-    return joined
+def _described(folder: Path) -> dict[str, list[str]]:
+    """Return the units and flags that the job of a folder was given; nothing if the folder does not say."""
+    try:
+        told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        return {name: list(told[name]) for name in ("units", "flags")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _short_hash(units: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(units).encode()).hexdigest()[:8]
 
 
 def _mounts(name: str, found: Sequence[Artifact]) -> list[Mount]:
@@ -160,58 +166,3 @@ def last_words(log: Path) -> list[str]:
     """Return the last lines of a log, for an error's text."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     return [line[:300] for line in lines if line.strip()][-LOG_LINES:]
-
-
-def _result(run: Run, job: Job) -> dict[str, dict[str, object]]:
-    path = job.folder / "out" / "result.json"
-    try:
-        result: dict[str, dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
-        message = f"{run.title} exited 0 without a whole result.json ({error}); log: {job.folder / 'stderr.log'}"
-        raise FalseSuccessError(message) from error
-    return result
-
-
-def _check_units(run: Run, done: Sequence[str]) -> None:
-    missing, extra = sorted(set(run.units) - set(done)), sorted(set(done) - set(run.units))
-    if missing or extra:
-        message = f"{run.title} says that all is well, but of {len(run.units)} {run.stage.unit}s"
-        message += f" {len(missing)} are missing ({', '.join(missing[:10])})" if missing else ""
-        message += f" {len(extra)} are unexpected ({', '.join(extra[:10])})" if extra else ""
-        raise FalseSuccessError(f"{message}; log: {run.folder / 'shards'}")
-
-
-def _merge(run: Run, source: Path, target: Path) -> None:
-    """Move files into `target`, folder into folder; what two shards both made is an error."""
-    target.mkdir(parents=True, exist_ok=True)
-    for entry in sorted(source.iterdir()):
-        place = target / entry.name
-        if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
-            raise FalseSuccessError(f"{run.title} made {entry}, which is neither a file nor a folder")
-        if entry.is_dir() and place.is_dir():
-            _merge(run, entry, place)
-        elif place.exists():
-            raise FalseSuccessError(f"{run.title}: two shards made {place.relative_to(run.files)}")
-        else:
-            os.replace(entry, place)
-
-
-def _check_output(run: Run, name: str, path: Path) -> None:
-    empty = path.is_dir() and not any(path.iterdir()) or path.is_file() and path.stat().st_size == 0
-    if not path.exists() or empty:
-        state = "empty" if empty else "not there"
-        raise FalseSuccessError(
-            f"{run.title} exited 0, but its {name} ({path.name}) is {state}; log: {run.folder / 'shards'}"
-        )
-    contract = run.stage.contract.get(name.split("/")[0])
-    if contract:
-        opener = gzip.open if path.suffix == ".gz" else open
-        try:
-            with opener(path, "rt", encoding="utf-8", newline="") as table:
-                columns = next(csv.reader(table), [])
-            contracts.BY_NAME[contract].check(columns, path.name)
-        except DataError as error:
-            raise FalseSuccessError(f"{run.title} exited 0, but its {name} breaks the contract: {error}") from error
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-            message = f"{run.title} exited 0, but its {name} breaks the contract: {path.name}: {error}"
-            raise FalseSuccessError(message) from error

@@ -17,6 +17,7 @@ from luigi import configuration, interface, retcodes, scheduler, worker
 from tasks import stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
+from tasks.retries import Policy
 from tasks.runtime import engines
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
@@ -32,12 +33,15 @@ LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
 # Read by Luigi from [core] without a declared parameter.
 LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
 FOREIGN_SECTIONS = {"resources", "email", "logging"}
-RESOURCE_KEYS: Mapping[str, tuple[type[float], float]] = {
-    "cpus": (int, 1),
-    "memory_gb": (float, 0.01),
-    "minutes": (float, 0.01),
+Range = tuple[type[float], float, float]
+"""The kind of a number, the least and the most that it may be."""
+RESOURCE_KEYS: Mapping[str, Range] = {
+    "cpus": (int, 1, math.inf),
+    "memory_gb": (float, 0.01, math.inf),
+    "minutes": (float, 0.01, math.inf),
 }
-"""What of a stage's table luigi.cfg may override: the kind of number and the least."""
+"""What of a stage's table luigi.cfg may override."""
+FRACTION: Range = (float, 0, 1)
 
 
 class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
@@ -55,7 +59,13 @@ class runtime(luigi.Config):  # noqa: N801
     place = luigi.ChoiceParameter(choices=["local"], default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
-    max_failed_fraction = luigi.FloatParameter(default=0.0, description="of a plate's sites; the stages read it")
+    max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
+
+
+class retries(luigi.Config):  # noqa: N801
+    tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
+    backoff_seconds = luigi.FloatParameter(default=10.0)
+    most_memory_gb = luigi.Parameter(default="auto", description="GB for one job; auto: all that the jobs may use")
 
 
 class plan(luigi.Config):  # noqa: N801
@@ -81,6 +91,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "paths": paths,
     "dataset": dataset,
     "runtime": runtime,
+    "retries": retries,
     "gallery": gallery,
     "plan": plan,
     "storage": storage,
@@ -110,6 +121,8 @@ class Settings:
     engine: str
     place: str
     slots: Slots
+    max_failed_fraction: float
+    retries: Policy
     dollars_per_core_hour: float
     gallery: Gallery
     workers: int
@@ -138,6 +151,8 @@ def load() -> Settings:
         given[2].engine,
         given[2].place,
         slots,
+        _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
+        _retries(memory_gb),
         plan().dollars_per_core_hour,
         _gallery(),
         int(configuration.get_config().get("core", "workers", 1)),
@@ -157,11 +172,16 @@ def resources(stage: Stage) -> Resources:
     """Return a stage's resources: those of its table, overridden by luigi.cfg's section of its name."""
     given = configuration.get_config()
     own = {
-        key: kind(_number(stage.name, key, given.get(stage.name, key), kind, minimum))
-        for key, (kind, minimum) in RESOURCE_KEYS.items()
+        key: span[0](_number(stage.name, key, given.get(stage.name, key), *span))
+        for key, span in RESOURCE_KEYS.items()
         if given.has_option(stage.name, key)
     }
     return Resources(**{**stage.resources.__dict__, **own})
+
+
+def max_failed_fraction(stage: Stage) -> float:
+    """Return how many of a stage's units may be left out, as a fraction; the channels of a plate never."""
+    return 0.0 if stage.unit == "channel" else load().max_failed_fraction
 
 
 def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
@@ -186,7 +206,8 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
     extra = set(LUIGI_EXTRA.get(section, set())) if section in LUIGI_SECTIONS else set()
-    extra |= set() if section in LUIGI_SECTIONS or section in SECTIONS else set(RESOURCE_KEYS)
+    numbers = {} if section in LUIGI_SECTIONS or section in SECTIONS else dict(RESOURCE_KEYS)
+    extra |= set(numbers)
     for key in keys:
         name = key.replace("-", "_")
         parameter = parameters.get(key) or parameters.get(name)
@@ -195,8 +216,8 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
         value = configuration.get_config().get(section, key)
-        if parameter is None and name in RESOURCE_KEYS:
-            _number(section, name, value, *RESOURCE_KEYS[name])
+        if parameter is None and name in numbers:
+            _number(section, name, value, *numbers[name])
         if parameter is not None:
             try:
                 parameter.normalize(parameter.parse(value))
@@ -205,7 +226,13 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
 
 
 def _number(
-    section: str, key: str, text: str, kind: type[float], minimum: float, automatic: float | None = None
+    section: str,
+    key: str,
+    text: str,
+    kind: type[float],
+    minimum: float,
+    most: float = math.inf,
+    automatic: float | None = None,
 ) -> float:
     if automatic is not None and text == "auto":
         return automatic
@@ -213,11 +240,22 @@ def _number(
         number = kind(text)
     except ValueError:
         number = math.nan
-    if not minimum <= number < math.inf:
+    if not (minimum <= number <= most and number < math.inf):
         what = "a whole number" if kind is int else "a number"
-        message = f"luigi.cfg [{section}] {key} = {text}: it must be {what} of at least {minimum:g}"
+        limits = f"of at least {minimum:g}" if most == math.inf else f"from {minimum:g} to {most:g}"
+        message = f"luigi.cfg [{section}] {key} = {text}: it must be {what} {limits}"
         raise SettingsError(message + ("" if automatic is None else ", or auto"))
     return number
+
+
+def _retries(memory_gb: float) -> Policy:
+    given = retries()
+    most = _number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
+    return Policy(
+        tries=int(_number("retries", "tries", str(given.tries), int, 1)),
+        backoff_seconds=_number("retries", "backoff_seconds", str(given.backoff_seconds), float, 0),
+        most_memory_gb=min(memory_gb, most),  # more than all jobs together may have would never find a place
+    )
 
 
 def _gallery() -> Gallery:

@@ -8,26 +8,27 @@ import errno
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import luigi
 from luigi.task import flatten
 
-from tasks import fingerprint, ledger, manifest, settings, stages
-from tasks import run as runs
-from tasks.errors import FalseSuccessError, PublishError
+from tasks import attempts, fingerprint, ledger, manifest, settings, stages
+from tasks.errors import PublishError
 from tasks.fingerprint import Artifact
+from tasks.gathering import Findings
+from tasks.ledger import Ledger
 from tasks.manifest import Manifest
 from tasks.plate_task import PlateTask
 from tasks.progress import Bar
 from tasks.recall import for_a_while
-from tasks.run import Findings, Run
+from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
-from tasks.runtime.places import Local, forget, unfinished
+from tasks.runtime.places import Local, forget
 from tasks.stages import Resources, Stage
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class Staged(luigi.Task):
         if not all(task.complete() for task in flatten(self.requires())):
             return False
         found = manifest.read(self.manifest_path())
-        if found is None or not found.is_of(self.fingerprint()):
+        if found is None or not found.is_of(self.fingerprint()) or self.lacks_too_much(found):
             return False
         made = found.artifacts(settings.load().layout.root)
         return all(_lies_there(each) for name, each in made.items() if self.kept or name not in found.freed)
@@ -109,6 +110,11 @@ class Staged(luigi.Task):
         made = found.artifacts(settings.load().layout.root) if found else {}
         deleted = any(name in made and not _lies_there(made[name]) for name in (found.freed if found else ()))
         return [type(self)(**{**self.param_kwargs, "kept": True})] if deleted else []
+
+    def lacks_too_much(self, found: Manifest) -> bool:
+        """Say whether more units were left out of a result than is allowed now."""
+        left_out = found.units.get(ledger.QUARANTINED, 0)
+        return left_out > settings.max_failed_fraction(self.definition) * sum(found.units.values())
 
     def promises(self) -> Mapping[str, Artifact]:
         found = manifest.read(self.manifest_path())
@@ -147,7 +153,7 @@ class Staged(luigi.Task):
         run = self.describe(parts)
         moves, taken = self._moves(run), self.settle()
         if manifest.resume(settings.load().layout, self.manifest_path(), parts, moves, taken):
-            forget(run.jobs())
+            self._tidy(run)
             logger.info("%s: published what an interrupted run had made", run.title)
             return
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
@@ -155,9 +161,14 @@ class Staged(luigi.Task):
         seconds = round(time.monotonic() - clock, 3)
         record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
         manifest.publish(settings.load().layout, record, self._moves(run), taken)
-        shutil.rmtree(run.files, ignore_errors=True)
-        forget(run.jobs())
+        self._tidy(run)
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
+
+    def _tidy(self, run: Run) -> None:
+        shutil.rmtree(run.files, ignore_errors=True)
+        found = manifest.read(self.manifest_path())
+        if found and not found.units.get(ledger.QUARANTINED):  # else the next try makes only what was left out
+            forget(run.folder / "shards")
 
     def describe(self, parts: Mapping[str, object]) -> Run:
         """Return the run of a fingerprint's parts; nothing has happened yet."""
@@ -188,27 +199,22 @@ class Staged(luigi.Task):
         return settings.resources(self.definition)
 
     def _units(self) -> tuple[str, ...]:
-        """Return the units to be accounted for, as the required tasks' manifests list them."""
-        for task in flatten(self.requires()):
-            found = manifest.read(task.manifest_path()) if isinstance(task, Staged) else None
-            if found and self.definition.unit in found.facts:
-                return tuple(found.facts[self.definition.unit])
-        return ()
+        """Return the units to be accounted for: those that a required task lists, but for what one of them lacks."""
+        kind = self.definition.unit
+        required = [task for task in flatten(self.requires()) if isinstance(task, Staged)]
+        found = [(task, made) for task in required if (made := manifest.read(task.manifest_path()))]
+        listed = next((made.facts[kind] for _, made in found if kind in made.facts), ())
+        lacking = {unit for _, made in found for unit in made.facts.get("quarantined", ())}
+        return tuple(unit for unit in listed if unit not in lacking)
 
     def _carry_out(self, run: Run, engine: Engine) -> Findings:
-        jobs = run.jobs()
-        todo = unfinished(jobs)
-        if todo:
-            shutil.rmtree(run.files, ignore_errors=True)  # brought together from another sharding
+        given, kind = settings.load(), self.definition.unit
+        folder = given.layout.ledger(self.stage, self.batch_id, self.kept_as)
+        book = Ledger(folder, run.folder.relative_to(given.layout.root).as_posix())
         logger.info("%s: %s", run.title, self.definition.summary)
-        with Bar(run.title, self.definition.unit, max(len(run.units), 1), self._tell) as bar:
-            outcomes = Local(engine, settings.load().slots).run(todo, lambda: _show(bar, jobs))
-        runs.check_outcomes(run, todo, outcomes)
-        try:
-            return runs.gather(run, jobs)
-        except FalseSuccessError:
-            forget(jobs)
-            raise
+        with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
+            place, allowed = Local(engine, given.slots), settings.max_failed_fraction(self.definition)
+            return attempts.make(run, place, given.retries, book, lambda jobs: _show(bar, jobs), allowed)
 
     def _tell(self, percent: int, said: str) -> None:
         # Luigi sets these while a task runs.
@@ -280,7 +286,7 @@ def _lies_there(made: Artifact) -> bool:
     return made.path.is_dir() or (made.path.is_file() and made.path.stat().st_size == made.bytes)
 
 
-def _show(bar: Bar, jobs: list[Job]) -> None:
+def _show(bar: Bar, jobs: Sequence[Job]) -> None:
     said = ledger.said(job.folder for job in jobs)
     if said:
         bar.say(said)

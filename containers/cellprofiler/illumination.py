@@ -30,7 +30,7 @@ def main() -> None:
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: images are read without Java")
     flags.add_argument("--write_illumination", required=True, type=Path)
-    flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the channels")
+    flags.add_argument("--shard", required=True, type=program.shard, help="channels by name, or k/n: a slice of them")
     args = flags.parse_args()
     with program.Report(args.output) as report:
         table = load_data.read(args.load_data, contracts.LOAD_DATA, args.plate)

@@ -31,10 +31,6 @@ class LoadData:
         """Return the wells, sorted."""
         return list(dict.fromkeys(row["Metadata_Well"] for row in self.rows))
 
-    def of_wells(self, wells: Sequence[str]) -> LoadData:
-        """Return the sites of these wells only."""
-        return replace(self, rows=tuple(row for row in self.rows if row["Metadata_Well"] in wells))
-
     def of_channels(self, channels: Sequence[str]) -> LoadData:
         """Return the key columns and the raw images of these channels only."""
         images = [f"{kind}_Orig{channel}" for channel in channels for kind in ("FileName", "PathName")]

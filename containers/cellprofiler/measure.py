@@ -1,11 +1,12 @@
 """Find the cells of every site and measure them with CellProfiler.
 
-Unit: a site. Shard: whole wells. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site.
+Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import audit
@@ -29,13 +30,13 @@ def main() -> None:
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
     flags.add_argument("--write_analysis", required=True, type=Path)
-    flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the wells")
+    flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
     args = flags.parse_args()
     with program.Report(args.output) as report:
         plate = load_data.read(args.load_data_with_illum, contracts.LOAD_DATA_WITH_ILLUM, args.plate)
         pipeline = _pipeline(args.pipeline, plate.channels(), report)
         table = load_data.localise(plate, args.images, args.illumination)
-        table = table.of_wells(args.shard.of(plate.wells()))
+        table = replace(table, rows=tuple(args.shard.of(table.rows, load_data.site_name)))
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
             _check(table, args, report)

@@ -64,6 +64,11 @@ def main() -> None:
         table = load_data.read(args.load_data, contracts.LOAD_DATA, args.plate)
         channels = outlined_tiles.choose_channels(table.channels())
         sites = outlined_tiles.sites_of(table.rows, channels, args.images, args.analysis)
+        if not sites:
+            raise program.DataError(f"{args.analysis.name}: holds no site that {args.load_data.name} lists")
+        unseen = sorted({row["Metadata_Well"] for row in table.rows} - {site.well for site in sites})
+        if unseen:
+            report.warn(f"{len(unseen)} wells have no measured site and are not drawn: {', '.join(unseen[:10])}")
         picture = draw(args.plate, sites, channels, report)
         args.write_montage.parent.mkdir(parents=True, exist_ok=True)
         picture.save(args.write_montage, optimize=True)

@@ -102,9 +102,11 @@ def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
 def sites_of(
     rows: Sequence[Mapping[str, str]], channels: Mapping[str, str], folder: Path, analysis: Path
 ) -> list[Site]:
-    """Return the first site of every well: the image that each colour shows, and the outlines there are."""
+    """Return the first measured site of every well: the image that each colour shows, and the outlines there are."""
     first: dict[str, Mapping[str, str]] = {}
     for row in rows:
+        if not _folder(row, analysis).is_dir():
+            continue  # left out, or measure's own manifest would not be complete
         known = first.get(row["Metadata_Well"])
         if known is None or _number(row) < _number(known):
             first[row["Metadata_Well"]] = row
@@ -112,11 +114,15 @@ def sites_of(
 
 
 def _site(well: str, row: Mapping[str, str], channels: Mapping[str, str], folder: Path, analysis: Path) -> Site:
-    measured = analysis / f"{row['Metadata_Plate']}-{well}-{row['Metadata_Site']}"
+    measured = _folder(row, analysis)
     images = {colour: folder / row[f"FileName_Orig{name}"] for colour, name in channels.items()}
     with open(measured / "Cells.csv", encoding="utf-8") as table:
         cells = sum(1 for _ in table) - 1
     return Site(well, images, _outlines(measured / "outlines"), cells)
+
+
+def _folder(row: Mapping[str, str], analysis: Path) -> Path:
+    return analysis / f"{row['Metadata_Plate']}-{row['Metadata_Well']}-{row['Metadata_Site']}"
 
 
 def _outlines(folder: Path) -> dict[str, Path]:

@@ -107,9 +107,11 @@ def version() -> str:
 class Failure(program.DataError):
     """CellProfiler fell short; `site` is where, or empty if it is about the whole run."""
 
-    def __init__(self, site: str, message: str) -> None:
+    def __init__(self, site: str, message: str, crashed: bool = False) -> None:
         super().__init__(message)
         self.site = site
+        if crashed:
+            self.exit_code = program.EXIT_CRASH
 
 
 def run(job: Run, progress: Progress) -> Witness:
@@ -125,7 +127,8 @@ def run(job: Run, progress: Progress) -> Witness:
     code = _follow(job, log, progress)
     site, fault = _fault(job, log, code)
     if fault:
-        raise Failure(site, f"{job.pipeline.name}: {fault}\n  {log.own_words()}")
+        crashed = code != 0 and not log.failure and not log.unreplaced()
+        raise Failure(site, f"{job.pipeline.name}: {fault}\n  {log.own_words()}", crashed)
     return log.witness
 
 

@@ -32,13 +32,14 @@ def main() -> None:
     flags.add_argument("--batch_size", required=True, type=int, help="crops that the network sees at once")
     flags.add_argument("--device", required=True, choices=["cpu", "gpu"])
     flags.add_argument("--write_embeddings", required=True, type=Path)
-    flags.add_argument("--shard", required=True, type=program.shard, help="k/n: a slice of the sites")
+    flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
     args = flags.parse_args()
     if args.batch_size < 1:
         flags.error(f"--batch_size {args.batch_size}: at least one crop")
     with program.Report(args.output) as report:
         network = networks.NETWORKS[args.features]
-        sites = args.shard.of(listed(args.load_data, args.images, network.channels, args.plate))
+        whole = listed(args.load_data, args.images, network.channels, args.plate)
+        sites = args.shard.of(whole, lambda site: site.name)
         args.write_embeddings.mkdir(parents=True, exist_ok=True)
         _check_sum(args.checkpoint, args.checkpoint_sha256, report)
         if sites:
@@ -51,7 +52,7 @@ def _check_sum(path: Path, wanted: str, report: program.Report) -> None:
     report.fact("checkpoint_sha256", digest)
     if wanted and digest != wanted.lower():
         message = f"{path.name}: its SHA-256 is {digest}, [deep_profile] checkpoint_sha256 says {wanted}"
-        raise program.DataError(f"{message}; fetch the file again, or correct the setting")
+        raise program.CheckError(f"{message}; fetch the file again, or correct the setting")
     networks.read_shapes(path)  # that it is a checkpoint at all
     if networks.is_random(path):
         report.warn(f"{path.name} holds drawn weights, not trained ones: such features are good for tests only")

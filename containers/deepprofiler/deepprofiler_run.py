@@ -22,6 +22,12 @@ DONE = re.compile(rf"{PLATE}/(\S+) \(\d+ cells\)")  # what DeepProfiler prints o
 LAST_LINES = 12
 
 
+class Crash(Exception):
+    """DeepProfiler ended badly, and no input is seen to be to blame."""
+
+    exit_code = program.EXIT_CRASH
+
+
 def run(
     fields: Sequence[Field],
     size: Tuple[int, int],
@@ -120,16 +126,15 @@ def _call(project: Path, device: str, names: Mapping[str, Field], ended: Callabl
 def _failure(code: int, last: Sequence[str], undone: Sequence[Field]) -> Exception:
     """Return the error for a run that ended badly: which image is to blame, if it is one."""
     told = [line for line in last if line.startswith("error: ")]
-    if code in (program.EXIT_DATA, program.EXIT_SERVICE) and told:
-        kind = program.DataError if code == program.EXIT_DATA else program.ServiceError
-        return kind(told[-1][len("error: ") :])
+    if code == program.EXIT_CHECK and told:
+        return program.CheckError(told[-1][len("error: ") :])
     for field in undone:
         try:
             load(field)
         except ValueError as error:
             return program.DataError(f"{field.name}: {error}; mend it, or leave the site out ([preflight] exclude)")
     words = "\n  ".join(last)
-    return RuntimeError(f"DeepProfiler ended with exit code {code}; its last words:\n  {words}")
+    return Crash(f"DeepProfiler ended with exit code {code}; its last words:\n  {words}")
 
 
 def _features(project: Path, name: str) -> np.ndarray:

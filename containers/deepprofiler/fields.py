@@ -47,7 +47,7 @@ class Listed:
 
 
 def listed(table: Path, images: Path, channels: Sequence[str], plate: str) -> List[Listed]:
-    """Return a plate's sites in the order of the table, with the images of these channels; DataError if one lacks."""
+    """Return a plate's sites in the order of the table, with the images of these channels; CheckError if one lacks."""
     with open(table, encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
         columns = reader.fieldnames or []
@@ -55,7 +55,7 @@ def listed(table: Path, images: Path, channels: Sequence[str], plate: str) -> Li
         absent = [channel for channel in channels if f"FileName_Orig{channel}" not in columns]
         if absent:
             message = f"{table.name}: the network sees {', '.join(channels)}, but there is no FileName_Orig{absent[0]}"
-            raise program.DataError(f"{message}; name the channels with [load_data] channels")
+            raise program.CheckError(f"{message}; name the channels with [load_data] channels")
         rows = list(reader)
     others = sorted({row["Metadata_Plate"] for row in rows} - {plate})
     if others:

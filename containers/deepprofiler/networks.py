@@ -1,4 +1,7 @@
-"""The networks that turn a cell's crop into features, and the checkpoints that hold their weights."""
+"""The networks that turn a cell's crop into features, and the checkpoints that hold their weights.
+
+What is wrong with a checkpoint or a device is a CheckError: no site is to blame, so none is tried by itself.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def build(network: Network) -> Any:
 
 
 def require_device(device: str) -> str:
-    """Return what TensorFlow computes on; ServiceError if that is to be a GPU and it sees none."""
+    """Return what TensorFlow computes on; CheckError if that is to be a GPU and it sees none."""
     import tensorflow
 
     found = tensorflow.config.list_physical_devices("GPU")
@@ -64,7 +67,7 @@ def require_device(device: str) -> str:
         built = tensorflow.test.is_built_with_cuda()
         why = "its driver or libraries do not answer" if built else "this TensorFlow is built for the CPU"
         message = f"a GPU was asked for and TensorFlow {tensorflow.__version__} sees none: {why}"
-        raise program.ServiceError(f"{message}; python -m tasks doctor says more, [deep_profile] device = cpu goes on")
+        raise program.CheckError(f"{message}; python -m tasks doctor says more, [deep_profile] device = cpu goes on")
     if device == "cpu" or not found:
         return "cpu"
     details = tensorflow.config.experimental.get_device_details(found[0])
@@ -72,7 +75,7 @@ def require_device(device: str) -> str:
 
 
 def require_match(model: Any, path: Path) -> int:
-    """Return how many layers a checkpoint has weights for; DataError unless it is all of them.
+    """Return how many layers a checkpoint has weights for; CheckError unless it is all of them.
 
     Keras takes a file that matches no layer without a word, and leaves the network random.
     """
@@ -90,7 +93,7 @@ def require_match(model: Any, path: Path) -> int:
         )
         message = f"{path.name}: {len(wanted) - len(lacking)} of the network's {len(wanted)} layers have weights in it"
         message = f"{message}: {first} needs {wanted[first]}, the file {has}"
-        raise program.DataError(f"{message}; give [deep_profile] checkpoint this network's own")
+        raise program.CheckError(f"{message}; give [deep_profile] checkpoint this network's own")
     return len(wanted)
 
 
@@ -105,7 +108,7 @@ def read_shapes(path: Path) -> Dict[str, Shapes]:
             names = {layer: [_text(name) for name in top[layer].attrs.get("weight_names", [])] for layer in layers}
             return {layer: [tuple(top[layer][name].shape) for name in own] for layer, own in names.items() if own}
     except (OSError, KeyError) as error:
-        raise program.DataError(f"{path.name}: no whole checkpoint of Keras (HDF5): {error}") from error
+        raise program.CheckError(f"{path.name}: no whole checkpoint of Keras (HDF5): {error}") from error
 
 
 def is_random(path: Path) -> bool:

@@ -9,18 +9,19 @@ from __future__ import annotations
 import csv
 import sqlite3
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple, Union
 
 import backend
 import sites
-from stagekit import program
+from stagekit import program, quarantine
 
 CENTRE = ("Location_Center_X", "Location_Center_Y")
 OTHER = ("AreaShape_Center_X", "AreaShape_Center_Y")  # the same point, where a pipeline exports no Location_
 NAMES = tuple(f"Nuclei_{name}" for name in CENTRE)
 
 Centres = List[Tuple[str, str]]
-Located = Tuple[str, Centres]
+Located = Tuple[str, Union[Centres, str]]
+"""A site's name, and where its nuclei are, or why nobody knows."""
 
 
 def main() -> None:
@@ -29,43 +30,47 @@ def main() -> None:
     flags.add_argument("--source", required=True, choices=sorted(READERS), help="which of the next two to read")
     flags.add_argument("--analysis", required=True, type=Path, nargs="*", help="the folder of site folders")
     flags.add_argument("--backend", required=True, type=Path, nargs="*", help="the plate's sqlite of single cells")
+    quarantine.add_flag(flags)
     flags.add_argument("--write_locations", required=True, type=Path)
     args = flags.parse_args()
     paths = getattr(args, args.source)
     if len(paths) != 1:
         flags.error(f"--source {args.source} needs one --{args.source}")
     with program.Report(args.output) as report:
-        counts = _write(READERS[args.source](paths[0], args.plate), args.write_locations, report)
-        empty = [name for name, count in counts.items() if not count]
-        report.fact("sites", len(counts))
+        counts, bad = _write(READERS[args.source](paths[0], args.plate), args.write_locations)
+        quarantine.settle(report, args.plate, list(counts), bad, args.max_failed_fraction)
+        empty = [name for name, count in counts.items() if not count and name not in bad]
+        report.fact("sites", len(counts) - len(bad))
         report.fact("cells", sum(counts.values()))
         report.fact("sites_without_cells", len(empty))
         if empty:
             report.warn(f"{len(empty)} sites have no cells: {', '.join(empty[:10])}")
 
 
-def _write(located: Iterator[Located], folder: Path, report: program.Report) -> Dict[str, int]:
-    """Write a file a site; return the number of cells of each."""
+def _write(located: Iterator[Located], folder: Path) -> Tuple[Dict[str, int], Dict[str, str]]:
+    """Write a file for every good site; return the number of cells of all, and why the others cannot be used."""
     folder.mkdir(parents=True, exist_ok=True)
     counts: Dict[str, int] = {}
+    bad: Dict[str, str] = {}
     for site, centres in located:
         if site in counts:
             raise program.DataError(f"the site {site} is there twice, so its cells cannot be told apart")
+        counts[site] = 0 if isinstance(centres, str) else len(centres)
+        if isinstance(centres, str):
+            bad[site] = centres
+            continue
         with open(folder / f"{site}-Nuclei.csv", "w", encoding="utf-8", newline="") as out:
             csv.writer(out, lineterminator="\n").writerows([NAMES, *centres])
-        counts[site] = len(centres)
-        report.unit(site, "ok", reason="" if centres else "no cells")
-    return counts
+    return counts, bad
 
 
 def of_analysis(analysis: Path, plate: str) -> Iterator[Located]:
-    """Yield the nuclei of every site folder, by their numbers."""
+    """Yield the nuclei of every site folder, by their numbers, or what is wrong with it."""
     for site in sites.find(analysis, plate):
         try:
-            centres = _centres(site)
+            centres: Union[Centres, str] = _centres(site)
         except program.DataError as error:
-            message = f"{site.name}: {error}; measure the site again, or leave it out ([preflight] exclude)"
-            raise program.DataError(message) from error
+            centres = str(error)
         yield f"{site.well}-{site.number}", centres
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -12,44 +13,63 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, List, Optional, Sequence, Type, TypeVar
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
-EXIT_CHECK = 70  # EX_SOFTWARE: what was made does not stand a check of its own
+EXIT_CRASH = 70  # EX_SOFTWARE: a program that this one runs crashed
+EXIT_CHECK = 76  # EX_PROTOCOL: what was made does not stand a check of its own
 UNIT_STATES = ("ok", "failed", "skipped", "quarantined")
+SLICE = re.compile(r"[0-9]+/[0-9]+")
 Item = TypeVar("Item")
 
 
 class DataError(Exception):
     """The input breaks a rule; the text names the file, the rule, the value and the next step."""
 
+    exit_code = EXIT_DATA
+
 
 class ServiceError(Exception):
     """What a program needs from outside (a service, the way to it, room on the disk) is not to be had."""
+
+    exit_code = EXIT_SERVICE
 
 
 class CheckError(Exception):
     """What was made does not stand a check of its own, and no input is to blame; the text says what to do."""
 
+    exit_code = EXIT_CHECK
+
 
 @dataclass(frozen=True)
 class Shard:
-    """Part `index` (from 1) of `count` nearly equal, contiguous parts."""
+    """What one call works on: the units with these names, or part `index` (from 1) of `count` contiguous parts."""
 
-    index: int
-    count: int
+    index: int = 1
+    count: int = 1
+    names: Tuple[str, ...] = ()
 
-    def of(self, items: Sequence[Item]) -> List[Item]:
-        """Return this shard's slice of `items`, order kept; every item is in exactly one shard."""
+    def of(self, items: Sequence[Item], name: Callable[[Item], str] = str) -> List[Item]:
+        """Return this shard's part of `items`, order kept; raise DataError for a name that no item has."""
+        if self.names:
+            unknown = sorted(set(self.names) - {name(item) for item in items})
+            if unknown:
+                raise DataError(f"--shard: there is no {', '.join(unknown[:10])} among {len(items)}")
+            return [item for item in items if name(item) in self.names]
         start = (self.index - 1) * len(items) // self.count
         stop = self.index * len(items) // self.count
         return list(items[start:stop])
 
 
 def shard(text: str) -> Shard:
-    """Read the flag `--shard 3/20`."""
+    """Read the flag `--shard A01-1,A01-2` (units by name), or `--shard 3/20` (a slice of all)."""
+    if not SLICE.fullmatch(text):
+        names = tuple(text.split(","))
+        if not all(names) or "/" in text:
+            raise ValueError(text)
+        return Shard(names=names)
     index, count = (int(part) for part in text.split("/"))
     if not 1 <= index <= count:
         raise ValueError(text)
@@ -93,7 +113,7 @@ class Report:
         os.replace(partial, self.output / "said")
 
     def unit(self, name: str, state: str, seconds: float = 0.0, reason: str = "") -> None:
-        """Record that a unit (a site, a channel, a file) ended as `ok`, `failed` or `skipped`."""
+        """Record that a unit (a site, a channel, a file) ended: as one of UNIT_STATES."""
         if state not in UNIT_STATES:
             raise ValueError(f"a unit's state is one of {UNIT_STATES}, not {state!r}")
         record = {"unit": name, "state": state, "seconds": round(seconds, 3), "reason": reason}
@@ -123,15 +143,9 @@ def run(main: Callable[[], None]) -> None:
         threading.Thread(target=_end_with_host, daemon=True).start()
     try:
         main()
-    except DataError as error:
+    except (DataError, ServiceError, CheckError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(EXIT_DATA)
-    except ServiceError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(EXIT_SERVICE)
-    except CheckError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        sys.exit(EXIT_CHECK)
+        sys.exit(error.exit_code)
     except Exception:
         traceback.print_exc()
         sys.exit(EXIT_BUG)

@@ -17,6 +17,8 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
 from docker.types import DeviceRequest
 from docker.types import Mount as DockerMount
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from tasks.errors import EngineError
 from tasks.runtime import images, passing
@@ -24,6 +26,10 @@ from tasks.runtime.job import TEMPORARY, Job, Mount, Outcome
 
 GRACE_SECONDS = 10
 POLL_SECONDS = 0.2
+NO_WORD = 255
+CONFLICT = 409
+DAEMON_GONE = (RequestException, HTTPError, ConnectionError)
+"""What the client raises when the daemon does not answer any more; an APIError is an answer."""
 PASSED = "/in/.caller"
 """Where a program sees the files that the caller's variables name (credentials, a proxy's certificates)."""
 OWNER_LABEL = "org.platewright.owner"
@@ -74,6 +80,19 @@ class DockerEngine:
         return [*words, images.reference(job.image), *job.words]
 
     def run(self, job: Job, cancelled: threading.Event) -> Outcome:
+        started = time.monotonic()
+        try:
+            return self._run(job, cancelled)
+        except NotFound as error:
+            lost = f"its container was removed: {_first_line(error)}"
+        except APIError as error:
+            raise EngineError(f"docker could not run the container {job.name}: {_first_line(error)}") from error
+        except DAEMON_GONE as error:
+            # Its container ends with it, and is removed by the next try, whose container bears the same name.
+            lost = f"the docker daemon does not answer: {_first_line(error)}"
+        return Outcome(NO_WORD, time.monotonic() - started, lost=lost)
+
+    def _run(self, job: Job, cancelled: threading.Event) -> Outcome:
         with _container(job) as container:
             # stdin is held open and never written to: it closes when we die, and stagekit's guard
             # then ends the program.
@@ -147,23 +166,12 @@ def _mounts(job: Job) -> list[Mount]:
 @contextmanager
 def _container(job: Job) -> Iterator[Container]:
     """Create a job's container, and remove it whatever happens."""
-    mounts = [DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in _mounts(job)]
-    options = create_options(job)
-    options["environment"] |= _passed(job)
     try:
-        container = _client().containers.create(
-            images.reference(job.image),
-            list(job.words),
-            name=job.name,
-            labels={OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
-            mounts=mounts,
-            stdin_open=True,
-            detach=False,
-            device_requests=_gpus(job),
-            **options | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
-        )
-    except (APIError, DockerException) as error:
-        raise EngineError(f"docker could not create the container {job.name}: {_first_line(error)}") from error
+        container = _create(job)
+    except APIError as error:
+        if error.status_code != CONFLICT or not _remove_leftover(job.name):
+            raise EngineError(f"docker could not create the container {job.name}: {_first_line(error)}") from error
+        container = _create(job)
     try:
         yield container
     finally:
@@ -185,6 +193,32 @@ def gpu_runtime() -> bool:
     return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia.com/gpu" in device for device in devices)
 
 
+def _create(job: Job) -> Container:
+    options = create_options(job)
+    options["environment"] |= _passed(job)
+    return _client().containers.create(
+        images.reference(job.image),
+        list(job.words),
+        name=job.name,
+        labels={OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
+        mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in _mounts(job)],
+        stdin_open=True,
+        detach=False,
+        device_requests=_gpus(job),
+        **options | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
+    )
+
+
+def _remove_leftover(name: str) -> bool:
+    """Remove the container of an earlier try, whose end was lost with the daemon; return whether it was one of ours."""
+    container = _client().containers.get(name)
+    host, _, pid = container.labels.get(OWNER_LABEL, "").rpartition(":")
+    ours = host == socket.gethostname() and (pid == str(os.getpid()) or not Path(f"/proc/{pid}").exists())
+    if ours:
+        _remove(container)
+    return ours
+
+
 def _remove(container: Container) -> None:
     with suppress(NotFound):
         container.remove(force=True, v=True)
@@ -194,7 +228,7 @@ def _follow(container: Container, path: Path, stream: str) -> threading.Thread:
     """Copy one stream of a container into a file while it runs."""
 
     def copy() -> None:
-        with open(path, "wb") as log:
+        with open(path, "wb") as log, suppress(*DAEMON_GONE):
             for chunk in container.logs(stream=True, follow=True, stdout=stream == "stdout", stderr=stream == "stderr"):
                 log.write(chunk)
                 log.flush()

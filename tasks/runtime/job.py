@@ -39,6 +39,10 @@ class Job:
     """Names of the caller's environment variables that the program sees; their values are written nowhere."""
     resumes: bool = False
     """Whether the program goes on with what an interrupted try left in the folder."""
+    units: tuple[str, ...] = ()
+    """What it works on: sites or channels; empty where the unit is the plate."""
+    attempt: int = 1
+    """How often these units are tried with this call."""
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
@@ -63,7 +67,9 @@ class Outcome:
     timed_out: bool = False
     peak_memory_gb: float | None = None
     cancelled: bool = False
+    lost: str = ""
+    """Why the place can not say how it ended: its daemon or its node is gone."""
 
     @property
     def ok(self) -> bool:
-        return self.exit_code == 0 and not self.cancelled
+        return self.exit_code == 0 and not self.cancelled and not self.lost

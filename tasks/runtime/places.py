@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
@@ -18,6 +19,18 @@ from tasks.runtime.slots import Slots
 
 POLL_SECONDS = 0.5
 Watcher = Callable[[], None]
+Note = Callable[[Job, Outcome], None]
+
+
+class Place(Protocol):
+    """Somewhere that jobs run: what is tried again after a failure is no business of its own (tasks/retries.py)."""
+
+    def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
+        """Run all jobs, whatever becomes of single ones.
+
+        `watch` is called about twice a second meanwhile, `note` once for each job when it has ended; both from the
+        thread that called. Raises what the engine raised, and passes on Ctrl-C, after every job was stopped.
+        """
 
 
 @dataclass(frozen=True)
@@ -27,11 +40,8 @@ class Local:
     engine: Engine
     slots: Slots
 
-    def run(self, jobs: Sequence[Job], watch: Watcher) -> list[Outcome]:
-        """Run all jobs, whatever becomes of single ones; `watch` is called about twice a second meanwhile.
-
-        Raises what the engine raised, and passes on Ctrl-C, after every job was stopped.
-        """
+    def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
+        """Run all jobs, as many at once as the slots allow."""
         if not jobs:
             return []
         cancelled = threading.Event()
@@ -41,7 +51,7 @@ class Local:
         with ThreadPoolExecutor(max_workers=min(len(jobs), self.slots.cores)) as pool:
             futures = [pool.submit(self._run_one, job, cancelled) for job in jobs]
             try:
-                _watch_until_done(futures, watch)
+                _watch_until_done(jobs, futures, watch, note)
             except BaseException:
                 cancelled.set()
                 raise
@@ -56,37 +66,15 @@ class Local:
         return outcome
 
 
-def unfinished(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs that have not yet ended well; those of an interrupted run need not run again.
-
-    If there is one, the folders beside those of the finished jobs are emptied (another sharding's, or half done),
-    unless the job goes on from what is there.
-    """
-    todo = [job for job in jobs if not _is_done(job)]
-    if todo:
-        keep = {job.folder for job in jobs if job.resumes or job not in todo}
-        parent = jobs[0].folder.parent
-        for folder in parent.iterdir() if parent.exists() else ():
-            if folder not in keep:
-                shutil.rmtree(folder)
-    return todo
+def finished(parent: Path) -> list[Path]:
+    """Return the folders of the jobs that ended well: they need not run again."""
+    return sorted(path.parent for path in parent.glob("*/outcome.json"))
 
 
-def _is_done(job: Job) -> bool:
-    """Say whether this very job has ended well: one with other flags has been another."""
-    described = job.folder / "job.json"
-    if not _outcome_file(job).exists() or not described.exists():
-        return False
-    try:
-        return bool(json.loads(described.read_text(encoding="utf-8"))["flags"] == list(job.flags))
-    except (json.JSONDecodeError, KeyError):
-        return False
-
-
-def forget(jobs: Sequence[Job]) -> None:
-    """Let jobs count as not run: their files went to their place, or were not what they should be."""
-    for job in jobs:
-        _outcome_file(job).unlink(missing_ok=True)
+def forget(parent: Path) -> None:
+    """Let all jobs below a folder count as not run: their files are in their place, or not what they should be."""
+    for folder in finished(parent):
+        (folder / "outcome.json").unlink(missing_ok=True)
 
 
 def _record(job: Job, outcome: Outcome) -> None:
@@ -101,17 +89,24 @@ def _outcome_file(job: Job) -> Path:
 
 
 def prepare_folder(job: Job, engine: Engine) -> None:
-    """Make a job's folder with what is needed to understand and repeat it."""
+    """Make a job's folder with what is needed to understand and repeat it; what a failed try made goes."""
+    if not job.resumes and (job.folder / "out").exists():
+        shutil.rmtree(job.folder / "out")
     (job.folder / "out" / "files").mkdir(parents=True, exist_ok=True)
     (job.folder / "job.json").write_text(job.as_json(), encoding="utf-8")
     (job.folder / "command").write_text(shlex.join(engine.command(job)) + "\n", encoding="utf-8")
 
 
-def _watch_until_done(futures: Sequence[Future[Outcome]], watch: Watcher) -> None:
-    pending = set(futures)
+def _watch_until_done(
+    jobs: Sequence[Job], futures: Sequence[Future[Outcome]], watch: Watcher, note: Note | None
+) -> None:
+    pending, noted = set(futures), set[str]()
     while pending:
         _, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
         watch()
-        for future in futures:
-            if future.done():
-                future.result()  # raises what the engine raised: the other jobs are then stopped
+        for job, future in zip(jobs, futures, strict=True):
+            if future.done() and job.name not in noted:
+                noted.add(job.name)
+                outcome = future.result()  # raises what the engine raised: the other jobs are then stopped
+                if note:
+                    note(job, outcome)

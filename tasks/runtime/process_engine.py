@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tasks import layout, recipes
@@ -46,7 +47,7 @@ class ProcessEngine:
         temporary = self._temporary(job)
         temporary.mkdir(parents=True, exist_ok=True)
         with open(job.folder / "stdout.log", "wb") as stdout, open(job.folder / "stderr.log", "wb") as stderr:
-            started = time.monotonic()
+            started, killed = time.monotonic(), _killed_for_memory()
             # stdin is a pipe that nothing is written to: it closes when we die, however we die, and
             # stagekit's guard then ends the program and its children.
             process = subprocess.Popen(
@@ -59,7 +60,10 @@ class ProcessEngine:
                 start_new_session=True,
             )
             try:
-                return self._wait(process, job, cancelled, started)
+                outcome = self._wait(process, job, cancelled, started)
+                # Whom the kernel killed it does not say; that it killed, while this failed, is near enough.
+                short = not outcome.ok and not outcome.cancelled and _killed_for_memory() > killed
+                return replace(outcome, out_of_memory=short)
             finally:
                 _end_group(process)
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -108,6 +112,15 @@ class ProcessEngine:
 
     def _temporary(self, job: Job) -> Path:
         return job.folder / "tmp"
+
+
+def _killed_for_memory() -> int:
+    """Return how many processes of this machine the kernel has killed for want of memory; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -70,8 +70,8 @@ def make(plates: list[str], images: int) -> set[str]:
         return Outcome(0, 0.0)
 
     stub = mock.patch.object(engines, "choose", lambda wanted, image: FakeEngine(act))
-    unchecked = mock.patch("tasks.run._check_output", lambda run, name, path: None)
-    units = mock.patch("tasks.run._check_units", lambda run, done: None)
+    unchecked = mock.patch("tasks.gathering._check_output", lambda run, name, path: None)
+    units = mock.patch("tasks.gathering._check_units", lambda run, left_out, done: None)
     with stub, unchecked, units:
         run(pipeline.RunBatch(batch_id=BATCH))
     provenance.write(layout, BATCH)

@@ -89,8 +89,8 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Let every stage be made by a stub, and let what it makes pass."""
     made = FakeEngine(any_stage)
     monkeypatch.setattr(engines, "choose", lambda wanted, image: made)
-    monkeypatch.setattr("tasks.run._check_output", lambda run, name, path: None)
-    monkeypatch.setattr("tasks.run._check_units", lambda run, done: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_units", lambda run, left_out, done: None)
     return made
 
 

@@ -25,7 +25,7 @@ def load_data() -> pipeline.LoadData:
 def made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Lay a plate and publish its load_data."""
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.run._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
     layout = luigi_cfg("")
     lay_plate(layout)
     load_data().run()

@@ -17,9 +17,9 @@ from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
 from tasks.runtime import engines
 from tasks.runtime.job import Job, Outcome
-from tasks.runtime.places import unfinished
+from tasks.runtime.places import prepare_folder
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, FakeEngine, lay_plate, make_job, write_result
+from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate, make_job, write_result
 
 FOLDER = f"images/{BATCH}/images/{PLATE}__2020-11-08T18_18_00-Measurement1"
 IMAGES = {f"{FOLDER}/Images/r01c01f01p01-ch{number}sk1fk1fl1.tiff": b"pixels %d" % number for number in (1, 2)}
@@ -231,7 +231,7 @@ def test_an_interrupted_fetch_keeps_what_came(tmp_path: Path) -> None:
     for resumes in (True, False):
         job = Job(**{**make_job(tmp_path / str(resumes) / "1of1").__dict__, "resumes": resumes})
         (job.folder / "out/partial").mkdir(parents=True)
-        unfinished([job])
+        prepare_folder(job, FakeEngine(good))
         kept[resumes] = (job.folder / "out/partial").exists()
 
     assert kept == {True: True, False: False}

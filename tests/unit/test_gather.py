@@ -10,7 +10,8 @@ import pytest
 
 from tasks import ledger
 from tasks.errors import FalseSuccessError
-from tasks.run import Run, gather
+from tasks.gathering import gather
+from tasks.run import Run
 from tests.unit.fakes import PLATE, make_run, make_stage, write_result, write_units
 
 UNITS = ("A01-1", "A02-1", "B01-1")
@@ -33,11 +34,10 @@ def site_run(folder: Path, shards: int = 2) -> Run:
     """Return a run of a sharded stage whose jobs have ended well: each shard its own folders in tiles/."""
     run = make_run(folder, make_stage("site", outputs={"tiles": "tiles"}), shards=shards, units=UNITS)
     for number, job in enumerate(run.jobs()):
-        mine = UNITS[number::shards]
-        for unit in mine:
+        for unit in job.units:
             (job.folder / f"out/files/tiles/{unit}").mkdir(parents=True)
             (job.folder / f"out/files/tiles/{unit}/cells.csv").write_text(unit)
-        write_units(job, *mine)
+        write_units(job, *job.units)
         write_result(job, [f"of shard {number}"])
     return run
 
@@ -130,16 +130,16 @@ def test_a_false_success_is_refused_by_name(tmp_path: Path, spoil: Callable[[Run
 
 
 FALSE_UNITS = {
-    "missing": (UNITS[:1], "of 3 sites 1 are missing \\(B01-1\\)"),
-    "unexpected": ((*UNITS[::2], "C01-1"), "of 3 sites 1 are unexpected \\(C01-1\\)"),
-    "both": (("C01-1",), "2 are missing \\(A01-1, B01-1\\) 1 are unexpected \\(C01-1\\)"),
+    "missing": (UNITS[1:2], "of 3 sites 1 are missing \\(B01-1\\)"),
+    "unexpected": ((*UNITS[1:], "C01-1"), "of 3 sites 1 are unexpected \\(C01-1\\)"),
+    "both": (("C01-1",), "2 are missing \\(A02-1, B01-1\\) 1 are unexpected \\(C01-1\\)"),
 }
 
 
 @pytest.mark.parametrize(("told", "said"), FALSE_UNITS.values(), ids=FALSE_UNITS)
 def test_units_that_are_not_those_of_the_plate_are_named(tmp_path: Path, told: tuple[str, ...], said: str) -> None:
     run = site_run(tmp_path)
-    write_units(run.jobs()[0], *told)
+    write_units(run.jobs()[1], *told)
 
     with pytest.raises(FalseSuccessError, match=rf"paint/{PLATE} says that all is well.*{said}.*log: .*shards"):
         gather(run, run.jobs())
@@ -148,10 +148,30 @@ def test_units_that_are_not_those_of_the_plate_are_named(tmp_path: Path, told: t
 @pytest.mark.parametrize("state", ["failed", "skipped"])
 def test_a_unit_that_did_not_end_well_is_missing(tmp_path: Path, state: str) -> None:
     run = site_run(tmp_path)
-    write_units(run.jobs()[1], "A02-1", state=state)
+    write_units(run.jobs()[0], "A01-1", state=state)
 
-    with pytest.raises(FalseSuccessError, match=r"1 are missing \(A02-1\)"):
+    with pytest.raises(FalseSuccessError, match=r"1 are missing \(A01-1\)"):
         gather(run, run.jobs())
+
+
+def test_what_is_left_out_is_told_and_the_shards_keep_their_files(tmp_path: Path) -> None:
+    run = site_run(tmp_path, shards=3)
+    good = [job for job in run.jobs() if job.units != ("A02-1",)]
+    found = gather(run, good, {"A02-1": "timeout: it hung"})
+    files = {path.parent.name for path in run.files.rglob("*.csv")}
+
+    assert files == {"A01-1", "B01-1"}
+    assert found.units == {"ok": 2, "quarantined": 1}
+    assert found.facts["quarantined"] == {"A02-1": "timeout: it hung"}
+    assert found.warnings[-1] == "1 of 3 sites are left out: A02-1 (timeout: it hung)"
+    assert all((job.folder / f"out/files/tiles/{job.units[0]}/cells.csv").exists() for job in good)
+
+
+def test_a_unit_that_is_left_out_and_came_nevertheless_is_refused(tmp_path: Path) -> None:
+    run = site_run(tmp_path)
+
+    with pytest.raises(FalseSuccessError, match=r"1 are unexpected \(A02-1\)"):
+        gather(run, run.jobs(), {"A02-1": "timeout"})
 
 
 def test_a_file_that_two_shards_made_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tasks.errors import EngineError
 from tasks.runtime import places
 from tasks.runtime.job import Job, Outcome
-from tasks.runtime.places import Local, forget, unfinished
+from tasks.runtime.places import Local, finished, forget
 from tasks.runtime.slots import Slots
 from tasks.stages import Resources
 from tests.unit.fakes import FakeEngine, good, make_run, make_stage, write_result
@@ -24,7 +23,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def jobs_of(folder: Path, count: int) -> list[Job]:
-    return make_run(folder, make_stage("site"), shards=count).jobs()
+    units = tuple(f"A{number:02d}-1" for number in range(1, count + 1))
+    return make_run(folder, make_stage("site"), shards=count, units=units).jobs()
+
+
+def shards_of(folders: list[Path]) -> list[str]:
+    return [folder.name.partition("-")[0] for folder in folders]
 
 
 def local(folder: Path, engine: FakeEngine, cores: int = 2) -> Local:
@@ -47,7 +51,7 @@ def test_all_jobs_run_even_if_one_fails(tmp_path: Path) -> None:
     outcomes = local(tmp_path, engine).run(jobs_of(tmp_path, 4), nothing)
 
     assert [outcome.exit_code for outcome in outcomes] == [0, 65, 0, 0]
-    assert sorted(engine.ran) == ["1of4", "2of4", "3of4", "4of4"]
+    assert shards_of(sorted(map(Path, engine.ran))) == ["1of4", "2of4", "3of4", "4of4"]
 
 
 def test_no_jobs_are_no_outcomes(tmp_path: Path) -> None:
@@ -96,14 +100,14 @@ def test_ctrl_c_stops_every_job_and_is_passed_on(tmp_path: Path, end: type[BaseE
 
     assert [outcome.cancelled for outcome in outcomes] == [True, True]
     assert len(engine.ran) == 2  # those that waited for a slot never began
-    assert unfinished(jobs) == jobs
+    assert finished(jobs[0].folder.parent) == []
 
 
 def test_what_an_engine_raises_stops_the_others_and_is_raised(tmp_path: Path) -> None:
     stopped: list[bool] = []
 
     def act(job: Job, cancelled: threading.Event) -> Outcome:
-        if job.folder.name == "1of2":
+        if job.folder.name.startswith("1of2"):
             raise EngineError("the daemon is gone")
         stopped.append(wait_for_the_end(job, cancelled).cancelled)
         return Outcome(143, 0.0, cancelled=True)
@@ -116,7 +120,7 @@ def test_what_an_engine_raises_stops_the_others_and_is_raised(tmp_path: Path) ->
 
 def test_a_job_that_is_too_big_is_refused_before_any_begins(tmp_path: Path) -> None:
     engine = FakeEngine(good)
-    big = make_run(tmp_path, make_stage("site", resources=Resources(3, 1, 1, 0)), shards=2).jobs()
+    big = make_run(tmp_path, make_stage("site", resources=Resources(3, 1, 1, 0)), 2, ("A01-1", "A02-1")).jobs()
     with pytest.raises(EngineError, match="needs 3 cores"):
         local(tmp_path, engine).run(big, nothing)
 
@@ -131,58 +135,56 @@ def test_a_job_leaves_what_is_needed_to_understand_and_repeat_it(tmp_path: Path)
     assert json.loads((job.folder / "job.json").read_text())["name"] == job.name
 
 
-def test_a_finished_job_is_recorded_and_not_run_again(tmp_path: Path) -> None:
+def test_each_job_is_told_of_once_as_it_ends_from_the_callers_thread(tmp_path: Path) -> None:
+    told: list[tuple[str, int, bool]] = []
+
+    def note(job: Job, outcome: Outcome) -> None:
+        told.append((job.units[0], outcome.exit_code, threading.current_thread() is threading.main_thread()))
+
+    local(tmp_path, FakeEngine(second_fails)).run(jobs_of(tmp_path, 3), nothing, note)
+
+    assert sorted(told) == [("A01-1", 0, True), ("A02-1", 65, True), ("A03-1", 0, True)]
+
+
+def test_a_finished_job_is_recorded(tmp_path: Path) -> None:
     jobs = jobs_of(tmp_path, 3)
     local(tmp_path, FakeEngine(second_fails)).run(jobs, nothing)
     record = json.loads((jobs[0].folder / "outcome.json").read_text())
 
     assert record == {"seconds": 1.5, "peak_memory_gb": 0.25}
-    assert unfinished(jobs) == [jobs[1]]
-
-    engine = FakeEngine(good)
-    local(tmp_path, engine).run(unfinished(jobs), nothing)
-
-    assert engine.ran == ["2of3"]
-    assert unfinished(jobs) == []
-
-
-def test_a_job_with_other_flags_is_another_job(tmp_path: Path) -> None:
-    jobs = jobs_of(tmp_path, 2)
-    local(tmp_path, FakeEngine(good)).run(jobs, nothing)
-    other = replace(jobs[0], flags=(*jobs[0].flags, "--audit_sites", "1"))
-
-    assert unfinished([other, jobs[1]]) == [other]
+    assert finished(jobs[0].folder.parent) == [jobs[0].folder, jobs[2].folder]
 
 
 def test_a_job_that_left_no_result_is_not_finished(tmp_path: Path) -> None:
     jobs = jobs_of(tmp_path, 1)
     local(tmp_path, FakeEngine(lambda job, cancelled: Outcome(0, 1.0))).run(jobs, nothing)
 
-    assert unfinished(jobs) == jobs
+    assert finished(jobs[0].folder.parent) == []
 
 
-def test_a_half_done_job_starts_from_an_empty_folder(tmp_path: Path) -> None:
-    jobs = jobs_of(tmp_path, 2)
-    local(tmp_path, FakeEngine(second_fails)).run(jobs, nothing)
-    (jobs[1].folder / "out/files/half.csv").touch()
-    unfinished(jobs)
+def test_a_half_done_job_starts_from_an_empty_folder_and_keeps_the_logs_of_earlier_tries(tmp_path: Path) -> None:
+    (job,) = jobs_of(tmp_path, 1)
+    seen: list[bool] = []
 
-    assert not jobs[1].folder.exists()
-    assert (jobs[0].folder / "out/result.json").exists()
+    def act(job: Job, cancelled: threading.Event) -> Outcome:
+        seen.append((job.folder / "out/files/half.csv").exists())
+        (job.folder / "out/files/half.csv").touch()
+        return Outcome(1, 0.0)
+
+    local(tmp_path, FakeEngine(act)).run([job], nothing)
+    (job.folder / "failed-1.log").touch()
+    local(tmp_path, FakeEngine(act)).run([job], nothing)
+
+    assert seen == [False, False]
+    assert (job.folder / "failed-1.log").exists()
 
 
-def test_the_folders_of_another_sharding_are_removed(tmp_path: Path) -> None:
-    local(tmp_path, FakeEngine(second_fails)).run(jobs_of(tmp_path, 2), nothing)
-    jobs = jobs_of(tmp_path, 3)
-
-    assert unfinished(jobs) == jobs
-    assert list(jobs[0].folder.parent.iterdir()) == []
-
-
-def test_a_forgotten_job_is_run_again(tmp_path: Path) -> None:
+def test_a_forgotten_job_is_not_finished(tmp_path: Path) -> None:
     jobs = jobs_of(tmp_path, 2)
     local(tmp_path, FakeEngine(good)).run(jobs, nothing)
-    forget(jobs[:1])
-    forget(jobs[:1])
+    parent = jobs[0].folder.parent
+    before = finished(parent)
+    forget(parent)
+    forget(parent)
 
-    assert unfinished(jobs) == jobs[:1]
+    assert (before, finished(parent)) == ([job.folder for job in jobs], [])

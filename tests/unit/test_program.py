@@ -44,7 +44,20 @@ def test_a_shard_is_read_from_its_flag() -> None:
     assert program.shard("3/20") == Shard(3, 20)
 
 
-@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/2/3", "-1/3"])
+def test_a_shard_may_name_its_units_which_keep_their_order() -> None:
+    rows = [{"site": name} for name in ("A01-1", "A01-2", "B01-1")]
+    named = program.shard("B01-1,A01-1")
+
+    assert named.of(rows, lambda row: row["site"]) == [rows[0], rows[2]]
+    assert program.shard("DNA").of(["RNA", "DNA"]) == ["DNA"]
+
+
+def test_a_unit_that_is_not_there_is_named() -> None:
+    with pytest.raises(program.DataError, match="there is no C01-1 among 2"):
+        program.shard("A01-1,C01-1").of(["A01-1", "B01-1"])
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "", "a/b", "1/2/3", "-1/3", "A01-1,,A01-2"])
 def test_a_shard_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         program.shard(text)
@@ -127,7 +140,7 @@ def test_units_of_an_earlier_try_are_forgotten(tmp_path: Path) -> None:
     assert [json.loads(line)["unit"] for line in lines] == ["B"]
 
 
-def test_a_units_state_is_one_of_three(tmp_path: Path) -> None:
+def test_a_units_state_is_one_of_those_known(tmp_path: Path) -> None:
     with Report(tmp_path) as report, pytest.raises(ValueError, match="not 'good'"):
         report.unit("A01-1", "good")
 
@@ -137,7 +150,7 @@ def test_stagekit_is_written_in_python_3_8(source: Path) -> None:
     assert ast.parse(source.read_text(), feature_version=(3, 8))
 
 
-@pytest.mark.parametrize(("error", "code"), [("ServiceError", 69), ("CheckError", 70)])
+@pytest.mark.parametrize(("error", "code"), [("ServiceError", 69), ("CheckError", 76)])
 def test_what_is_not_the_inputs_fault_ends_a_program_with_a_code_of_its_own(
     error: str, code: int, tmp_path: Path
 ) -> None:

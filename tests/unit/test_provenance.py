@@ -22,7 +22,7 @@ from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate
 def made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Lay a plate, publish its load_data, and write the crate."""
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.run._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
     layout = luigi_cfg("")
     lay_plate(layout)
     task = pipeline.LoadData(batch_id=BATCH, plate=PLATE)

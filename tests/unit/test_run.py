@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks import errors
-from tasks.errors import ProgramError
+from tasks import errors, reasons
 from tasks.fingerprint import Artifact
-from tasks.run import check_outcomes
+from tasks.ledger import Unit
+from tasks.retries import Ended
+from tasks.run import failure
 from tasks.runtime.job import Outcome
-from tests.unit.fakes import PLATE, make_run, make_stage, write_units
+from tests.unit.fakes import PLATE, make_run, make_stage
 
 
 @pytest.fixture
@@ -55,9 +57,63 @@ def test_inputs_are_mounted_read_only_and_the_job_writes_below_its_folder(
 def test_each_shard_has_its_own_number_folder_and_name(tmp_path: Path) -> None:
     jobs = make_run(tmp_path, make_stage("site"), shards=3, units=("A", "B", "C")).jobs()
 
-    assert [job.flags[-2:] for job in jobs] == [("--shard", f"{number}/3") for number in (1, 2, 3)]
-    assert [job.folder for job in jobs] == [tmp_path / f"abc123/shards/{number}of3" for number in (1, 2, 3)]
-    assert [job.name for job in jobs] == [f"platewright-paint-{PLATE}-abc123-{number}of3" for number in (1, 2, 3)]
+    assert [job.flags[-2:] for job in jobs] == [("--shard", unit) for unit in ("A", "B", "C")]
+    assert [job.folder.parent for job in jobs] == [tmp_path / "abc123/shards"] * 3
+    assert [job.folder.name.partition("-")[0] for job in jobs] == ["1of3", "2of3", "3of3"]
+    assert [job.name for job in jobs] == [f"platewright-paint-{PLATE}-abc123-{job.folder.name}" for job in jobs]
+
+
+def test_the_sites_of_a_well_stay_in_one_shard_and_every_site_is_in_one(tmp_path: Path) -> None:
+    units = tuple(f"A{well:02d}-{site}" for well in range(1, 8) for site in range(1, 4))
+    jobs = make_run(tmp_path, make_stage("site"), shards=3, units=units).jobs()
+    wells = [{unit.partition("-")[0] for unit in job.units} for job in jobs]
+
+    assert tuple(unit for job in jobs for unit in job.units) == units
+    assert sum(len(each) for each in wells) == 7
+    assert [len(each) for each in wells] == [2, 2, 3]
+
+
+def test_only_what_is_not_done_is_cut_into_jobs_of_about_the_same_size(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_stage("site"), shards=4, units=tuple("ABCDEFGH"))
+    jobs = run.jobs({"A", "B", "F"})
+
+    assert [job.units for job in jobs] == [("C",), ("D", "E"), ("G", "H")]
+    assert run.jobs(set("ABCDEFGH")) == []
+
+
+def test_jobs_that_ended_well_are_taken_up_whatever_the_shards_are_now(tmp_path: Path) -> None:
+    stage, units = make_stage("site"), ("A", "B", "C")
+    done, other = make_run(tmp_path, stage, shards=2, units=units).jobs()
+    for job in (done, other):
+        job.folder.mkdir(parents=True)
+        (job.folder / "job.json").write_text(job.as_json())
+    (other.folder / "job.json").write_text('{"units": ["A", "Z"]}')
+    now = make_run(tmp_path, stage, shards=3, units=units)
+
+    assert [(job.units, job.folder) for job in now.taken_up([done.folder, other.folder, tmp_path])] == [
+        (done.units, done.folder)
+    ]
+
+
+def test_a_job_that_was_given_other_flags_is_not_taken_up(tmp_path: Path) -> None:
+    now = make_run(tmp_path, make_stage("site"), units=("A",))
+    (job,) = replace(now, flags=(*now.flags, "--audit_sites", "1")).jobs()
+    job.folder.mkdir(parents=True)
+    (job.folder / "job.json").write_text(job.as_json())
+
+    assert now.taken_up([job.folder]) == []
+
+
+def test_a_piece_of_a_job_has_a_folder_of_its_own_and_the_jobs_resources(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_stage("site"), shards=1, units=("A", "B", "C"))
+    (job,) = run.jobs()
+    big = replace(job, resources=replace(job.resources, memory_gb=8), attempt=2)
+    piece = run.cut(big, ["B"], 2, 3)
+
+    assert piece.units == ("B",)
+    assert piece.flags[-2:] == ("--shard", "B")
+    assert piece.folder.name.startswith("1of1.2of3-")
+    assert (piece.resources.memory_gb, piece.attempt) == (8, 2)
 
 
 def test_a_stage_of_a_plate_has_no_shard_flag(tmp_path: Path) -> None:
@@ -80,33 +136,35 @@ Fail = Callable[..., str]
 
 @pytest.fixture
 def fail(tmp_path: Path) -> Fail:
-    """Return a function that gives a run's jobs these outcomes and returns the error's text."""
+    """Return a function that gives a run's first jobs these outcomes and returns the error's text."""
 
-    def text(*outcomes: Outcome, log: str = "") -> str:
-        run = make_run(tmp_path, make_stage("site"), shards=len(outcomes), units=("A01-1", "B01-1"))
-        jobs = run.jobs()
-        for job in jobs:
-            (job.folder / "out").mkdir(parents=True, exist_ok=True)
-        bad = next(job for job, outcome in zip(jobs, outcomes, strict=True) if not outcome.ok)
-        (bad.folder / "stderr.log").write_text(log)
-        write_units(bad, "B01-1", state="failed", reason="no nuclei")
-        with pytest.raises(ProgramError) as failure:
-            check_outcomes(run, jobs, outcomes)
-        return str(failure.value)
+    def text(*outcomes: Outcome, log: str = "", units: tuple[str, ...] = ("A01-1", "B01-1"), allowed: float = 0) -> str:
+        run = make_run(tmp_path, make_stage("site"), shards=len(units), units=units)
+        bad = []
+        for job, outcome in zip(run.jobs(), outcomes, strict=False):
+            job.folder.mkdir(parents=True)
+            (job.folder / "stderr.log").write_text(log)
+            words = log.split("\n")
+            told = {unit: Unit(unit, "failed", 1.0, f"no nuclei in {unit}") for unit in job.units[:1]}
+            bad.append(Ended(job, outcome, reasons.of(outcome, words), told, "its last word"))
+        return str(failure(run, bad, allowed))
 
     return text
 
 
-def test_a_failure_says_what_the_programs_words_the_log_and_the_command(tmp_path: Path, fail: Fail) -> None:
+def test_a_failure_says_what_the_programs_words_the_units_the_log_and_the_command(tmp_path: Path, fail: Fail) -> None:
     text = fail(Outcome(65, 1.0), log="warning: x\n\nerror: P.csv: no row has a negcon\n")
+    folder = make_run(tmp_path, make_stage("site"), 2, ("A01-1", "B01-1")).jobs()[0].folder
 
     assert text.splitlines() == [
-        f"paint/{PLATE} failed: exit code 65 (its input breaks the contract)",
+        f"paint/{PLATE} failed: exit code 65 (its input breaks the contract); 1 of 2 sites failed",
         "    warning: x",
         "    error: P.csv: no row has a negcon",
-        "    B01-1: no nuclei",
-        f"  log    {tmp_path}/abc123/shards/1of1/stderr.log",
-        f"  again  sh {tmp_path}/abc123/shards/1of1/command",
+        "    A01-1: corrupt_input: no nuclei in A01-1",
+        "  hint   the other 1 sites are done and kept; mend the cause and run again, or go on without: [runtime] "
+        "max_failed_fraction = 0.5 in luigi.cfg (it is 0)",
+        f"  log    {folder}/stderr.log",
+        f"  again  sh {folder}/command",
     ]
 
 
@@ -115,6 +173,8 @@ ENDS = {
     "flags": (Outcome(2, 1), "exit code 2 (its flags are not those", ""),
     "odd code": (Outcome(7, 1), "failed: exit code 7\n", ""),
     "killed": (Outcome(137, 1), "exit code 137 (killed)", ""),
+    "crash": (Outcome(70, 1), "exit code 70 (a program that it ran crashed)", ""),
+    "lost": (Outcome(255, 1, lost="the daemon is gone"), "the way to it was lost, 1 times\n    the daemon is gone", ""),
     "out of memory": (
         Outcome(137, 1, out_of_memory=True),
         "(out of memory)",
@@ -126,7 +186,7 @@ ENDS = {
 
 @pytest.mark.parametrize(("outcome", "what", "hint"), ENDS.values(), ids=ENDS)
 def test_an_end_is_told_apart_from_others(outcome: Outcome, what: str, hint: str, fail: Fail) -> None:
-    text = fail(outcome)
+    text = fail(outcome, units=())
 
     assert what in text
     assert ("  hint   " in text) == bool(hint)
@@ -138,12 +198,15 @@ def test_a_known_cause_has_a_hint(sign: str, fail: Fail) -> None:
     assert f"  hint   {errors.HINTS[sign].format(stage='paint')}" in fail(Outcome(1, 1), log=f"OSError: {sign}\n")
 
 
-def test_a_failure_says_how_many_shards_failed_and_shows_the_first(tmp_path: Path, fail: Fail) -> None:
-    text = fail(Outcome(0, 1), Outcome(1, 1), Outcome(1, 1), log="boom")
+def test_a_failure_counts_the_units_and_shows_first_what_is_no_single_ones(tmp_path: Path) -> None:
+    run = make_run(tmp_path, make_stage("site"), shards=3, units=("A01-1", "B01-1", "B01-2", "C01-1"))
+    outcomes = [Outcome(1, 1), Outcome(69, 1), Outcome(1, 1)]
+    bad = [Ended(job, outcome, "service", {}, "why") for job, outcome in zip(run.jobs(), outcomes, strict=True)]
+    text = str(failure(run, bad, 0.5))
 
-    assert "in 2 of 3 shards" in text
-    assert "2of3/stderr.log" in text
-    assert "    boom" in text
+    assert "exit code 69 (the network, a service or the disk fails); 4 of 4 sites failed" in text
+    assert "max_failed_fraction" not in text
+    assert f"{run.jobs()[1].folder}/stderr.log" in text
 
 
 def test_only_the_end_of_a_long_log_is_shown(fail: Fail) -> None:
@@ -152,9 +215,3 @@ def test_only_the_end_of_a_long_log_is_shown(fail: Fail) -> None:
     assert "line 99" in text
     assert "line 92" in text
     assert "line 91" not in text
-
-
-def test_jobs_that_ended_well_are_no_failure(tmp_path: Path) -> None:
-    run = make_run(tmp_path, make_stage())
-
-    assert check_outcomes(run, run.jobs(), [Outcome(0, 1.0)]) is None

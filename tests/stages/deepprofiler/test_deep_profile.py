@@ -224,7 +224,7 @@ def test_a_checkpoint_of_another_network_is_refused_before_anything_is_computed(
     subprocess.run([str(deepprofiler_python), "-c", script, str(tmp_path / "other.hdf5")], check=True)
     done = run(checkpoint=tmp_path / "other.hdf5")
 
-    assert done.code == 65
+    assert done.code == 76
     assert "other.hdf5: 0 of the network's 130 layers have weights in it: stem_conv needs" in done.stderr
     assert not list((tmp_path / "out").rglob("*.npz"))
 
@@ -232,7 +232,7 @@ def test_a_checkpoint_of_another_network_is_refused_before_anything_is_computed(
 def test_a_checkpoint_of_three_channels_is_refused_where_five_are_seen(run, seeded):
     done = run(checkpoint=seeded("imagenet_efficientnet_b0"))
 
-    assert done.code == 65
+    assert done.code == 76
     assert "129 of the network's 130 layers" in done.stderr
     assert "stem_conv needs [(3, 3, 5, 32)], the file has [(3, 3, 3, 32)]" in done.stderr
 
@@ -241,14 +241,14 @@ def test_a_file_that_is_no_checkpoint_is_refused(run, tmp_path):
     (tmp_path / "page.hdf5").write_text("<html>not found</html>")
     done = run(checkpoint=tmp_path / "page.hdf5")
 
-    assert done.code == 65
+    assert done.code == 76
     assert "page.hdf5: no whole checkpoint of Keras (HDF5)" in done.stderr
 
 
 def test_a_checkpoint_with_another_sum_is_refused(run):
     done = run(checkpoint_sha256="0" * 64)
 
-    assert done.code == 65
+    assert done.code == 76
     assert f"[deep_profile] checkpoint_sha256 says {'0' * 64}" in done.stderr
 
 
@@ -256,7 +256,7 @@ def test_a_checkpoint_with_another_sum_is_refused(run):
 def test_a_gpu_that_is_asked_for_and_not_seen_ends_the_run(run, seeded, network, tmp_path):
     done = run(device="gpu", features=network, checkpoint=seeded(network))
 
-    assert done.code == 69
+    assert done.code == 76
     assert "a GPU was asked for and TensorFlow 2.15.1 sees none" in done.stderr
     assert not list((tmp_path / "out").rglob("*.npz"))
 
@@ -265,5 +265,5 @@ def test_a_channel_that_the_network_sees_and_the_plate_lacks_is_named(run, plate
     plate.load_data.write_text(plate.load_data.read_text().replace("FileName_OrigER", "FileName_OrigOther"))
     done = run()
 
-    assert done.code == 65
+    assert done.code == 76
     assert "the network sees DNA, RNA, ER, AGP, Mito, but there is no FileName_OrigER" in done.stderr

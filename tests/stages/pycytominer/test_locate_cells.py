@@ -45,11 +45,12 @@ def place_nuclei(analysis: Path, edit_csv) -> dict[str, list[list[str]]]:
 
 @pytest.fixture
 def locate(stage, tmp_path):
-    """Return a function that locates cells below tmp_path/<name>."""
+    """Return a function that locates cells below tmp_path/located."""
 
-    def run(source: str, path: Path, name: str = "located", plate: str = PLATE):
+    def run(source: str, path: Path, plate: str = PLATE, allowed: float = 0):
         given = {"analysis": [], "backend": [], source: [path]}
-        return stage("locate_cells", plate=plate, source=source, **given, write_locations=tmp_path / name)
+        written = {"write_locations": tmp_path / "located"}
+        return stage("locate_cells", plate=plate, source=source, **given, max_failed_fraction=allowed, **written)
 
     return run
 
@@ -88,13 +89,17 @@ def test_a_site_without_cells_has_a_header_and_is_counted(locate, analysis, edit
     assert done.warnings == ["1 sites have no cells: A02-1"]
 
 
-def test_a_csv_that_was_cut_off_is_named(locate, analysis, edit_csv):
+def test_a_site_whose_csv_was_cut_off_is_named_and_left_out_if_few_are(locate, analysis, edit_csv, tmp_path):
     place_nuclei(analysis, edit_csv)
     edit_csv(analysis / f"{PLATE}-A02-1" / "Nuclei.csv", lambda rows: rows[:-1])
-    done = locate("analysis", analysis)
+    strict, lenient = locate("analysis", analysis), locate("analysis", analysis, allowed=0.2)
 
-    assert done.code == 65
-    assert f"{PLATE}-A02-1: Nuclei.csv has" in done.stderr
+    assert strict.code == 65
+    assert "A02-1: Nuclei.csv has" in strict.stderr
+    assert lenient.code == 0, lenient.stderr
+    assert list(lenient.facts["quarantined"]) == ["A02-1"]
+    assert lenient.facts["sites"] == 5
+    assert "A02-1-Nuclei.csv" not in located(tmp_path / "located")
 
 
 def test_a_pipeline_that_says_no_centre_is_named(locate, analysis):

@@ -1,0 +1,175 @@
+"""Carry out a run: wave after wave of jobs, until every unit has ended well or is given up."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tasks import ledger, reasons, retries
+from tasks.errors import FalseSuccessError, StageError
+from tasks.gathering import Findings, gather
+from tasks.ledger import Ledger
+from tasks.retries import Ended, Policy
+from tasks.run import Run, failure, last_words
+from tasks.runtime.job import Job, Outcome
+from tasks.runtime.places import Place, finished, forget
+
+logger = logging.getLogger(__name__)
+
+HOPELESS = 4
+"""So many units that fail alone, and none that ends well, are no fault of single units: the rest is not tried."""
+POLL_SECONDS = 0.5
+Show = Callable[[Sequence[Job]], None]
+
+
+@dataclass
+class Carried:
+    """What became of a run's jobs: those that ended well, and those that were given up."""
+
+    good: list[Job] = field(default_factory=list)
+    bad: list[Ended] = field(default_factory=list)
+
+    @property
+    def alone(self) -> list[Ended]:
+        """Return what failed alone, for a reason of its own: what may be left out."""
+        return [ended for ended in self.bad if len(ended.job.units) == 1 and not ended.blames_no_unit]
+
+    @property
+    def quarantined(self) -> dict[str, str]:
+        """Return the units that are to be left out, each with its reason."""
+        alone = ((ended.job.units[0], ended) for ended in self.alone)
+        return {unit: f"{ended.reason}: {ended.why(unit)}".removesuffix(": ") for unit, ended in alone}
+
+
+def make(run: Run, place: Place, policy: Policy, book: Ledger, show: Show, allowed: float) -> Findings:
+    """Carry out a run and bring together what it made; raise StageError if more than `allowed` of its units failed.
+
+    Whatever happens, the ledger's last line says how it ended.
+    """
+    book.begin(run.stage.unit, len(run.units))
+    end, said = ledger.STOPPED, ""
+    try:
+        carried = carry_out(run, place, policy, book, show)
+        left_out = carried.quarantined
+        book.append(ledger.QUARANTINE, quarantined=left_out)
+        others = len(carried.bad) > len(carried.alone)
+        if others or not carried.good or len(left_out) > allowed * len(run.units):
+            raise failure(run, carried.bad, allowed)
+        findings = gather(run, carried.good, left_out)
+        end = ledger.MADE
+    except StageError as error:
+        end, said = ledger.GIVEN_UP, str(error).splitlines()[0]
+        if isinstance(error, FalseSuccessError):
+            forget(run.folder / "shards")
+        raise
+    finally:
+        book.append(ledger.END, state=end, said=said)
+    return findings
+
+
+def carry_out(run: Run, place: Place, policy: Policy, book: Ledger, show: Show) -> Carried:
+    """Run what is left of a run; the finished jobs of an earlier try, in whatever shards, are not run again."""
+    carried = Carried(good=run.taken_up(finished(run.folder / "shards")))
+    wave = run.jobs({unit for job in carried.good for unit in job.units}) if run.units or not carried.good else []
+    if wave:
+        shutil.rmtree(run.files, ignore_errors=True)  # brought together from another sharding
+    while wave:
+        ended = _run(wave, place, book, functools.partial(show, [*carried.good, *wave]))
+        carried.good += [each.job for each in ended if each.outcome.ok]
+        wave = _next_wave(run, carried, [each for each in ended if not each.outcome.ok], policy, show)
+    return carried
+
+
+def _run(wave: Sequence[Job], place: Place, book: Ledger, watch: Callable[[], None]) -> list[Ended]:
+    seen: dict[str, Ended] = {}
+
+    def note(job: Job, outcome: Outcome) -> None:
+        seen[job.name] = ended(job, outcome)
+        book.append(ledger.ATTEMPT, **_record(seen[job.name], book.run))
+
+    place.run(wave, watch, note)
+    return [seen[job.name] for job in wave]
+
+
+def ended(job: Job, outcome: Outcome) -> Ended:
+    """Return how a job ended, with what its program told of it."""
+    words = last_words(job.folder / "stderr.log")
+    reason = "" if outcome.cancelled else reasons.of(outcome, words)
+    told = {unit.name: unit for unit in ledger.units([job.folder])}
+    return Ended(job, outcome, reason, told, outcome.lost or (words[-1] if words and reason else ""))
+
+
+def _next_wave(run: Run, carried: Carried, failed: Sequence[Ended], policy: Policy, show: Show) -> list[Job]:
+    """Return what to run after jobs that ended badly, and wait as long as that needs."""
+    more: list[tuple[Job, str]] = []
+    given_up: list[Ended] = []
+    for each in failed:
+        jobs = retries.again(each, policy, run.cut)
+        more += [(job, each.reason) for job in jobs]
+        given_up += [] if jobs else [each]
+    carried.bad += given_up
+    if more and _is_hopeless(carried, failed):
+        carried.bad += [each for each in failed if each not in given_up]
+        return []
+    for job, reason in more:
+        units = f" ({len(job.units)} {run.stage.unit}s, from {job.units[0]} on)" if job.units else ""
+        logger.info("%s: try %d after %s%s", run.title, job.attempt, reason, units)
+    until = time.monotonic() + retries.delay_seconds(more, policy)
+    while time.monotonic() < until:
+        show(carried.good)
+        time.sleep(POLL_SECONDS)
+    return [job for job, _ in more]
+
+
+def _is_hopeless(carried: Carried, failed: Sequence[Ended]) -> bool:
+    """Say whether the reason lies with no single unit: nothing ended well, and nothing tells one from another."""
+    if carried.good:
+        return False
+    own = [each for each in failed if each.reason not in (*retries.TRANSIENT, reasons.OUT_OF_MEMORY)]
+    alike = len(own) > 1 and not any(each.names_units for each in own)
+    return alike or len(carried.alone) >= HOPELESS
+
+
+def _record(ended: Ended, run: str) -> dict[str, object]:
+    """Return what the ledger keeps of a job's end."""
+    job, outcome = ended.job, ended.outcome
+    return {
+        "job": job.folder.name,
+        "attempt": job.attempt,
+        "exit_code": outcome.exit_code,
+        "reason": ended.reason,
+        "said": ended.said,
+        "log": f"{run}/shards/{job.folder.name}/{_kept_log(job, outcome)}",
+        "seconds": round(outcome.seconds, 3),
+        "memory_gb": job.resources.memory_gb,
+        "peak_memory_gb": outcome.peak_memory_gb,
+        "units": _units(ended),
+    }
+
+
+def _units(ended: Ended) -> dict[str, tuple[str, float, str]]:
+    """Return how each unit ended; of a job that ended badly none is kept, whatever its program said before."""
+    told = ended.told
+    if ended.outcome.ok:
+        return {name: (unit.state, unit.seconds, unit.reason) for name, unit in told.items()}
+    named = {name for name, unit in told.items() if unit.state == ledger.FAILED} or set(ended.job.units)
+    return {
+        name: (ledger.FAILED, told[name].seconds, told[name].reason or ended.said)
+        if name in named and name in told
+        else (ledger.FAILED if name in named else "skipped", 0.0, ended.said)
+        for name in ended.job.units
+    }
+
+
+def _kept_log(job: Job, outcome: Outcome) -> str:
+    """Return the log's name; that of a failed try is kept under a name of its own, for the next one writes anew."""
+    log = job.folder / "stderr.log"
+    if outcome.ok or not log.exists():
+        return log.name
+    number = 1 + len(list(job.folder.glob("failed-*.log")))
+    shutil.copyfile(log, job.folder / f"failed-{number}.log")
+    return f"failed-{number}.log"

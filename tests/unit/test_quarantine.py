@@ -1,0 +1,181 @@
+"""Units that are left out: when a stage may publish without them, what it says, and what later stages make of it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tasks import ledger, manifest, pipeline, settings, stages
+from tasks.errors import ProgramError, SettingsError
+from tasks.explain import explain
+from tasks.layout import Layout
+from tasks.manifest import Manifest
+from tasks.runtime import engines
+from tasks.runtime.job import Job, Outcome
+from tasks.stage_task import Staged
+from tests.unit.conftest import LoadSettings
+from tests.unit.fakes import BATCH, PLATE, FakeEngine, lay_plate, make_task, write_outputs, write_result, write_units
+
+SITES = ["A01-1", "A01-2", "A02-1", "A02-2"]
+QUICK = "[retries]\nbackoff_seconds = 0\n"
+ALLOWED = QUICK + "[runtime]\nmax_failed_fraction = 0.25\n"
+
+
+class Bench:
+    """An engine whose measurement fails on some sites, and whose other stages end well."""
+
+    def __init__(self) -> None:
+        self.bad: set[str] = set()
+        self.measured: list[str] = []
+
+    def __call__(self, job: Job, cancelled: threading.Event) -> Outcome:
+        if self.bad & set(job.units):
+            write_units(job, *sorted(self.bad & set(job.units)), state="failed", reason="a crash")
+            return Outcome(70, 0.0)
+        write_outputs(job)
+        if job.program == "load_data.py":
+            write_result(job, site=SITES, channel=["DNA"])
+        if job.units:
+            write_units(job, *job.units)
+        if job.program == "measure.py":
+            self.measured += job.units
+        return Outcome(0, 0.0)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench()
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(bench))
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    return bench
+
+
+def make(stage: str) -> Staged:
+    task = make_task(pipeline.stage_tasks()[stage])
+    task.set_progress_percentage = task.set_status_message = lambda said: None
+    return task
+
+
+def run(*names: str) -> Manifest:
+    """Run stages one after the other; return the last one's manifest."""
+    for name in names:
+        make(name).run()
+    found = manifest.read(make(names[-1]).manifest_path())
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
+    """Lay a plate of four sites whose images are listed and whose illumination is there."""
+    layout = luigi_cfg(ALLOWED)
+    lay_plate(layout)
+    run("load_data", "illumination")
+    return layout
+
+
+def test_a_stage_publishes_without_as_many_units_as_it_may_and_says_which(listed: Layout, bench: Bench) -> None:
+    bench.bad = {"A01-2"}
+    found = run("measure")
+
+    assert found.facts["quarantined"] == {"A01-2": "program_error: a crash"}
+    assert found.units == {"ok": 3, "quarantined": 1}
+    assert found.warnings == ("1 of 4 sites are left out: A01-2 (program_error: a crash)",)
+    assert make("measure").complete()
+
+
+def test_a_stage_with_more_than_that_fails_and_publishes_nothing(listed: Layout, bench: Bench) -> None:
+    bench.bad = {"A01-2", "A02-1"}
+    with pytest.raises(ProgramError, match=r"2 of 4 sites failed(.|\n)*max_failed_fraction = 0.5 in luigi.cfg"):
+        make("measure").run()
+
+    assert manifest.read(make("measure").manifest_path()) is None
+    assert not (listed.published("analysis", BATCH, PLATE) / "analysis").exists()
+
+
+def test_by_default_nothing_may_be_left_out(listed: Layout, bench: Bench, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg(QUICK)
+    bench.bad = {"A01-2"}
+    with pytest.raises(ProgramError, match=r"it is 0\)"):
+        make("measure").run()
+
+    assert settings.max_failed_fraction(stages.stage("measure")) == 0
+
+
+def test_a_result_that_lacks_more_than_is_allowed_now_is_not_complete_and_only_that_is_made(
+    listed: Layout, bench: Bench, luigi_cfg: LoadSettings
+) -> None:
+    bench.bad = {"A01-2"}
+    run("measure")
+    luigi_cfg(QUICK)
+    stale = explain(make("measure"))
+    bench.bad, bench.measured = set(), []
+    found = run("measure")
+
+    assert (stale.state, stale.reasons) == (
+        "stale", ("1 of its sites were left out, more than [runtime] max_failed_fraction",)
+    )  # fmt: skip
+    assert bench.measured == ["A01-2"]
+    assert found.units == {"ok": 4}
+    assert "quarantined" not in found.facts
+
+
+def test_the_setting_makes_no_whole_result_stale(listed: Layout, bench: Bench, luigi_cfg: LoadSettings) -> None:
+    run("measure")
+    luigi_cfg("[runtime]\nmax_failed_fraction = 0.9\n")
+
+    assert make("measure").complete()
+
+
+def test_later_stages_account_for_what_is_left_only(listed: Layout, bench: Bench) -> None:
+    bench.bad = {"A01-2"}
+    run("measure")
+
+    class After(type(make("measure"))):  # a stage of sites that requires both the list and the measurement
+        stage = "measure"
+
+        def requires(self) -> list[Staged]:
+            return [make("load_data"), make("measure")]
+
+    assert After(batch_id=BATCH, plate=PLATE)._units() == ("A01-1", "A02-1", "A02-2")
+
+
+def test_a_channel_is_never_left_out(listed: Layout, bench: Bench) -> None:
+    assert settings.max_failed_fraction(stages.stage("illumination")) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[runtime]\nmax_failed_fraction = 5\n", "it must be a number from 0 to 1"),
+        ("[runtime]\nmax_failed_fraction = few\n", "it must be a number from 0 to 1"),
+        ("[illumination]\nmax_failed_fraction = 0.1\n", "there is no setting 'max_failed_fraction'"),
+        ("[retries]\ntries = 0\n", r"\[retries\] tries = 0: it must be a whole number of at least 1"),
+        ("[retries]\nmost_memory_gb = much\n", "or auto"),
+    ],
+)
+def test_a_wrong_setting_is_refused(text: str, says: str, luigi_cfg: LoadSettings) -> None:
+    luigi_cfg(text)
+
+    with pytest.raises(SettingsError, match=says):
+        settings.check(pipeline.stage_settings())
+
+
+def test_the_most_memory_of_a_job_is_what_all_jobs_may_use(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("[runtime]\ncores = 2\nmemory_gb = 6\n")
+    automatic = settings.load().retries.most_memory_gb
+    luigi_cfg("[runtime]\ncores = 2\nmemory_gb = 6\n[retries]\nmost_memory_gb = 100\n")
+
+    assert (automatic, settings.load().retries.most_memory_gb) == (6, 6)
+
+
+def test_a_run_that_failed_says_so_in_the_ledger(listed: Layout, bench: Bench) -> None:
+    bench.bad = set(SITES)
+    with pytest.raises(ProgramError):
+        make("measure").run()
+    told = ledger.history(listed.ledger("measure", BATCH, PLATE))
+
+    assert told is not None
+    assert (told.ended, told.total) == ("failed", 4)
+    assert told.said.startswith(f"measure/{PLATE} failed: exit code 70")
