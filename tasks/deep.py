@@ -130,7 +130,8 @@ class DeepProfile(Network, StageTask):
 
     def _units(self) -> tuple[str, ...]:
         """Return the sites whose cells are known: without those that were not measured."""
-        measured = None if self.start_from == "backend" else manifest.read(self.clone(Measure).manifest_path())
+        measure: Any = self.clone(Measure)
+        measured = None if self.start_from == "backend" else manifest.read(measure.manifest_path())
         lacking = measured.facts.get("quarantined", ()) if measured else ()
         return tuple(unit for unit in super()._units() if unit not in lacking)
 
