@@ -74,8 +74,8 @@ def require_device(device: str) -> str:
     return str(details.get("device_name", found[0].name))
 
 
-def require_match(model: Any, path: Path) -> int:
-    """Return how many layers a checkpoint has weights for; CheckError unless it is all of them.
+def require_match(model: Any, path: Path) -> str:
+    """Return of how many layers a checkpoint has the weights (130 of 130); CheckError unless it is all of them.
 
     Keras takes a file that matches no layer without a word, and leaves the network random.
     """
@@ -94,7 +94,7 @@ def require_match(model: Any, path: Path) -> int:
         message = f"{path.name}: {len(wanted) - len(lacking)} of the network's {len(wanted)} layers have weights in it"
         message = f"{message}: {first} needs {wanted[first]}, the file {has}"
         raise program.CheckError(f"{message}; give [deep_profile] checkpoint this network's own")
-    return len(wanted)
+    return f"{len(wanted)} of {len(wanted)}"
 
 
 def read_shapes(path: Path) -> Dict[str, Shapes]:

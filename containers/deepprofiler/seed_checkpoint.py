@@ -16,6 +16,7 @@ from stagekit import program
 
 MOST_CELLS = 96  # crops that the statistics are of: enough for the 16 pixels that a channel has in the last layers
 MOST_SITES = 8
+LEAST_VARIANCE = 0.5  # of the layer's mean
 
 
 def main() -> None:
@@ -63,6 +64,10 @@ def draw(network: networks.Network, crops: np.ndarray, seed: int) -> Any:
         elif hasattr(layer, "rate"):
             layer.rate = 0.0  # a dropout would be another one each time
     model(crops, training=True)
+    for layer in normalizations:
+        scale, shift, mean, variance = layer.get_weights()
+        # What hardly varies in these crops may do so in others, and would then drown all else.
+        layer.set_weights([scale, shift, mean, np.maximum(variance, LEAST_VARIANCE * variance.mean())])
     return model
 
 

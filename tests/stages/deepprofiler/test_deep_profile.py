@@ -97,7 +97,7 @@ def test_a_run_tells_what_it_was_made_with(profiled):
     assert {name: state for name, (state, _) in done.units.items()} == dict.fromkeys(("A01-1", "A01-2", "B02-1"), "ok")
     expected = {"cells": 15, "sites_without_cells": 0, "device": "cpu", "deepprofiler": "0.5.1"}
     assert {name: done.facts[name] for name in expected} == expected
-    assert done.facts["checkpoint_layers"] == 130
+    assert done.facts["checkpoint_layers"] == "130 of 130"
     assert "drawn weights" in done.warnings[0]
 
 
