@@ -27,7 +27,7 @@ from tasks.run import Findings, Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
-from tasks.runtime.places import Local, forget, unfinished
+from tasks.runtime.places import Local, forget, unfinished, used
 from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
@@ -255,6 +255,7 @@ class Staged(luigi.Task):
             facts=findings.facts,
             inputs={name: [manifest.told(each, root) for each in found] for name, found in run.inputs.items()},
             by=manifest.user(),
+            used=used(run.jobs()),
         )
 
 

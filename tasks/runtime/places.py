@@ -89,6 +89,15 @@ def forget(jobs: Sequence[Job]) -> None:
         _outcome_file(job).unlink(missing_ok=True)
 
 
+def used(jobs: Sequence[Job]) -> dict[str, float]:
+    """Return what the jobs that ended well took: their number, seconds, and the largest peak of memory if told."""
+    files = [path for job in jobs if (path := _outcome_file(job)).exists()]
+    ended = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    peaks = [each["peak_memory_gb"] for each in ended if each["peak_memory_gb"] is not None]
+    taken = {"jobs": len(ended), "seconds": round(sum(each["seconds"] for each in ended), 3)}
+    return taken | ({"peak_memory_gb": max(peaks)} if peaks else {})
+
+
 def _record(job: Job, outcome: Outcome) -> None:
     if outcome.ok and (job.folder / "out" / "result.json").exists():
         partial = _outcome_file(job).with_suffix(".partial")
