@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from tasks.errors import MissingInputError
 from tasks.fingerprint import Artifact
 from tasks.layout import Layout
 from tasks.manifest import Manifest
-from tasks.run import Run
+from tasks.run import Findings, Run
+from tasks.runtime.engines import Engine
 from tasks.stage_task import Staged
 
 SHOWN = {
@@ -65,14 +65,14 @@ class Report(Staged):
         finally:
             self.seen = None
 
-    def _describe(self, parts: Mapping[str, object]) -> Run:
+    def _carry_out(self, run: Run, engine: Engine) -> Findings:
         content, _ = self.seen or self._look()
         path = settings.load().layout.record(self.batch_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         partial.write_bytes(content)
         os.replace(partial, path)
-        return super()._describe(parts)
+        return super()._carry_out(run, engine)
 
     def _look(self) -> tuple[bytes, Found]:
         """Return the record, and the files that are shown, in the order in which the record lists them."""
