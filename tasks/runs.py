@@ -22,6 +22,7 @@ from tasks.profiling import (
     SelectFeaturesNegcon,
     SelectFeaturesNegconBatch,
 )
+from tasks.report import Report
 from tasks.sources import FetchMetadata, Profiles
 
 
@@ -63,6 +64,7 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
     features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")
+    report = luigi.BoolParameter(default=True, significant=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING)
     jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
 
     def requires(self) -> list[luigi.Task]:
@@ -71,11 +73,17 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
         yield self.parts()
+        yield self.reports()
         provenance.write(settings.load().layout, self.batch_id)
 
     def complete(self) -> bool:
-        made = bool(super().complete()) and all(part.complete() for part in self.parts())
+        made = bool(super().complete()) and all(part.complete() for part in [*self.parts(), *self.reports()])
         return made and provenance.is_current(settings.load().layout, self.batch_id)
+
+    def reports(self) -> list[luigi.Task]:
+        """Return the page about the batch, unless another run that goes on with its profiles will make it."""
+        wanted = self.report and self.start_from != "profiles"  # what is only fetched was not made here
+        return [Report(batch_id=self.batch_id)] if wanted else []
 
     @classmethod
     def kinds(cls, start_from: str) -> list[type[BatchTask]]:

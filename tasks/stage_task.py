@@ -28,7 +28,7 @@ from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
-from tasks.runtime.places import Local, forget
+from tasks.runtime.places import Local, forget, used
 from tasks.stages import Resources, Stage
 
 logger = logging.getLogger(__name__)
@@ -265,6 +265,7 @@ class Staged(luigi.Task):
             facts=findings.facts,
             inputs={name: [manifest.told(each, root) for each in found] for name, found in run.inputs.items()},
             by=manifest.user(),
+            used=used(run.folder / "shards"),
         )
 
 

@@ -45,7 +45,7 @@ class Stage:
     intermediate: bool = False
     """Whether luigi.cfg may have its results deleted once all that is made from them is there."""
     loads: tuple[str, ...] = ()
-    """Folders beside the program whose modules it has loaded by path, which no import of its own shows."""
+    """Folders beside the program whose modules or templates it has loaded by path, which no import of its own shows."""
 
     @property
     def sharded(self) -> bool:

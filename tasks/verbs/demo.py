@@ -40,6 +40,9 @@ def act(args: argparse.Namespace) -> int:
         print("everything is complete already; nothing was run")
     for plate in plates:
         _show(plate, task.subject)
+    page = manifest.read(given.layout.manifest("report", BATCH, BATCH))
+    if page:
+        print(f"\nopen  {_short(given.layout.root / page.outputs['report']['path'])}")
     return 0
 
 
