@@ -24,13 +24,13 @@ from tasks.sources import Backend, ExternalMetadata, Images, Platemap
 from tasks.stage_task import Staged, StageTask
 from tasks.stages import Resources
 
-FEATURES = ("cell_painting_cnn", "imagenet_efficientnet_b0")
+NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
 
 
 class Network:
     """Which network computes features, and where its weights are."""
 
-    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=FEATURES, default=FEATURES[0])
+    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=NETWORKS, default=NETWORKS[0])
     checkpoint = setting("deep_profile", "checkpoint", luigi.OptionalParameter, default="", significant=False)
     checkpoint_sha256 = setting(
         "deep_profile", "checkpoint_sha256", luigi.OptionalParameter, default="", significant=False
@@ -57,7 +57,7 @@ class LaidCheckpoint(LaidTask):
 
     name = "checkpoint"
     file = luigi.Parameter(default="")
-    features = luigi.ChoiceParameter(choices=FEATURES, default=FEATURES[0])
+    features = luigi.ChoiceParameter(choices=NETWORKS, default=NETWORKS[0])
 
     def path(self) -> Path:
         default = settings.load().layout.checkpoints / f"{self.features}.hdf5"
@@ -95,7 +95,7 @@ class SeedCheckpoint(StageTask):
     """Asked for by name: a drawn checkpoint for the demo and for tests, where the default setting looks."""
 
     stage = "seed_checkpoint"
-    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=FEATURES, default=FEATURES[0])
+    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=NETWORKS, default=NETWORKS[0])
     seed = luigi.IntParameter(default=0)
 
     @property
