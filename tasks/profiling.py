@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import luigi
 
-from tasks import settings
+from tasks import quality_summary, settings
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -149,6 +149,14 @@ class QualityControl(BatchTask):
 
     def flags(self) -> dict[str, str]:
         return super().flags() | {"batch": str(self.batch_id)}
+
+    def complete(self) -> bool:
+        return super().complete() and quality_summary.is_told(settings.load().layout)
+
+    def run(self) -> None:
+        if not super().complete():
+            super().run()
+        quality_summary.tell(settings.load().layout)
 
 
 class Spherize(Behaving, BatchTask):

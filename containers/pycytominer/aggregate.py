@@ -15,7 +15,7 @@ import pandas as pd
 import parquet
 import profiles
 from single_cells import Plate, Well
-from stagekit import program, quarantine
+from stagekit import contracts, program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 METHODS: Dict[str, Callable[..., np.ndarray]] = {"mean": np.nanmean, "median": np.nanmedian}
@@ -49,7 +49,7 @@ def main() -> None:
     with program.Report(args.output) as report:
         table = _aggregate(paths[0], args, report)
         dropped = [name for name in COUNTS if not _counted(name, args)]
-        profiles.write(table.drop(columns=dropped), args.write_profiles)
+        profiles.write(table.drop(columns=dropped), args.write_profiles, contracts.PROFILES)
 
 
 def _counted(name: str, args: argparse.Namespace) -> bool:

@@ -30,7 +30,8 @@ def main() -> None:
         _check_places(wells, platemap, args)
         _tell(report, wells, platemap, perturbations)
         annotated = join(wells, platemap, perturbations)
-        profiles.write(annotated if args.behaviour == "corrected" else as_published(annotated), args.write_profiles)
+        told = annotated if args.behaviour == "corrected" else as_published(annotated)
+        profiles.write(told, args.write_profiles, contracts.ANNOTATED_PROFILES)
 
 
 def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> pd.DataFrame:

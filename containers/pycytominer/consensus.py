@@ -21,7 +21,7 @@ def main() -> None:
     flags.add_argument("--write_consensus", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        tables = [profiles.read(path, contracts.ANNOTATED_PROFILES) for path in args.profiles]
+        tables = [profiles.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
         table = pd.concat(tables, ignore_index=True)
         keys = args.replicates.split(",")
         _check(table, keys, args.profiles[0].name)
@@ -29,7 +29,7 @@ def main() -> None:
         report.fact("plates", len(tables))
         report.fact("wells", len(table))
         report.fact("consensus_profiles", len(made))
-        profiles.write(made, args.write_consensus)
+        profiles.write(made, args.write_consensus, contracts.REPLICATES)
 
 
 def bring_together(table: pd.DataFrame, keys: List[str], operation: str) -> pd.DataFrame:

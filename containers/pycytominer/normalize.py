@@ -35,7 +35,7 @@ def main() -> None:
             scaled = _drop_dead(scale(table, chosen, args.method), report)
         if not profiles.features_of(scaled):
             _tell_few(int(chosen.sum()), args, report)
-        profiles.write(scaled, args.write_profiles)
+        profiles.write(scaled, args.write_profiles, contracts.SCALED_PROFILES)
 
 
 def scale(table: pd.DataFrame, chosen: pd.Series, method: str) -> pd.DataFrame:

@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _read(path: Path, report: program.Report) -> Plate:
-    table = profiles.read(path, contracts.ANNOTATED_PROFILES)
+    table = profiles.read(path, contracts.SCALED_PROFILES)
     features = profiles.features_of(table)
     if not features:
         report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
@@ -123,7 +123,8 @@ def _write_plates(plates: List[Plate], kept: List[str], paths: List[Path]) -> No
     columns = list(dict.fromkeys(name for plate in plates for name in plate.metadata))
     for plate, path in zip(plates, paths, strict=True):
         names = [name for name in kept if name in plate.features]
-        profiles.write(plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names]), path)
+        table = plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names])
+        profiles.write(table, path, contracts.SCALED_PROFILES)
 
 
 def _operations(text: str) -> List[str]:

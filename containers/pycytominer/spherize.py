@@ -46,7 +46,8 @@ def main() -> None:
         for plate, path in zip(plates, args.write_profiles, strict=True):
             own = whitened["Metadata_Plate"] == plate
             # The resource wrote the wells of all plates into the file of each (defect D1).
-            profiles.write(whitened[own] if args.behaviour == "corrected" else whitened, path)
+            wells = whitened[own] if args.behaviour == "corrected" else whitened
+            profiles.write(wells, path, contracts.SCALED_PROFILES)
 
 
 def _join(paths: List[Path], report: program.Report) -> pd.DataFrame:
