@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import luigi
 
-from tasks import quality_summary, settings
+from tasks import inputs, quality_summary, settings
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -108,6 +111,14 @@ class Selecting(Behaving):
     location_features = setting(
         "select_features", "location_features", luigi.ChoiceParameter, choices=["auto", "drop", "keep"], default="auto"
     )
+
+    blocklist = setting("select_features", "blocklist", luigi.OptionalParameter, default="", significant=False)
+
+    def files(self) -> Mapping[str, Path]:
+        if not self.blocklist:
+            return {}
+        path = settings.resolved(self.blocklist)
+        return {"blocklist": inputs.existing_file(path, "the [select_features] blocklist of luigi.cfg")}
 
 
 class SelectFeatures(Selecting, StageTask):

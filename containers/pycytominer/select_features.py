@@ -11,6 +11,7 @@ import csv
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
+import blocklist
 import numpy as np
 import pandas as pd
 import profiles
@@ -38,6 +39,9 @@ def main() -> None:
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
     flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
+    flags.add_argument(
+        "--blocklist", required=True, type=Path, nargs="*", help="names a line, instead of pycytominer's"
+    )
     flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="for location_features auto")
     flags.add_argument("--location_features", required=True, choices=["auto", "drop", "keep"])
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
@@ -46,6 +50,8 @@ def main() -> None:
     if len(args.profiles) != len(args.write_profiles):
         flags.error("--write_profiles takes as many files as --profiles")
     with program.Report(args.output) as report:
+        if args.blocklist:
+            blocklist.tell(args.blocklist[0], args.operations, report)
         plates = [_read(path, report) for path in args.profiles]
         lists = {**_absent(plates), **_judge(plates, args)}
         kept = _kept(plates, lists, report)
@@ -90,8 +96,12 @@ def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
         return {"location": places}
     values = np.concatenate([plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]])
     table = pd.DataFrame(values, columns=judged, copy=False)
-    thresholds = selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
-    return {"location": places, **selection.excluded(table, args.operations, thresholds)}
+    return {"location": places, **selection.excluded(table, args.operations, _rules(args))}
+
+
+def _rules(args: argparse.Namespace) -> selection.Thresholds:
+    names = blocklist.read(args.blocklist[0]) if args.blocklist else None
+    return selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut, names)
 
 
 def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report) -> List[str]:
