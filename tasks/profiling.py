@@ -24,6 +24,15 @@ class Behaving:
     )
 
 
+class Copying:
+    """Whether profiles are written as Parquet too."""
+
+    parquet = setting("profiles", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="false")
+
+    def unmade(self) -> set[str]:
+        return {"parquet"} if self.parquet == "false" else set()
+
+
 class ReadsSites(StageTask):
     """A stage that leaves out sites it cannot use, unless they are too many."""
 
@@ -45,7 +54,7 @@ class Collate(ReadsSites):
         return {name for name, choice in choices.items() if choice == "false"}
 
 
-class Aggregate(Behaving, ReadsSites):
+class Aggregate(Copying, Behaving, ReadsSites):
     stage = "aggregate"
     source = setting(
         "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
@@ -64,21 +73,21 @@ class Aggregate(Behaving, ReadsSites):
         return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
 
 
-class Annotate(Behaving, StageTask):
+class Annotate(Copying, Behaving, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
         return [self.clone(Aggregate), self.clone(Platemap), self.clone(ExternalMetadata)]
 
 
-class Normalize(StageTask):
+class Normalize(Copying, StageTask):
     stage = "normalize"
     samples = setting("normalize", "samples", luigi.Parameter, default="all")
     method = setting(
         "normalize",
         "method",
         luigi.ChoiceParameter,
-        choices=["mad_robustize", "robustize", "standardize"],
+        choices=["mad_robustize", "robustize", "standardize", "spherize"],
         default="mad_robustize",
     )
     min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
@@ -95,7 +104,7 @@ class NormalizeNegcon(Normalize):
     samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
 
 
-class Selecting(Behaving):
+class Selecting(Copying, Behaving):
     """What decides which features are kept."""
 
     operations = setting(
@@ -170,7 +179,7 @@ class QualityControl(BatchTask):
         quality_summary.tell(settings.load().layout)
 
 
-class Spherize(Behaving, BatchTask):
+class Spherize(Copying, Behaving, BatchTask):
     """Asked for by name, for a set of plates that belong together: one perturbation, cell line and time."""
 
     stage = "spherize"
@@ -180,7 +189,7 @@ class Spherize(Behaving, BatchTask):
         return self.each(Normalize)
 
 
-class Consensus(BatchTask):
+class Consensus(Copying, BatchTask):
     """Asked for by name."""
 
     stage = "consensus"

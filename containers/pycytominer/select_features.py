@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple
 
 import blocklist
+import copies
 import numpy as np
 import pandas as pd
 import profiles
@@ -45,10 +46,11 @@ def main() -> None:
     flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="for location_features auto")
     flags.add_argument("--location_features", required=True, choices=["auto", "drop", "keep"])
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
+    copies.add_flags(flags, several=True)
     flags.add_argument("--write_excluded", required=True, type=Path, help="which features are not kept, and why")
     args = flags.parse_args()
-    if len(args.profiles) != len(args.write_profiles):
-        flags.error("--write_profiles takes as many files as --profiles")
+    if not len(args.profiles) == len(args.write_profiles) == len(args.write_parquet):
+        flags.error("--write_profiles and --write_parquet take as many files as --profiles")
     with program.Report(args.output) as report:
         if args.blocklist:
             blocklist.tell(args.blocklist[0], args.operations, report)
@@ -56,7 +58,7 @@ def main() -> None:
         lists = {**_absent(plates), **_judge(plates, args)}
         kept = _kept(plates, lists, report)
         _write_reasons(lists, args.plate, args.write_excluded)
-        _write_plates(plates, kept, args.write_profiles)
+        _write_plates(plates, kept, args)
 
 
 def _read(path: Path, report: program.Report) -> Plate:
@@ -128,13 +130,13 @@ def _write_reasons(lists: Dict[str, Reasons], plate_set: str, path: Path) -> Non
             table.writerows((name, reason, operation, plate_set) for name, reason in reasons.items())
 
 
-def _write_plates(plates: List[Plate], kept: List[str], paths: List[Path]) -> None:
+def _write_plates(plates: List[Plate], kept: List[str], args: argparse.Namespace) -> None:
     """Write every plate with the same columns: as in the resource, the metadata of any of them."""
     columns = list(dict.fromkeys(name for plate in plates for name in plate.metadata))
-    for plate, path in zip(plates, paths, strict=True):
+    for plate, path, copy in zip(plates, args.write_profiles, args.write_parquet, strict=True):
         names = [name for name in kept if name in plate.features]
         table = plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names])
-        profiles.write(table, path, contracts.SCALED_PROFILES)
+        profiles.write(table, path, contracts.SCALED_PROFILES, copies.wanted(copy, args))
 
 
 def _operations(text: str) -> List[str]:

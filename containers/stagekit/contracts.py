@@ -58,7 +58,7 @@ EXCLUDED = Table(
     values=tuple(Values(name, TEXT) for name in ("feature", "reason", "operation"))
     + (Values("plate_set", TEXT, form=NAME),),
 )
-REPLICATES = Table("consensus of replicates", (), ("Metadata_",), values=SCALED)
+REPLICATES = Table("consensus of replicates", (), ("Metadata_",), values=(*COUNTS, *SCALED))
 QUALITY_SUMMARY = Table(
     "quality control summary",
     (

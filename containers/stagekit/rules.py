@@ -117,6 +117,10 @@ class Table:
         """Say whether a column of numbers may hold no infinity."""
         return any(rule.are_of(column) and rule.kind in (WHOLE, FINITE) for rule in self.values)
 
+    def whole(self, column: str) -> bool:
+        """Say whether a column holds whole numbers."""
+        return any(rule.are_of(column) and rule.kind == WHOLE for rule in self.values)
+
 
 def _few(names: List[str]) -> str:
     return ", ".join(names[:6]) + (f", ... ({len(names)} columns)" if len(names) > 6 else "") if names else "none"
