@@ -44,7 +44,7 @@ def fit(wells: np.ndarray, plate_set: str) -> Transform:
     eigenvalues[: len(singular)] = singular**2 / (len(wells) - 1)
     places = range(len(eigenvalues))
     elbow = KneeLocator(places, eigenvalues, S=1.0, curve="convex", direction="decreasing").elbow
-    # Wells vary in fewer directions than they are: an elbow where they end would stretch what rounding leaves of nothing.
+    # Wells vary in fewer directions than they are: an elbow beyond would stretch what rounding leaves of nothing.
     if elbow is None or eigenvalues[elbow] <= NOTHING * eigenvalues[0]:
         message = f"{plate_set}: the eigenvalues of the {len(wells)} wells to fit on have no elbow"
         raise program.DataError(f"{message}; choose other wells (the samples setting of the stage) or more plates")
