@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from tasks.errors import PublishError
 from tasks.layout import Layout
 from tasks.manifest import Manifest
 from tasks.runtime import locks
+
+logger = logging.getLogger(__name__)
 
 STAGE = "quality_control"
 COLUMNS = QUALITY_SUMMARY.required
@@ -53,7 +56,10 @@ def _all(layout: Layout) -> Rows:
     rows = _read(layout.quality_summary)
     for made in sorted(_made(layout), key=lambda made: made.started):
         table = made.artifacts(layout.root).get("summary")
-        rows |= _read(table.path) if table else {}
+        try:
+            rows |= _read(table.path) if table else {}
+        except PublishError as error:  # it was good when it was made
+            logger.warning("%s", error)
     return rows
 
 

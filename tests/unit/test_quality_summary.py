@@ -114,6 +114,17 @@ def test_another_table_in_its_place_is_named_and_left(layout: Layout) -> None:
     assert "mine" in layout.quality_summary.read_text()
 
 
+def test_a_sets_table_that_was_damaged_is_named_and_hinders_no_other(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
+    publish(layout, "B1", "one", {"P1": 384}).write_text("P1")
+    publish(layout, "B1", "two", {"P2": 384})
+    quality_summary.tell(layout)
+
+    assert told(layout) == {("B1", "P2"): "384"}
+    assert "one_summary.tsv" in caplog.text
+
+
 def test_sets_that_end_at_once_lose_no_row(layout: Layout) -> None:
     names = [f"P{number}" for number in range(20)]
 
