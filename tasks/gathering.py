@@ -7,12 +7,14 @@ import gzip
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stagekit import contracts
 from stagekit.program import DataError
+from stagekit.rules import Table
 
 from tasks import ledger
 from tasks.errors import FalseSuccessError
@@ -128,13 +130,21 @@ def _check_output(run: Run, name: str, path: Path) -> None:
         )
     contract = run.stage.contract.get(name.split("/")[0])
     if contract:
-        opener = gzip.open if path.suffix == ".gz" else open
         try:
-            with opener(path, "rt", encoding="utf-8", newline="") as table:
-                columns = next(csv.reader(table), [])
-            contracts.BY_NAME[contract].check(columns, path.name)
+            check_contract(contracts.BY_NAME[contract], path)
         except DataError as error:
             raise FalseSuccessError(f"{run.title} exited 0, but its {name} breaks the contract: {error}") from error
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-            message = f"{run.title} exited 0, but its {name} breaks the contract: {path.name}: {error}"
-            raise FalseSuccessError(message) from error
+
+
+def check_contract(contract: Table, path: Path) -> None:
+    """Raise DataError if a csv (or tsv), packed or not, breaks a contract."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    try:
+        with opener(path, "rt", encoding="utf-8", newline="") as table:
+            rows = csv.reader(table, delimiter=separator)
+            columns = next(rows, [])
+            contract.check(columns, path.name)
+            contract.check_rows(columns, rows, path.name)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path.name}: {error}") from error

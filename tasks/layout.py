@@ -113,6 +113,11 @@ class Layout:
         """Return the batch that holds the deep profiles of this one's plates, as the gallery names it."""
         return f"{checked_name('batch', batch)}_DL"
 
+    @property
+    def quality_summary(self) -> Path:
+        """Return the table of all plates of all batches."""
+        return self.dataset / "workspace/quality_control/summary/summary.tsv"
+
     def benchmark(self, batch: str, definition: str) -> Path:
         return self.published("benchmark", batch, "all") / checked_name("definition", definition)
 

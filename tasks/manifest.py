@@ -127,8 +127,9 @@ def publish(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(_intent(path), manifest)
-        if manifest.members:  # of a set that has lost a plate: what it made of that plate is no longer true
-            for gone in old - {target for _, target in files.values()}:
+        # Of a set that has lost a plate, or what a setting leaves out now: it is no longer true.
+        for gone in old - {target for _, target in files.values()}:
+            if not gone.is_dir():
                 gone.unlink(missing_ok=True)
         _carry_out(layout, path, files, taken or {})
     except OSError as error:

@@ -157,5 +157,6 @@ def load_data_of(task: PlateTask) -> luigi.Task:
 
 def pipeline_file(given: str | None, own: str) -> Path:
     """Return the user's pipeline file, or ours."""
-    path = Path(given) if given else PIPELINES / own
-    return inputs.existing_file(path, "the pipeline that luigi.cfg names") if given else path
+    if not given:
+        return PIPELINES / own
+    return inputs.existing_file(settings.resolved(given), "the pipeline that luigi.cfg names")

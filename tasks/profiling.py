@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import luigi
 
-from tasks import settings
+from tasks import inputs, quality_summary, settings
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -19,6 +22,15 @@ class Behaving:
     behaviour = setting(
         "profiles", "behaviour", luigi.ChoiceParameter, choices=["corrected", "as_published"], default="corrected"
     )
+
+
+class Copying:
+    """Whether profiles are written as Parquet too."""
+
+    parquet = setting("profiles", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="false")
+
+    def unmade(self) -> set[str]:
+        return {"parquet"} if self.parquet == "false" else set()
 
 
 class ReadsSites(StageTask):
@@ -42,7 +54,7 @@ class Collate(ReadsSites):
         return {name for name, choice in choices.items() if choice == "false"}
 
 
-class Aggregate(Behaving, ReadsSites):
+class Aggregate(Copying, Behaving, ReadsSites):
     stage = "aggregate"
     source = setting(
         "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
@@ -61,21 +73,21 @@ class Aggregate(Behaving, ReadsSites):
         return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
 
 
-class Annotate(Behaving, StageTask):
+class Annotate(Copying, Behaving, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
         return [self.clone(Aggregate), self.clone(Platemap), self.clone(ExternalMetadata)]
 
 
-class Normalize(StageTask):
+class Normalize(Copying, StageTask):
     stage = "normalize"
     samples = setting("normalize", "samples", luigi.Parameter, default="all")
     method = setting(
         "normalize",
         "method",
         luigi.ChoiceParameter,
-        choices=["mad_robustize", "robustize", "standardize"],
+        choices=["mad_robustize", "robustize", "standardize", "spherize"],
         default="mad_robustize",
     )
     min_negcon_wells = setting("normalize", "min_negcon_wells", luigi.IntParameter, default=2)
@@ -92,7 +104,7 @@ class NormalizeNegcon(Normalize):
     samples = setting("normalize_negcon", "samples", luigi.Parameter, default=NEGCON)
 
 
-class Selecting(Behaving):
+class Selecting(Copying, Behaving):
     """What decides which features are kept."""
 
     operations = setting(
@@ -108,6 +120,14 @@ class Selecting(Behaving):
     location_features = setting(
         "select_features", "location_features", luigi.ChoiceParameter, choices=["auto", "drop", "keep"], default="auto"
     )
+
+    blocklist = setting("select_features", "blocklist", luigi.OptionalParameter, default="", significant=False)
+
+    def files(self) -> Mapping[str, Path]:
+        if not self.blocklist:
+            return {}
+        path = settings.resolved(self.blocklist)
+        return {"blocklist": inputs.existing_file(path, "the [select_features] blocklist of luigi.cfg")}
 
 
 class SelectFeatures(Selecting, StageTask):
@@ -150,8 +170,16 @@ class QualityControl(BatchTask):
     def flags(self) -> dict[str, str]:
         return super().flags() | {"batch": str(self.batch_id)}
 
+    def complete(self) -> bool:
+        return super().complete() and quality_summary.is_told(settings.load().layout)
 
-class Spherize(Behaving, BatchTask):
+    def run(self) -> None:
+        if not super().complete():
+            super().run()
+        quality_summary.tell(settings.load().layout)
+
+
+class Spherize(Copying, Behaving, BatchTask):
     """Asked for by name, for a set of plates that belong together: one perturbation, cell line and time."""
 
     stage = "spherize"
@@ -161,7 +189,7 @@ class Spherize(Behaving, BatchTask):
         return self.each(Normalize)
 
 
-class Consensus(BatchTask):
+class Consensus(Copying, BatchTask):
     """Asked for by name."""
 
     stage = "consensus"

@@ -74,7 +74,7 @@ class Run:
     def outputs(self) -> dict[str, str]:
         """Return the path of every promised output below `files`."""
         names = self.stage.output_names(self.plate, self.members)
-        return {name: path for name, path in names.items() if name not in self.unmade}
+        return {name: path for name, path in names.items() if name.split("/")[0] not in self.unmade}
 
     def _writes(self) -> dict[str, list[str]]:
         """Return where the program is to write each output: for a set of plates a path a plate."""

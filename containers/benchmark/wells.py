@@ -82,4 +82,6 @@ def _read_one(path: Path, contract: contracts.Table) -> pd.DataFrame:
     if wrong:
         message = f"{path.name}: the column {few(wrong)} is no Metadata_ column and holds text; rename or remove it"
         raise program.DataError(message)
-    return table.fillna(dict.fromkeys(texts, ""))
+    table = table.fillna(dict.fromkeys(texts, ""))
+    contract.check_rows(list(texts), table[list(texts)].itertuples(index=False, name=None), path.name)
+    return table

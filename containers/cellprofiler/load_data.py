@@ -61,6 +61,7 @@ def read(path: Path, contract: contracts.Table, plate: str) -> LoadData:
     rows = [dict(zip(columns, line)) for line in lines]
     _check_plate(path.name, rows, plate)
     _check_twice(path.name, rows, columns)
+    contract.check_rows(columns, lines, path.name)
     return LoadData(path.name, tuple(columns), tuple(sorted(rows, key=_order)))
 
 

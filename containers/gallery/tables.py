@@ -10,11 +10,12 @@ from stagekit import contracts
 
 
 def read(path: Path, contract: contracts.Table) -> list[dict[str, str]]:
-    """Return a table's rows; raise DataError if its columns break the contract."""
+    """Return a table's rows; raise DataError if it breaks the contract."""
     with open(path, newline="", encoding="utf-8") as handle:
-        table = csv.DictReader(handle)
-        contract.check(table.fieldnames or [], path.name)
-        return list(table)
+        columns, *rows = list(csv.reader(handle)) or [[]]
+    contract.check(columns, path.name)
+    contract.check_rows(columns, rows, path.name)
+    return [dict(zip(columns, row)) for row in rows]
 
 
 def write(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 import backend
+import copies
 import measurements
 import numpy as np
 import pandas as pd
 import parquet
 import profiles
 from single_cells import Plate, Well
-from stagekit import program, quarantine
+from stagekit import contracts, program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 METHODS: Dict[str, Callable[..., np.ndarray]] = {"mean": np.nanmean, "median": np.nanmedian}
@@ -42,6 +43,7 @@ def main() -> None:
     flags.add_argument("--compartment_counts", required=True, choices=("true", "false"), help="objects of each, too")
     quarantine.add_flag(flags)
     flags.add_argument("--write_profiles", required=True, type=Path)
+    copies.add_flags(flags, several=False)
     args = flags.parse_args()
     paths = getattr(args, args.source)
     if len(paths) != 1:
@@ -49,7 +51,8 @@ def main() -> None:
     with program.Report(args.output) as report:
         table = _aggregate(paths[0], args, report)
         dropped = [name for name in COUNTS if not _counted(name, args)]
-        profiles.write(table.drop(columns=dropped), args.write_profiles)
+        copy = copies.wanted(args.write_parquet, args)
+        profiles.write(table.drop(columns=dropped), args.write_profiles, contracts.PROFILES, copy)
 
 
 def _counted(name: str, args: argparse.Namespace) -> bool:

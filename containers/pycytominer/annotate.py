@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import copies
 import pandas as pd
 import profiles
 from stagekit import contracts, program
@@ -21,6 +22,7 @@ def main() -> None:
     flags.add_argument("--external_metadata", required=True, type=Path, help="tab separated: a row for a broad_sample")
     flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS)
     flags.add_argument("--write_profiles", required=True, type=Path)
+    copies.add_flags(flags, several=False)
     args = flags.parse_args()
     with program.Report(args.output) as report:
         wells = profiles.read(args.profiles)
@@ -30,7 +32,9 @@ def main() -> None:
         _check_places(wells, platemap, args)
         _tell(report, wells, platemap, perturbations)
         annotated = join(wells, platemap, perturbations)
-        profiles.write(annotated if args.behaviour == "corrected" else as_published(annotated), args.write_profiles)
+        told = annotated if args.behaviour == "corrected" else as_published(annotated)
+        copy = copies.wanted(args.write_parquet, args)
+        profiles.write(told, args.write_profiles, contracts.ANNOTATED_PROFILES, copy)
 
 
 def join(wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame) -> pd.DataFrame:

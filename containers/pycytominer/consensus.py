@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List
 
+import copies
 import pandas as pd
 import profiles
 from stagekit import contracts, program
@@ -19,9 +20,10 @@ def main() -> None:
     flags.add_argument("--operation", required=True, choices=OPERATIONS)
     flags.add_argument("--replicates", required=True, help="by commas: the columns in which replicates agree")
     flags.add_argument("--write_consensus", required=True, type=Path)
+    copies.add_flags(flags, several=False)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        tables = [profiles.read(path, contracts.ANNOTATED_PROFILES) for path in args.profiles]
+        tables = [profiles.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
         table = pd.concat(tables, ignore_index=True)
         keys = args.replicates.split(",")
         _check(table, keys, args.profiles[0].name)
@@ -29,7 +31,8 @@ def main() -> None:
         report.fact("plates", len(tables))
         report.fact("wells", len(table))
         report.fact("consensus_profiles", len(made))
-        profiles.write(made, args.write_consensus)
+        copy = copies.wanted(args.write_parquet, args)
+        profiles.write(made, args.write_consensus, contracts.REPLICATES, copy)
 
 
 def bring_together(table: pd.DataFrame, keys: List[str], operation: str) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def main() -> None:
     if not len(args.profiles) == len(args.load_data) == len(args.write_pictures):
         flags.error("--profiles, --load_data and --write_pictures take a file a plate")
     with program.Report(args.output) as report:
-        tables = [profiles.read(path, contracts.ANNOTATED_PROFILES) for path in args.profiles]
+        tables = [profiles.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
         _check_distinct(tables)
         agreement = agreements(tables)
         rows = []

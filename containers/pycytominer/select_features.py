@@ -11,6 +11,8 @@ import csv
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
+import blocklist
+import copies
 import numpy as np
 import pandas as pd
 import profiles
@@ -38,23 +40,29 @@ def main() -> None:
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
     flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
+    flags.add_argument(
+        "--blocklist", required=True, type=Path, nargs="*", help="names a line, instead of pycytominer's"
+    )
     flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="for location_features auto")
     flags.add_argument("--location_features", required=True, choices=["auto", "drop", "keep"])
     flags.add_argument("--write_profiles", required=True, type=Path, nargs="+", help="a file for each of --profiles")
+    copies.add_flags(flags, several=True)
     flags.add_argument("--write_excluded", required=True, type=Path, help="which features are not kept, and why")
     args = flags.parse_args()
-    if len(args.profiles) != len(args.write_profiles):
-        flags.error("--write_profiles takes as many files as --profiles")
+    if not len(args.profiles) == len(args.write_profiles) == len(args.write_parquet):
+        flags.error("--write_profiles and --write_parquet take as many files as --profiles")
     with program.Report(args.output) as report:
+        if args.blocklist:
+            blocklist.tell(args.blocklist[0], args.operations, report)
         plates = [_read(path, report) for path in args.profiles]
         lists = {**_absent(plates), **_judge(plates, args)}
         kept = _kept(plates, lists, report)
         _write_reasons(lists, args.plate, args.write_excluded)
-        _write_plates(plates, kept, args.write_profiles)
+        _write_plates(plates, kept, args)
 
 
 def _read(path: Path, report: program.Report) -> Plate:
-    table = profiles.read(path, contracts.ANNOTATED_PROFILES)
+    table = profiles.read(path, contracts.SCALED_PROFILES)
     features = profiles.features_of(table)
     if not features:
         report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
@@ -90,8 +98,12 @@ def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
         return {"location": places}
     values = np.concatenate([plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]])
     table = pd.DataFrame(values, columns=judged, copy=False)
-    thresholds = selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut)
-    return {"location": places, **selection.excluded(table, args.operations, thresholds)}
+    return {"location": places, **selection.excluded(table, args.operations, _rules(args))}
+
+
+def _rules(args: argparse.Namespace) -> selection.Thresholds:
+    names = blocklist.read(args.blocklist[0]) if args.blocklist else None
+    return selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut, names)
 
 
 def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report) -> List[str]:
@@ -118,12 +130,13 @@ def _write_reasons(lists: Dict[str, Reasons], plate_set: str, path: Path) -> Non
             table.writerows((name, reason, operation, plate_set) for name, reason in reasons.items())
 
 
-def _write_plates(plates: List[Plate], kept: List[str], paths: List[Path]) -> None:
+def _write_plates(plates: List[Plate], kept: List[str], args: argparse.Namespace) -> None:
     """Write every plate with the same columns: as in the resource, the metadata of any of them."""
     columns = list(dict.fromkeys(name for plate in plates for name in plate.metadata))
-    for plate, path in zip(plates, paths, strict=True):
+    for plate, path, copy in zip(plates, args.write_profiles, args.write_parquet, strict=True):
         names = [name for name in kept if name in plate.features]
-        profiles.write(plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names]), path)
+        table = plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names])
+        profiles.write(table, path, contracts.SCALED_PROFILES, copies.wanted(copy, args))
 
 
 def _operations(text: str) -> List[str]:

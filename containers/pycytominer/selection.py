@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, FrozenSet, List, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ class Thresholds:
     corr_threshold: float
     freq_cut: float
     unique_cut: float
+    blocklist: Optional[FrozenSet[str]] = None
+    """The features of the operation blocklist; None: those that pycytominer brings."""
 
 
 Reasons = Dict[str, str]  # why, in words, by feature
@@ -64,7 +66,9 @@ def _missing(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
 
 
 def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
-    return dict.fromkeys(_dropped(table, "blocklist"), "is on the blocklist")
+    if thresholds.blocklist is None:
+        return dict.fromkeys(_dropped(table, "blocklist"), "is on the blocklist")
+    return {name: "is on the blocklist that was given" for name in table.columns if name in thresholds.blocklist}
 
 
 def _correlated(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:

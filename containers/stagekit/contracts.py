@@ -2,72 +2,95 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Iterable, List, Set, Tuple
+import re
+from typing import Dict
 
-from stagekit.program import DataError
+from stagekit.rules import FINITE, NUMBER, TEXT, WHOLE, Form, Table, Values
 
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
 DEEP_PREFIX = "efficientnet_"  # of deep features, as pycytominer names them: efficientnet_0, efficientnet_1, ...
 FEATURE_PREFIXES = (*(f"{compartment}_" for compartment in COMPARTMENTS), DEEP_PREFIX)
 
-
-@dataclass(frozen=True)
-class Table:
-    """What a table must have: the columns `required`, one for each of `prefixes`, and no two rows with the same `key`.
-
-    docs/data_contracts.md shows all of them.
-    """
-
-    name: str
-    required: Tuple[str, ...]
-    prefixes: Tuple[str, ...] = ()
-    key: Tuple[str, ...] = ()
-
-    def check(self, columns: Iterable[str], where: str) -> None:
-        """Raise DataError, naming `where`, if a column is missing, unnamed or there twice."""
-        names = list(columns)
-        missing = [name for name in self.required if name not in names]
-        missing += [f"{prefix}*" for prefix in self.prefixes if not any(name.startswith(prefix) for name in names)]
-        if missing:
-            raise DataError(f"{where}: a {self.name} table needs the column {', '.join(missing)}; it has {_few(names)}")
-        if any(not name or name.startswith("Unnamed:") for name in names):
-            raise DataError(f"{where}: a column has no name; remove the stray index column")
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        if twice:
-            raise DataError(f"{where}: the column {', '.join(twice[:5])} stands there twice")
-
-    def check_keys(self, keys: Iterable[Tuple[str, ...]], where: str) -> None:
-        """Raise DataError, naming `where`, if two rows have the same key."""
-        if not self.key:
-            return
-        seen: Set[Tuple[str, ...]] = set()
-        twice = sorted({key for key in keys if key in seen or seen.add(key)})  # type: ignore[func-returns-value]
-        if twice:
-            shown = ", ".join(" ".join(key) or "(empty)" for key in twice[:5])
-            message = f"{where}: {' '.join(self.key)} {shown} stands there twice; a row is one of each, keep one"
-            raise DataError(message)
-
-
-def _few(names: List[str]) -> str:
-    return ", ".join(names[:6]) + (f", ... ({len(names)} columns)" if len(names) > 6 else "") if names else "none"
-
+NAME = Form("a name of letters, digits, '.', '-' and '_'", re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"))
+PLACE = Form("a well like A01", re.compile(r"[A-Z]{1,2}[0-9]{2}"))
+SHA256 = Form("a SHA-256 of 64 hexadecimal digits", re.compile(r"[0-9A-Fa-f]{64}"))
 
 SITE = ("Metadata_Plate", "Metadata_Well", "Metadata_Site")
 WELL = SITE[:2]
-LOAD_DATA = Table("load_data", SITE, ("FileName_Orig",), key=SITE)
-LOAD_DATA_WITH_ILLUM = Table("load_data_with_illum", SITE, ("FileName_Orig", "FileName_Illum"), key=SITE)
+IN_A_WELL = (Values("Metadata_Plate", TEXT, form=NAME), Values("Metadata_Well", TEXT, form=PLACE))
+AT_A_SITE = (*IN_A_WELL, Values("Metadata_Site", WHOLE, least=0))
+FILE_NAMES = (Values("FileName_*", TEXT),)
+COUNTS = (
+    Values("Metadata_Site_Count", WHOLE, least=1),
+    Values("Metadata_Object_Count", WHOLE, least=1),
+    Values("Metadata_Count_*", WHOLE, least=1),
+)
+RAW = tuple(Values(f"{prefix}*", NUMBER, needed=False) for prefix in FEATURE_PREFIXES)
+SCALED = tuple(Values(f"{prefix}*", FINITE, needed=False) for prefix in FEATURE_PREFIXES)
+ANNOTATION = ("Metadata_broad_sample", "Metadata_control_type")
+
+LOAD_DATA = Table("load_data", SITE, ("FileName_Orig",), key=SITE, values=(*AT_A_SITE, *FILE_NAMES))
+LOAD_DATA_WITH_ILLUM = Table(
+    "load_data_with_illum", SITE, ("FileName_Orig", "FileName_Illum"), key=SITE, values=(*AT_A_SITE, *FILE_NAMES)
+)
 PUBLISHED_LOAD_DATA = Table("published load_data", LOAD_DATA.required)
-BARCODE_PLATEMAP = Table("barcode_platemap", ("Assay_Plate_Barcode", "Plate_Map_Name"), key=("Assay_Plate_Barcode",))
+BARCODE_PLATEMAP = Table(
+    "barcode_platemap",
+    ("Assay_Plate_Barcode", "Plate_Map_Name"),
+    key=("Assay_Plate_Barcode",),
+    values=(Values("Assay_Plate_Barcode", TEXT, form=NAME), Values("Plate_Map_Name", TEXT, form=NAME)),
+)
 EXPERIMENT_METADATA = Table("experiment metadata", ("Batch", "Assay_Plate_Barcode"))
-PLATEMAP = Table("platemap", ("well_position", "broad_sample"), key=("well_position",))
+PLATEMAP = Table(
+    "platemap",
+    ("well_position", "broad_sample"),
+    key=("well_position",),
+    values=(Values("well_position", TEXT, form=PLACE),),
+)
 EXTERNAL_METADATA = Table("external metadata", ("broad_sample", "pert_type", "control_type"), key=("broad_sample",))
-PROFILES = Table("profiles", WELL, key=WELL)
-ANNOTATED_PROFILES = Table("annotated profiles", (*WELL, "Metadata_broad_sample", "Metadata_control_type"), key=WELL)
-EXCLUDED = Table("excluded features", ("feature", "reason", "operation", "plate_set"), key=("feature", "operation"))
-FETCHED = Table("fetched files", ("path", "bytes", "etag", "sha256", "checked", "changed", "source"))
-CHECKSUMS = Table("checksums", ("path", "sha256"))
-CONSENSUS = Table("consensus profiles", ("Metadata_label", "Metadata_retrieved"))
+PROFILES = Table("profiles", WELL, key=WELL, values=(*IN_A_WELL, *COUNTS, *RAW))
+ANNOTATED_PROFILES = Table("annotated profiles", (*WELL, *ANNOTATION), key=WELL, values=PROFILES.values)
+SCALED_PROFILES = Table("normalized profiles", (*WELL, *ANNOTATION), key=WELL, values=(*IN_A_WELL, *COUNTS, *SCALED))
+EXCLUDED = Table(
+    "excluded features",
+    ("feature", "reason", "operation", "plate_set"),
+    key=("feature", "operation"),
+    values=tuple(Values(name, TEXT) for name in ("feature", "reason", "operation"))
+    + (Values("plate_set", TEXT, form=NAME),),
+)
+REPLICATES = Table("consensus of replicates", (), ("Metadata_",), values=(*COUNTS, *SCALED))
+QUALITY_SUMMARY = Table(
+    "quality control summary",
+    (
+        "Batch_Name",
+        "Plate_Name",
+        "Well_Count",
+        "Images_per_site",
+        "Sites_per_well_Median",
+        "Sites_per_well_mad",
+    ),
+    key=("Batch_Name", "Plate_Name"),
+    values=(
+        Values("Batch_Name", TEXT, form=NAME),
+        Values("Plate_Name", TEXT, form=NAME),
+        Values("Well_Count", WHOLE, least=1),
+        Values("Images_per_site", WHOLE, least=1),
+        Values("Sites_per_well_Median", FINITE, least=1),
+        Values("Sites_per_well_mad", FINITE, least=0),
+    ),
+)
+FETCHED = Table(
+    "fetched files",
+    ("path", "bytes", "etag", "sha256", "checked", "changed", "source"),
+    key=("path",),
+    values=(Values("path", TEXT), Values("bytes", WHOLE, least=0), Values("sha256", TEXT, form=SHA256)),
+)
+CHECKSUMS = Table("checksums", ("path", "sha256"), values=(Values("path", TEXT), Values("sha256", TEXT, form=SHA256)))
+CONSENSUS = Table(
+    "consensus profiles",
+    ("Metadata_label", "Metadata_retrieved"),
+    values=(Values("Metadata_label", TEXT), Values("Metadata_retrieved", TEXT, choices=("true", "false"))),
+)
 
 # The names that stages.toml uses under `contract`.
 BY_NAME: Dict[str, Table] = {
@@ -75,6 +98,9 @@ BY_NAME: Dict[str, Table] = {
     "load_data_with_illum": LOAD_DATA_WITH_ILLUM,
     "profiles": PROFILES,
     "annotated_profiles": ANNOTATED_PROFILES,
+    "scaled_profiles": SCALED_PROFILES,
+    "replicates": REPLICATES,
+    "quality_summary": QUALITY_SUMMARY,
     "excluded": EXCLUDED,
     "fetched": FETCHED,
     "consensus": CONSENSUS,

@@ -25,13 +25,13 @@ def settle(
     report: Report, plate: str, units: Sequence[str], quarantined: Mapping[str, str], max_failed_fraction: float
 ) -> None:
     """Report how every unit ended; raise DataError with all the quarantined ones and why, if they are too many."""
-    known = set(units)
-    assert known.issuperset(quarantined)
+    report.fact("quarantined", dict(quarantined))
+    if not units:
+        return
     report.say(f"{len(units) - len(quarantined)} of {len(units)} sites are good")
     for unit in units:
         bad = unit in quarantined
         report.unit(unit, "quarantined" if bad else "ok", reason=quarantined.get(unit, ""))
-    report.fact("quarantined", dict(quarantined))
     if not quarantined:
         return
     each = [f"{unit}: {reason}" for unit, reason in quarantined.items()]

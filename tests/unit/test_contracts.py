@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 
 import pytest
 from stagekit import contracts
-from stagekit.contracts import Table
 from stagekit.program import DataError
+from stagekit.rules import FINITE, NUMBER, TEXT, WHOLE, Table, Values
 
 from tasks import layout
 
@@ -52,12 +53,76 @@ def test_a_contract_is_kept_by_what_it_asks_for_and_by_nothing_less(table: Table
 
 def test_two_rows_with_the_same_key_are_named() -> None:
     table = Table("tiles", ("plate", "well"), key=("plate", "well"))
-    table.check_keys([("P", "A01"), ("P", "A02"), ("Q", "A01")], "P.csv")
-    TABLE.check_keys([(), ()], "P.csv")  # has no key
+    table.check_rows(["plate", "well"], [("P", "A01"), ("P", "A02"), ("Q", "A01")], "P.csv")
+    TABLE.check_rows(["plate"], [("P",), ("P",)], "P.csv")  # has no key
     with pytest.raises(DataError) as failure:
-        table.check_keys([("P", "A01"), ("P", "A02"), ("P", "A01")], "P.csv")
+        table.check_rows(["well", "plate"], [("A01", "P"), ("A02", "P"), ("A01", "P")], "P.csv")
 
     assert str(failure.value) == "P.csv: plate well P A01 stands there twice; a row is one of each, keep one"
+
+
+@pytest.mark.parametrize("row", [("P",), ("P", "A01", "more")], ids=["less", "more"])
+def test_a_row_with_another_number_of_fields_is_named(row: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match=rf"^P.csv: row 3 has {len(row)} fields, the header 2; complete the row"):
+        TABLE.check_rows(["plate", "well"], [("P", "A01"), row], "P.csv")
+
+
+WELL = Values("x", TEXT, form=contracts.PLACE)
+COUNT = Values("x", WHOLE, least=1)
+VALUES = {
+    "a well": (WELL, "A01", ""),
+    "a well of 1536": (WELL, "AF48", ""),
+    "a small well": (WELL, "a01", "is 'a01', not a well like A01"),
+    "a short well": (WELL, "A1", "is 'A1', not a well like A01"),
+    "a well and more": (WELL, "A01\n", "is 'A01\\n', not a well like A01"),
+    "no well": (WELL, "", "is empty"),
+    "a text that may be missing": (Values("x", TEXT, needed=False), "", ""),
+    "a choice": (Values("x", TEXT, choices=("true", "false")), "true", ""),
+    "no choice": (Values("x", TEXT, choices=("true", "false")), "True", "is 'True', not 'true' or 'false'"),
+    "a count": (COUNT, "9", ""),
+    "a count that pandas wrote": (COUNT, "9.0", ""),
+    "no count": (COUNT, "0", "is '0', not a whole number of at least 1"),
+    "half a count": (COUNT, "1.5", "is '1.5', not a whole number of at least 1"),
+    "an endless count": (COUNT, "inf", "is 'inf', not a whole number of at least 1"),
+    "a missing count": (COUNT, "nan", "is empty"),
+    "a number": (Values("x", NUMBER), "-1e-3", ""),
+    "any number": (Values("x", NUMBER), "-inf", ""),
+    "no finite number": (Values("x", FINITE), "-inf", "is '-inf', not a finite number"),
+    "a text for a number": (Values("x", FINITE), "high", "is 'high', not a finite number"),
+    "a missing number": (Values("x", FINITE, needed=False), "NaN", ""),
+}
+
+
+@pytest.mark.parametrize(("rule", "text", "said"), VALUES.values(), ids=VALUES)
+def test_a_value_is_judged_as_it_is_written(rule: Values, text: str, said: str) -> None:
+    assert rule.fault(text) == said
+
+
+def test_a_bad_value_is_named_with_its_row_and_column() -> None:
+    row = ["BR1", "A1", "9"]
+    with pytest.raises(DataError) as failure:
+        contracts.PROFILES.check_rows(["Metadata_Plate", "Metadata_Well", "Cells_A"], [row], "BR1.csv.gz")
+
+    assert str(failure.value) == "BR1.csv.gz: row 2: Metadata_Well is 'A1', not a well like A01; correct it"
+
+
+@pytest.mark.parametrize("table", contracts.BY_NAME.values(), ids=contracts.BY_NAME)
+def test_every_rule_refuses_something(table: Table) -> None:
+    tried = ["", "\n", "x", "-1", "inf", "1.5"]
+
+    assert [rule.columns for rule in table.values if not any(map(rule.fault, tried))] == []
+
+
+def test_every_rule_is_of_a_column_that_is_required_or_may_be_there() -> None:
+    optional = ("Metadata_Site_Count", "Metadata_Object_Count", "Metadata_Count_*", "FileName_*")
+    features = tuple(f"{prefix}*" for prefix in contracts.FEATURE_PREFIXES)
+    for table in tables():
+        for rule in table.values:
+            assert rule.columns in (*table.required, *optional, *features), table.name
+
+
+def test_a_plates_name_is_what_a_path_takes() -> None:
+    assert contracts.NAME.pattern.pattern == layout.NAME.pattern
 
 
 def test_every_key_is_made_of_columns_that_must_be_there() -> None:
@@ -65,11 +130,27 @@ def test_every_key_is_made_of_columns_that_must_be_there() -> None:
 
 
 def test_the_page_shows_every_contract_as_it_is() -> None:
-    lines = (layout.REPOSITORY / "docs/data_contracts.md").read_text().splitlines()
-    shown = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")][1:]
-    described = {cells[0]: (cells[1], cells[2]) for cells in shown if len(cells) == 4}
+    described = {cells[0]: (cells[1], cells[2]) for cells in shown("| table | key")}
 
     assert described == {table.name: (code(table.key), code(columns(table))) for table in tables()}
+
+
+def test_the_page_shows_what_every_column_holds() -> None:
+    rules: dict[tuple[str, str], list[str]] = {}
+    for table in tables():
+        for rule in table.values:
+            words = rule.words() + ("" if rule.needed else ", or nothing")
+            rules.setdefault((f"`{rule.columns}`", words), []).append(table.name)
+
+    assert shown("| column |") == [[*rule, ", ".join(names)] for rule, names in rules.items()]
+
+
+def shown(head: str) -> list[list[str]]:
+    """Return the cells of the table of the page that begins so."""
+    lines = iter((layout.REPOSITORY / "docs/data_contracts.md").read_text().splitlines())
+    next(line for line in lines if line.startswith(head))
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in rows][1:]
 
 
 def tables() -> list[Table]:

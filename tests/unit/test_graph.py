@@ -252,6 +252,23 @@ def test_a_pipeline_that_is_not_there_is_named(luigi_cfg: LoadSettings, tmp_path
         make("measure").files()
 
 
+SELECTING = ["select_features", "select_features_batch", "select_features_negcon", "select_features_negcon_batch"]
+
+
+def test_a_blocklist_beside_luigi_cfg_makes_what_is_selected_stale(
+    measured: Layout, luigi_cfg: LoadSettings, tmp_path: Path
+) -> None:
+    before = fingerprints()
+    path = tmp_path / "mine.txt"
+    path.write_text("blocklist\nCells_A\n")
+    luigi_cfg("[select_features]\nblocklist = mine.txt\n")
+    assert changed(before) == SELECTING
+
+    before = fingerprints()
+    path.write_text("blocklist\nCells_B\n")
+    assert changed(before) == SELECTING
+
+
 @pytest.mark.parametrize(
     ("cores", "per_shard", "sites", "shards"),
     [(2, 8, 24, 4), (2, 8, 16, 2), (2, 8, 1, 1), (4, 8, 24, 4), (1, 8, 9, 2), (16, 8, 9, 9)],

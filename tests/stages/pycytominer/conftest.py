@@ -37,7 +37,7 @@ def stage(pycytominer_python: str, tmp_path: Path) -> Callable[..., Outcome]:
 
     def run(program: str, plate: str = PLATE, output: Path = tmp_path / "out", **flags: Any) -> Outcome:
         words = [pycytominer_python, str(PROGRAMS / f"{program}.py"), "--plate", plate, "--output", str(output)]
-        for name, value in flags.items():
+        for name, value in with_copies(flags).items():
             words += [f"--{name}", *(map(str, value) if isinstance(value, list) else [str(value)])]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1"}
         done = subprocess.run(words, capture_output=True, text=True, env=environment)
@@ -46,6 +46,17 @@ def stage(pycytominer_python: str, tmp_path: Path) -> Callable[..., Outcome]:
         return Outcome(done.returncode, done.stderr, **told)
 
     return run
+
+
+def with_copies(flags: dict[str, Any]) -> dict[str, Any]:
+    """Add where a profile's Parquet copy goes, and that none is wanted unless the flags say so."""
+    written = flags.get("write_profiles", flags.get("write_consensus"))
+    if written is None:
+        return flags
+    places = [
+        Path(str(path).replace(".csv.gz", ".parquet")) for path in (written if isinstance(written, list) else [written])
+    ]
+    return {"parquet": "false", "write_parquet": places, **flags}
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from stagekit import contracts
 for job in json.loads(Path(sys.argv[2]).read_text()):
     wells, platemap, external, written = map(Path, job)
     tables = profiles.read_text(platemap, contracts.PLATEMAP), profiles.read_text(external, contracts.EXTERNAL_METADATA)
-    profiles.write(annotate.join(profiles.read(wells), *tables), written)
+    profiles.write(annotate.join(profiles.read(wells), *tables), written, contracts.ANNOTATED_PROFILES)
 """
 
 
@@ -104,7 +104,10 @@ def change(table: str, row: int | slice, column: str, value: str):
 
 HARMS = {
     "well in no platemap": (change("profiles", 1, "Metadata_Well", "P24"), "not in the platemap: P24"),
-    "well named a1": (change("platemap", 0, "well_position", "a1"), "not in the platemap: A01"),
+    "well named a1": (
+        change("platemap", 0, "well_position", "a1"),
+        "row 2: well_position is 'a1', not a well like A01",
+    ),
     "well twice in the platemap": (
         change("platemap", 1, "well_position", "A01"),
         "well_position A01 stands there twice",
@@ -120,6 +123,7 @@ HARMS = {
     "no broad_sample": (lambda tables: tables["platemap"].pop("broad_sample"), "needs the column broad_sample"),
     "an index column": (lambda tables: tables["profiles"].insert(0, "Unnamed: 0", 1), "stray index column"),
     "a strange column": (lambda tables: tables["profiles"].insert(0, "count", 1), "column count starts with none"),
+    "no plate": (change("profiles", 0, "Metadata_Plate", ""), "row 2: Metadata_Plate is empty"),
     "a text feature": (change("profiles", slice(None), "Cells_A", "high"), "not a complete table of numbers"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 NEGCON = "Metadata_control_type == 'negcon'"
 PLATE = "00117013"
+PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 
 
 @pytest.fixture
@@ -157,3 +159,108 @@ def test_negative_controls_of_a_real_plate_have_median_0_and_mad_1(stage, real_d
     assert len(negcon) == 64
     assert negcon.median().abs().max() <= 1e-5
     assert (mad - 1).abs().max() <= 1e-5
+
+
+WHITENED_BY_HAND = """
+import sys
+import numpy as np, pandas as pd
+from kneed import KneeLocator
+table = pd.read_csv(sys.argv[1])
+X = table[[name for name in table if not name.startswith("Metadata_")]].to_numpy()
+X = X[:, np.isfinite(X).all(axis=0)]
+C = X[(table["Metadata_control_type"] == "negcon").to_numpy()]
+covariance = np.cov(C, rowvar=False, ddof=1)
+V = np.diag(covariance)
+with np.errstate(invalid="ignore", divide="ignore"):
+    R = np.nan_to_num(covariance / np.sqrt(np.outer(V, V)), posinf=0, neginf=0)
+G, T, _ = np.linalg.svd(R)
+elbow = KneeLocator(range(len(T)), T, S=1.0, curve="convex", direction="decreasing").elbow
+W = G @ np.diag(1 / np.sqrt(np.maximum(T, T[elbow] / 10))) @ G.T @ np.diag(1 / np.sqrt(np.maximum(V, 1e-3)))
+np.savetxt(sys.argv[2], (X - C.mean(axis=0)) @ W.T, delimiter=",")
+"""
+
+
+@pytest.fixture
+def structured(annotated) -> pd.DataFrame:
+    """Return the plate with 12 features that vary in few directions, one of them with a hole."""
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(24, 3)) @ rng.normal(size=(3, 12)) + rng.normal(0, 0.2, (24, 12))
+    values[5, 7] = np.nan
+    names = [f"Cells_Texture_{number:02d}" for number in range(12)]
+    return annotated.iloc[:, :4].join(pd.DataFrame(values, columns=names))
+
+
+def test_spherized_a_plate_is_whitened_by_itself_as_the_formula_says(normalize, structured, written, oracle, tmp_path):
+    outcome = normalize(structured, method="spherize")
+    oracle(WHITENED_BY_HAND, tmp_path / "augmented.csv.gz", tmp_path / "by_hand.csv")
+    holey = "Cells_Texture_07"
+
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.facts["features_dropped"] == [holey]
+    assert list(written()) == [name for name in structured if name != holey]
+    expected = np.loadtxt(tmp_path / "by_hand.csv", delimiter=",")
+    np.testing.assert_allclose(written().iloc[:, 4:].to_numpy(), expected, rtol=6e-5, atol=1e-7)
+
+
+def test_wells_that_vary_in_all_directions_alike_are_bounded_by_the_last_of_them_and_it_is_said(normalize):
+    outcome = normalize(method="spherize")
+
+    assert outcome.code == 0, outcome.stderr
+    assert any("8 wells to fit on span 7 directions" in warning for warning in outcome.warnings)
+
+
+def test_to_spherize_against_two_wells_is_an_error_and_against_one_leaves_metadata_only(normalize, written):
+    outcome = normalize(method="spherize", samples="Metadata_Well in ['A01', 'A02']")
+    assert outcome.code == 65
+    assert "2 wells to fit on are too few" in outcome.stderr
+
+    assert normalize(method="spherize", samples="Metadata_Well == 'A01'").code == 0
+    assert [name for name in written() if not name.startswith("Metadata_")] == []
+
+
+SEEDS = range(4)
+SCALED = """
+import json, sys
+from pathlib import Path
+import pandas as pd
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+import normalize
+for path in sorted(Path(sys.argv[2]).glob("*.csv")):
+    table = pd.read_csv(path)
+    chosen = table["Metadata_control_type"] == "negcon"
+    for method in ("mad_robustize", "robustize", "standardize"):
+        normalize.scale(table, chosen, method).to_csv(path.with_suffix("." + method), index=False)
+"""
+
+
+def random_plate(seed: int) -> pd.DataFrame:
+    """Return wells whose features differ in scale, have ties, holes and hardly any spread, by chance."""
+    rng = np.random.default_rng(seed)
+    wells, count = int(rng.integers(10, 60)), 25
+    values = rng.normal(size=(wells, count)) * 10.0 ** rng.integers(-2, 6, count) + rng.normal(0, 100, count)
+    values[:, :5] = np.round(rng.normal(0, 2, (wells, 5)))
+    values[rng.random(values.shape) < 0.05] = np.nan
+    control = np.where(np.arange(wells) < rng.integers(4, wells), "negcon", "trt")
+    metadata = pd.DataFrame({"Metadata_Well": np.arange(wells), "Metadata_control_type": control})
+    return metadata.join(pd.DataFrame(values, columns=[f"Cells_T_{number}" for number in range(count)]))
+
+
+def test_random_plates_are_scaled_as_a_person_would(oracle, tmp_path):
+    (tmp_path / "plates").mkdir()
+    for seed in SEEDS:
+        random_plate(seed).to_csv(tmp_path / f"plates/{seed}.csv", index=False)
+    oracle(SCALED, PROGRAMS, tmp_path / "plates")
+
+    compared = 0
+    for seed in SEEDS:
+        plate = random_plate(seed)
+        negcon = plate[plate["Metadata_control_type"] == "negcon"]
+        for method in ("mad_robustize", "robustize", "standardize"):
+            made = pd.read_csv(tmp_path / f"plates/{seed}.{method}")
+            for name in plate.columns[2:]:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    expected = by_hand(plate[name], negcon[name], method)
+                if np.isfinite(expected[plate[name].notna()]).all():
+                    np.testing.assert_allclose(made[name], expected, rtol=1e-6, atol=1e-9)
+                    compared += 1
+    assert compared > len(SEEDS) * 3 * 20

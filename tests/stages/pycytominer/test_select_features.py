@@ -48,7 +48,7 @@ def select(stage, save, tmp_path):
     def run(*tables: pd.DataFrame, **flags):
         paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
         written = [tmp_path / f"selected{number}.csv.gz" for number in range(len(tables))]
-        settings = {**defaults, "behaviour": "corrected", "location_features": "auto", **flags}
+        settings = {**defaults, "behaviour": "corrected", "location_features": "auto", "blocklist": [], **flags}
         settings["write_excluded"] = tmp_path / "excluded.csv"
         return stage("select_features", profiles=paths, write_profiles=written, **settings)
 
@@ -259,7 +259,7 @@ def test_all_plates_of_a_set_get_the_same_metadata_columns(select, load, tmp_pat
 def test_plates_are_judged_together_and_written_apart(select, kept, load, tmp_path):
     first, second = random_plate(1), random_plate(2)
     second["Metadata_Plate"] = "other"
-    both = pd.concat([first, second]).assign(Metadata_Well=[f"A{number}" for number in range(120)])
+    both = pd.concat([first, second]).assign(Metadata_Well=[f"{row}{at:02d}" for row in "ABCDE" for at in range(1, 25)])
     select(both)
     expected = kept()
 
@@ -303,6 +303,7 @@ def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, 
         unique_cut=0.1,
         behaviour="as_published",
         location_features="auto",
+        blocklist=[],
         write_profiles=[tmp_path / f"selected{number}.csv.gz" for number in range(4)],
         write_excluded=tmp_path / "excluded.csv",
     )
@@ -314,3 +315,47 @@ def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, 
     assert table["feature"].nunique() == 239
     assert set(table["operation"]) == {"correlation_threshold"}
     assert set(table["plate_set"]) == {"four"}
+
+
+def test_a_blocklist_of_ones_own_takes_the_place_of_pycytominers(select, excluded, kept, tmp_path):
+    plate = random_plate(0)
+    listed = "Nuclei_Granularity_14_DNA"  # on pycytominer's
+    own = [name for name in plate if name.startswith("Cells_")][0]
+    assert listed in plate
+    path = tmp_path / "mine.txt"
+    path.write_text(f"blocklist\r\n{own}\r\nCells_Of_No_Plate\n\n")
+
+    outcome = select(plate, operations="blocklist", blocklist=[path])
+
+    assert outcome.code == 0, outcome.stderr
+    assert excluded()["blocklist"] == {own: "is on the blocklist that was given"}
+    assert listed in kept() and own not in kept()
+    assert outcome.facts["blocklist"] == 2
+
+
+BLOCKLISTS = {
+    "empty": ("", "mine.txt: the first line of a blocklist is 'blocklist', then a name a line; it is empty"),
+    "without its head": ("Cells_A\n", "it begins with 'Cells_A'"),
+    "without a name": ("blocklist\n\n", "the blocklist names no feature"),
+    "with something else": ("blocklist\nCells_A\nMetadata_Well\n", "line 3: 'Metadata_Well' is no feature"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), BLOCKLISTS.values(), ids=BLOCKLISTS)
+def test_a_blocklist_of_another_form_is_an_error(select, tmp_path, text, words):
+    path = tmp_path / "mine.txt"
+    path.write_text(text)
+
+    outcome = select(random_plate(0), blocklist=[path])
+
+    assert outcome.code == 65
+    assert words in outcome.stderr
+
+
+def test_a_blocklist_that_no_operation_uses_is_told(select, tmp_path):
+    path = tmp_path / "mine.txt"
+    path.write_text("blocklist\nCells_A\n")
+
+    outcome = select(random_plate(0), operations="drop_na_columns", blocklist=[path])
+
+    assert "mine.txt is not used" in outcome.warnings[0]
