@@ -105,6 +105,7 @@ class Download:
                     return
                 if part:
                     self._fetch(partial, part)
+                    partial.sum_up()
                 if partial.part_ended():
                     self._finish(partial, last)
         except BaseException:  # a full disk, a dead service or our bug: the other workers need not go on

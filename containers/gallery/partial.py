@@ -1,4 +1,4 @@
-"""A file on its way: its bytes under another name, and a journal of its finished parts."""
+"""A file on its way: its bytes under another name, a journal of its finished parts, and its sums as far as it goes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Partial:
         self.remote = remote
         name = hashlib.sha256(remote.path.encode()).hexdigest()[:32]
         self.data, self.journal = folder / name, folder / f"{name}.parts"
-        self.sums: Optional[Sums] = None  # computed while the bytes come, if they come in order
+        self.sums: Optional[Sums] = None  # once the file is whole
         self.encrypted = False
         """Whether the ETag is no MD5, because the object is encrypted with a key of its owner's."""
         self.failure = ""
@@ -34,6 +34,10 @@ class Partial:
         self.again = 0
         self._lock = threading.Lock()
         self._left = 0
+        self._arrived: Set[int] = set()  # the first bytes of parts
+        self._summing = threading.Lock()
+        self._so_far: Optional[Sums] = None
+        self._summed = 0  # bytes
         self._handle = -1
 
     def parts(self) -> List[Tuple[int, int]]:
@@ -56,7 +60,7 @@ class Partial:
             self.data.unlink(missing_ok=True)
         if self._has_parts:  # written anew, because a crash may have left half a line
             self.journal.write_text("".join(f"{line}\n" for line in [self._head(), *done]), encoding="ascii")
-        self._left = max(len(todo), 1)
+        self._left, self._arrived = max(len(todo), 1), set(done)
         self._handle = os.open(self.data, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666)
         return todo
 
@@ -67,6 +71,28 @@ class Partial:
         if self._has_parts:
             with self._lock, open(self.journal, "a", encoding="ascii") as journal:
                 journal.write(f"{first}\n")
+                self._arrived.add(first)
+
+    def sum_up(self) -> None:
+        """Take the parts that lie there in order into the sums, while others come; one thread does, the rest go on."""
+        if not self._has_parts or not self._summing.acquire(blocking=False):
+            return
+        try:
+            while self._summed in self._arrived:
+                end = min(self._summed + PART_BYTES, self.remote.bytes)
+                self._sum_to(end)
+                if self._summed < end:  # the file is shorter than its journal says: its sums will be wrong
+                    break
+        finally:
+            self._summing.release()
+
+    def _sum_to(self, end: int) -> None:
+        self._so_far = self._so_far or Sums(self.remote.etag, self.remote.bytes)
+        with open(self.data, "rb", buffering=0) as handle:
+            handle.seek(self._summed)
+            while self._summed < end and (chunk := handle.read(min(CHUNK_BYTES, end - self._summed))):
+                self._so_far.update(chunk)
+                self._summed += len(chunk)
 
     def part_ended(self) -> bool:
         """Count a part's end, good or bad; say whether it was the last one, after which the file is closed."""
@@ -83,12 +109,13 @@ class Partial:
             self._handle = -1
 
     def read_sums(self, part_bytes: Tuple[int, ...] = ()) -> Sums:
-        """Return the file's sums: those computed on the way, or by reading it."""
+        """Return the file's sums: those computed on the way, and what is missing of them by reading it."""
         if self.sums is None or part_bytes:
-            self.sums = Sums(self.remote.etag, self.remote.bytes, part_bytes)
-            with open(self.data, "rb", buffering=0) as handle:
-                while chunk := handle.read(CHUNK_BYTES):
-                    self.sums.update(chunk)
+            with self._summing:
+                if part_bytes:  # from the first byte again
+                    self._so_far, self._summed = Sums(self.remote.etag, self.remote.bytes, part_bytes), 0
+                self._sum_to(self.data.stat().st_size)
+                self.sums = self._so_far
         return self.sums
 
     def move(self, target: Path) -> None:
@@ -100,7 +127,7 @@ class Partial:
     def discard(self) -> None:
         self.data.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
-        self.sums = None
+        self.sums, self._so_far, self._summed = None, None, 0
 
     @property
     def _has_parts(self) -> bool:

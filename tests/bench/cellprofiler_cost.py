@@ -98,9 +98,11 @@ def _high_water(number: int) -> float:
     return int(found[1]) / 1024 if found else 0.0
 
 
-def measure(python: Path, plate: Plate, output: Path, shard: str, engine: str = "fast") -> Cost:
+def measure(
+    python: Path, plate: Plate, output: Path, shard: str, engine: str = "fast", pipeline: Path | None = None
+) -> Cost:
     words = ["--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images]
-    words += ["--illumination", plate.illumination, "--pipeline", FOLDER / "pipelines/analysis.cppipe"]
+    words += ["--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe"]
     words += ["--engine", engine, "--audit_sites", 0, "--write_analysis", output / "files", "--shard", shard]
     return run(python, output, "measure.py", words)
 

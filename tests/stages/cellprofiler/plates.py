@@ -226,6 +226,15 @@ def rendered(programs: Programs, channels: tuple[str, ...], name: str = "analysi
     return ran.stdout or ran.stderr
 
 
+def second_pipeline(programs: Programs, target: Path) -> Path:
+    """Write a pipeline of other modules and settings than ours, for eight channels, and return where."""
+    ours = target.with_suffix(".ours")
+    ours.write_text(rendered(programs, tuple(NUMBERS)))
+    script = Path(__file__).with_name("second_pipeline.py")
+    subprocess.run([programs.python, script, ours, target], cwd=target.parent, capture_output=True, check=True)
+    return target
+
+
 def without_modules(text: str, *names: str) -> str:
     """Return a pipeline without these modules."""
     head, *modules = re.split(r"\n(?=\w+:\[module_num)", text)
