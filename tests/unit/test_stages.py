@@ -23,7 +23,8 @@ from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
-JOINING = {"gene_compound_matching", "tabulate", "figures"}
+JOINING = {"gene_compound_matching": 2, "tabulate": 2, "figures": 2, "compare_features": 4}
+"""How many files of a name each has at most: one of each of the two groups, or of each group and feature set."""
 
 
 def classes() -> list[type[Staged]]:
@@ -78,7 +79,7 @@ def test_every_input_of_a_stage_is_offered_once(name: str, luigi_cfg: LoadSettin
     lay_plate(luigi_cfg(""))
     task = make(name)
     offers = offers_of(task)
-    most = 2 if name in JOINING else 1  # a file of each of the two groups
+    most = JOINING.get(name, 1)
 
     assert [name for name in task.definition.inputs if not 1 <= offers[name] <= most] == []
 

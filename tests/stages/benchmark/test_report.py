@@ -107,7 +107,7 @@ def test_what_failed_stands_there_with_its_reason(page):
 
 
 def test_a_batch_without_pictures_and_benchmark_has_a_report_too(page):
-    kinds = ("pictures", "montage", "summary", "comparison", "figures")
+    kinds = ("pictures", "montage", "summary", "comparison", "figures", "feature_sets")
     kinds += ("replicability_map", "matching_map", "gene_compound_matching_map")
     text, done = page(without=kinds)
 

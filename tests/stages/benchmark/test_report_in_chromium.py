@@ -114,7 +114,7 @@ def test_every_picture_is_one(page):
              it.loading = 'eager'; await it.decode(); return it.naturalWidth; }))"""
     )
 
-    assert len(wide) == 6
+    assert len(wide) == 7
     assert min(wide) > 0
 
 
