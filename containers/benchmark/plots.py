@@ -47,8 +47,9 @@ def bars(panels: List[Panel], limit: float | None = None) -> Figure:
         1, len(panels), figsize=(2.0 + 3.1 * len(panels), 1.2 + 0.3 * len(rows)), sharex=True, sharey=True,
         squeeze=False, layout="constrained",
     )  # fmt: skip
-    values = pd.concat([panel.values for panel in panels])
-    ticks = MaxNLocator(4).tick_values(min(0, values.min()), limit or max(values.max(), 0.01))
+    values = pd.concat([panel.values for panel in panels]).dropna()
+    largest = limit or (max(values.max(), 0.01) if len(values) else 1.0)
+    ticks = MaxNLocator(4).tick_values(min([0, *values]), largest)
     low, high = ticks[0], ticks[-1]
     for axis, panel in zip(axes[0], panels):
         axis.barh(range(len(rows)), panel.values.fillna(0), color=[style.colour(name) for name in _modality(rows)])
@@ -74,7 +75,8 @@ def boxes(per_query: pd.DataFrame) -> Figure:
     firsts = [table.iloc[0].to_dict() for _, table in groups]
     for box, row in zip(drawn["boxes"], firsts):
         box.set(facecolor=style.colour(row.get("Modality", "")), alpha=0.75)
-    panel.set(xlabel="average precision of a profile", title="replicability", xlim=_from_0_to_1(per_query[AP]))
+    panel.set(xlabel="average precision of a profile", xlim=_from_0_to_1(per_query[AP]))
+    panel.set_title("replicability", loc="left")
     names = [f"{style.group_label(row)}  (n = {len(table)})" for row, (_, table) in zip(firsts, groups)]
     panel.set_yticks(range(1, len(groups) + 1), names)
     panel.invert_yaxis()

@@ -132,6 +132,9 @@ def test_groups_without_a_label_have_a_row_with_words_and_no_number(results, tab
     assert rows.loc["matching", "note"] == "no retrieved perturbation has a label (target_list,gene)"
     assert rows.loc["matching", ["labels", "fr"]].tolist() == [0, ""]
     assert "nan" not in (done.folder / "cellprofiler_comparison.csv").read_text().lower()
+    pairs = (drawn.folder / "figures/gene_compound_matching.svg").read_text()
+    assert "no label to test" in pairs
+    assert ">1.00<" in pairs or ">1.0<" in pairs  # an axis of nothing still has a scale
 
 
 def test_there_need_be_no_pair(results, tabulate):
