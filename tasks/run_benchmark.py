@@ -77,13 +77,21 @@ class RunBenchmark(luigi.Task):
         """Go on with the profiles that are there by now, and show the results."""
         yield self.parts()
         yield [self.report()]
+        provenance.write(settings.load().layout, self.batch_id)
+        self.show()
+        self.told = True
+
+    def is_made(self) -> bool:
+        """Say whether all that is shown lies there; raise MissingInputError if the profiles do not."""
+        return all(part.complete() for part in [*self.parts(), self.report()])
+
+    def show(self) -> None:
+        """Print the comparison of every feature set, and where the results lie."""
         for features in self._features():
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]
             comparison.show(tabulate.place("comparison"), features, tabulate.results, absent)
-        provenance.write(settings.load().layout, self.batch_id)
         print(f"report: {self.report().place('report') / f'{self.batch_id}_report.html'}")
-        self.told = True
 
     def report(self) -> Report:
         """Return the page about the batch."""

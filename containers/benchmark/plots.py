@@ -97,6 +97,8 @@ def compared(tables: Dict[str, pd.DataFrame], baseline: bool) -> Figure:
         for at, name in enumerate(sets):
             values = [table.loc[(table["Description"] == group) & (table["features"] == name), AP] for group in groups]
             there = [number for number, found in enumerate(values) if len(found)]
+            if not there:
+                continue
             places = [number + (at - (len(sets) - 1) / 2) * 0.38 for number in there]
             drawn = _boxplot(panel, [values[number].to_numpy() for number in there], places, 0.32)
             for box in drawn["boxes"]:

@@ -209,6 +209,15 @@ def test_feature_sets_are_drawn_side_by_side_with_their_quartiles(results, compa
     assert all(name in drawn for name in ("CellProfiler", "DeepProfiler", "compound U2OS 48 h", "average precision"))
 
 
+def test_a_feature_set_that_has_nothing_of_a_task_leaves_its_place_empty(results, compare):
+    done = compare({"cellprofiler": results(), "deepprofiler": results(lost=tuple(COMPOUNDS))})
+    table = pd.read_csv(done.folder / "compared/feature_sets.csv")
+
+    assert done.code == 0, done.stderr
+    assert table.loc[table["task"] == "matching", "features"].tolist() == ["cellprofiler"]
+    assert (done.folder / "compared/average_precision.svg").exists()
+
+
 @pytest.mark.parametrize("definition", ["final", "2022", "copairs"])
 def test_feature_sets_without_any_query_are_said_and_not_drawn(results, compare, definition, plates, wells):
     wells["Metadata_control_type"] = ""  # no negative control: nothing can be ranked
