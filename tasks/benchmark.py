@@ -220,7 +220,7 @@ class CompareFeatures(JoinTask):
     """Of the groups of several feature sets. `plate` names the sets."""
 
     stage = "compare_features"
-    sets = luigi.DictParameter(default={}, description="the groups of each feature set; empty: the same of each")
+    sets: Any = luigi.DictParameter(default={}, description="the groups of each feature set; empty: of its own")
 
     def requires(self) -> list[luigi.Task]:
         joined = self._joined().values()
@@ -234,8 +234,12 @@ class CompareFeatures(JoinTask):
         """Return what joins the groups of each feature set."""
         given: dict[str, Any] = {"batch_id": self.batch_id, "behaviour": self.behaviour}
         given |= {"definition_name": self.definition_name}
-        groups: Mapping[str, Any] = self.sets or dict.fromkeys(FEATURES, self.groups)
-        return {name: Tabulate(plate=name, features=name, groups=groups[name], **given) for name in groups}
+        sets: Mapping[str, Any] = self.sets or {self.features: self.groups}
+        found: dict[str, JoinTask] = {}
+        for name, groups in sets.items():
+            own: dict[str, Any] = {"plate": name if self.sets else self.plate, "features": name, "groups": groups}
+            found[name] = Tabulate(**given, **own)
+        return found
 
 
 def _described(groups: Sequence[Group]) -> Mapping[str, str]:

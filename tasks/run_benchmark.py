@@ -66,8 +66,9 @@ class RunBenchmark(luigi.Task):
         sets = {
             name: [group.value() for group in tasks[0].chosen if group.name in both] for name, tasks in each.items()
         }
-        given: dict[str, Any] = {"definition_name": self.definition, "behaviour": self.behaviour}
-        return [CompareFeatures(batch_id=self.batch_id, plate="-".join(each), sets=sets, **given)]
+        given: dict[str, Any] = {"batch_id": self.batch_id, "plate": "-".join(each), "sets": sets}
+        given |= {"definition_name": self.definition, "behaviour": self.behaviour}
+        return [CompareFeatures(**given)]
 
     def complete(self) -> bool:
         """Say whether this run has shown the results: it does so each time, also when nothing had to be done."""

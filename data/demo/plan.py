@@ -93,12 +93,12 @@ class Compound:
 
 
 COMPOUNDS = (
-    Compound(1, "AURKB|AURKA", ARREST, 0.49),
+    Compound(1, "AURKB|AURKA", ARREST, 0.48),
     Compound(2, "AURKB", ARREST, 0.57),
-    Compound(3, "NDUFS1|NDUFV1", FRAGMENTED, 0.57),
+    Compound(3, "NDUFS1|NDUFV1", FRAGMENTED, 0.55),
     Compound(4, "NDUFS1", FRAGMENTED, 0.48),
     Compound(5, "ROCK1|ROCK2", RELAXED, 0.92),
-    Compound(6, "ROCK1|ROCK2", RELAXED, 0.92),
+    Compound(6, "ROCK1|ROCK2", RELAXED, 0.84),
     Compound(7, "OPRM1", UNCHANGED, 0.0),
     Compound(8, "OPRM1|OPRD1", UNCHANGED, 0.0),
 )

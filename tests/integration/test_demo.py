@@ -87,7 +87,7 @@ def test_the_montage_is_a_picture_of_the_plate(demo, plate):
 def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
     import pandas as pd
 
-    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_plate") for plate in PLATES]
+    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_batch") for plate in PLATES]  # as ranked
     joined = pd.concat(plates, join="inner", ignore_index=True)
     found = average_precision(joined)
     active = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
