@@ -29,6 +29,12 @@ FOLDERS = {
     "quality_control": "workspace/quality_control/{batch}/{plate}",
     "fetched": "workspace/fetched/{batch}",
     "benchmark": "workspace/benchmark/{batch}",
+    "deep_profiles": "workspace/profiles/{batch}_DL/{plate}",
+    "locations": "workspace_dl/locations/{batch}/{plate}",
+    "embeddings": "workspace_dl/embeddings",
+    "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
+    "checkpoints": "workspace_dl/checkpoints",
+    "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
 }
@@ -109,6 +115,16 @@ class Layout:
 
     def benchmark(self, batch: str, definition: str) -> Path:
         return self.published("benchmark", batch, "all") / checked_name("definition", definition)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return the folder of the networks' weights."""
+        return self.dataset / FOLDERS["checkpoints"]
+
+    def embeddings(self, network: str, batch: str, plate: str) -> Path:
+        """Return where a network's features of a plate's cells lie, as in the gallery below the network's name."""
+        names = (checked_name("network", network), checked_name("batch", batch), checked_name("plate", plate))
+        return self.dataset.joinpath(FOLDERS["embeddings"], *names)
 
     def provenance(self, batch: str) -> Path:
         """Return the folder of a batch's RO-Crate."""

@@ -44,8 +44,8 @@ class RunBenchmark(luigi.Task):
 
     def requires(self) -> list[luigi.Task]:
         if self.start_from != LAID:
-            same = {name: getattr(self, name) for name in ("batch_id", "plates", "where", "start_from")}
-            return [RunBatch(**same, report=False)]
+            named = ("batch_id", "plates", "where", "start_from", "features")
+            return [RunBatch(**{name: getattr(self, name) for name in named}, report=False)]
         return self.parts()
 
     def parts(self) -> list[luigi.Task]:

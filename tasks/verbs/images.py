@@ -22,9 +22,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
     )
+    build.add_argument("--variant", default="", help="another lock of the images named: deepprofiler has cuda")
     pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
+    pull.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
     actions.add_parser("list", help="show every image: built, its digest, its environment")
@@ -34,10 +36,10 @@ def act(args: argparse.Namespace) -> int:
     if args.action == "build":
         bases = _bases(args.base)
         for image in _named(args.images):
-            images.build(image, bases)
+            images.build(image, bases, args.variant)
     elif args.action == "pull":
         for image in _named(args.images):
-            print(f"{image} {images.pull(image, args.registry)}")
+            print(f"{image} {images.pull(image, args.registry, args.variant)}")
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
     else:
@@ -79,6 +81,7 @@ def _table() -> Table:
         state = "no" if not locked else locked["digest"][7:19]
         if locked and locked["recipe"] != recipes.recipe_hash(name):
             state += " (of an older recipe)"
+        state += f" ({locked['variant']})" if locked and "variant" in locked else ""
         made = "made" if environments.unmakeable(name) is None and environments.python(name).exists() else "no"
         table.add_row(name, image.summary, state, made)
     return table

@@ -108,6 +108,12 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "fetched": "workspace/fetched/B",
         "benchmark": "workspace/benchmark/B",
         "provenance": "workspace/provenance/B",
+        "deep_profiles": "workspace/profiles/B_DL/P",
+        "locations": "workspace_dl/locations/B/P",
+        "embeddings": "workspace_dl/embeddings",
+        "deep_cells": "workspace_dl/single_cells/B/P",
+        "checkpoints": "workspace_dl/checkpoints",
+        "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
         "report": "workspace/report/B",
     }
 
