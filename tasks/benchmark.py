@@ -43,7 +43,9 @@ class RankedProfiles(LaidTask):
                 f"luigi.cfg [benchmark] {self.features}_profiles = {pattern}: in braces it may hold {{plate}} only"
             )
             raise SettingsError(message) from error
-        return settings.load().layout.published("profiles", self.batch_id, self.plate) / name
+        layout = settings.load().layout
+        batch = layout.deep_batch(self.batch_id) if self.features == "deepprofiler" else self.batch_id
+        return layout.published("profiles", batch, self.plate) / name
 
 
 class LabelTable(LaidTask):
@@ -212,6 +214,32 @@ class Figures(JoinTask):
 
     def flags(self) -> dict[str, str]:
         return {"definition": self.definition_name, "seed": str(self.seed), "threshold": str(self.threshold)}
+
+
+class CompareFeatures(JoinTask):
+    """Of the groups of several feature sets. `plate` names the sets."""
+
+    stage = "compare_features"
+    sets: Any = luigi.DictParameter(default={}, description="the groups of each feature set; empty: of its own")
+
+    def requires(self) -> list[luigi.Task]:
+        joined = self._joined().values()
+        return [task for one in joined for kind in (Replicability, Matching) for task in one.of_each(kind, one.chosen)]
+
+    def flags(self) -> dict[str, str]:
+        names = [features for features, one in self._joined().items() for _ in one.chosen]
+        return {"definition": self.definition_name, "features": ",".join(names)}
+
+    def _joined(self) -> dict[str, JoinTask]:
+        """Return what joins the groups of each feature set."""
+        given: dict[str, Any] = {"batch_id": self.batch_id, "behaviour": self.behaviour}
+        given |= {"definition_name": self.definition_name}
+        sets: Mapping[str, Any] = self.sets or {self.features: self.groups}
+        found: dict[str, JoinTask] = {}
+        for name, groups in sets.items():
+            own: dict[str, Any] = {"plate": name if self.sets else self.plate, "features": name, "groups": groups}
+            found[name] = Tabulate(**given, **own)
+        return found
 
 
 def _described(groups: Sequence[Group]) -> Mapping[str, str]:

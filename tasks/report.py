@@ -28,6 +28,7 @@ SHOWN = {
     "matching_map": "tabulate",
     "gene_compound_matching_map": "tabulate",
     "figures": "figures",
+    "feature_sets": "compare_features",
 }
 """The results that are shown, by the name of the output, and the stage that makes them."""
 

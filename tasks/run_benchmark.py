@@ -8,7 +8,7 @@ from typing import Any
 import luigi
 
 from tasks import catalogue, comparison, inputs, provenance, selection, settings
-from tasks.benchmark import FEATURES, Figures, GroupTask, RankedProfiles, Tabulate
+from tasks.benchmark import FEATURES, CompareFeatures, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
 from tasks.plate_task import LAID, START_FROM
 from tasks.report import Report
@@ -54,7 +54,21 @@ class RunBenchmark(luigi.Task):
             raise SettingsError(
                 "behaviour = as_published repeats the defects of the definitions final and 2022: name one of them"
             )
-        return [task for features in self._features() for task in self._of(features)]
+        each = {features: self._of(features) for features in self._features()}
+        return [*(task for tasks in each.values() for task in tasks), *self._compared(each)]
+
+    def _compared(self, each: dict[str, list[GroupTask]]) -> list[luigi.Task]:
+        """Return the comparison of several feature sets, of the groups that all of them have."""
+        names = [{group.name for group in tasks[0].chosen} for tasks in each.values()]
+        both = set.intersection(*names) if len(names) > 1 else set()
+        if not both:
+            return []
+        sets = {
+            name: [group.value() for group in tasks[0].chosen if group.name in both] for name, tasks in each.items()
+        }
+        given: dict[str, Any] = {"batch_id": self.batch_id, "plate": "-".join(each), "sets": sets}
+        given |= {"definition_name": self.definition, "behaviour": self.behaviour}
+        return [CompareFeatures(**given)]
 
     def complete(self) -> bool:
         """Say whether this run has shown the results: it does so each time, also when nothing had to be done."""
@@ -64,13 +78,21 @@ class RunBenchmark(luigi.Task):
         """Go on with the profiles that are there by now, and show the results."""
         yield self.parts()
         yield [self.report()]
+        provenance.write(settings.load().layout, self.batch_id)
+        self.show()
+        self.told = True
+
+    def is_made(self) -> bool:
+        """Say whether all that is shown lies there; raise MissingInputError if the profiles do not."""
+        return all(part.complete() for part in [*self.parts(), self.report()])
+
+    def show(self) -> None:
+        """Print the comparison of every feature set, and where the results lie."""
         for features in self._features():
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]
             comparison.show(tabulate.place("comparison"), features, tabulate.results, absent)
-        provenance.write(settings.load().layout, self.batch_id)
         print(f"report: {self.report().place('report') / f'{self.batch_id}_report.html'}")
-        self.told = True
 
     def report(self) -> Report:
         """Return the page about the batch."""

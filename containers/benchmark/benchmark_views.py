@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 import pandas as pd
 import style
+import thumbnails
 from tables import MAP, TASKS
 
 Row = Mapping[str, str]
@@ -27,6 +28,7 @@ FIGURES = {
     "matching_scatter": "Scatter, matching: mean average precision against −log10 q, a point a label",
     "gene_compound_matching": "Bars: gene-compound matching of every pair of groups",
     "umap": "UMAP of the consensus profiles, a panel a group",
+    "principal_components": "Principal components of the consensus profiles, a panel a group",
 }
 
 
@@ -79,6 +81,22 @@ def _block(anchor: str, name: str, parts: Mapping[str, Path]) -> Dict[str, Any]:
         "columns": [column for column in columns if any(row[column] for row in groups)],
         "retrieved": headline(groups),
     }  # fmt: skip
+
+
+def comparisons(record: Mapping[str, Any], folders: Sequence[Path]) -> List[Dict[str, Any]]:
+    """Return each comparison of feature sets: its table and its figure, which may not be there."""
+    found = []
+    for told, folder in zip(record["shown"]["feature_sets"], folders):
+        definition, _, sets = told["subject"].rpartition(".")
+        drawn = thumbnails.drawings(folder)
+        table = folder / "feature_sets.csv"
+        found.append(
+            {
+                "definition": definition, "sets": sets.replace("-", " and "), "drawn": drawn.get("average_precision"),
+                "rows": [{**row, "title": TITLES[row["task"]]} for row in (read(table) if table.exists() else [])],
+            }
+        )  # fmt: skip
+    return found
 
 
 def headline(groups: Sequence[Row]) -> str:

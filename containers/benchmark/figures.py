@@ -1,4 +1,4 @@
-"""Draw what the benchmark found, as PNG and SVG: fractions retrieved, average precisions, and a UMAP."""
+"""Draw what the benchmark found, as PNG and SVG: fractions retrieved, average precisions, and a map of the profiles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stagekit import contracts, program
 from tables import MAP, join
 from wells import read
 
-FEW = 5  # profiles; with fewer a UMAP has no neighbourhoods
+FEW = 3  # profiles; fewer have no shape
 
 
 def main() -> None:
@@ -64,18 +64,26 @@ def _figures(args: argparse.Namespace, report: program.Report) -> List[tuple[str
     if len(across):
         panels = [Panel("", across, MAP, mean, False), *([Panel("", across, "fr", fraction, True)] if tested else [])]
         figures.append(("gene_compound_matching", plots.bars(panels)))
-    return [*figures, *_umap(args, replicability, report)]
+    return [*figures, *_maps(args, replicability, report)]
 
 
-def _umap(args: argparse.Namespace, groups: pd.DataFrame, report: program.Report) -> List[tuple[str, Figure]]:
+def _maps(args: argparse.Namespace, groups: pd.DataFrame, report: program.Report) -> List[tuple[str, Figure]]:
+    """Return maps of the consensus profiles: a UMAP of large groups, the principal components of small ones."""
     # The replicability tables and the consensus profiles come in the same order: that of the groups.
     tables = zip(args.consensus, groups.to_dict("records"), strict=True)
     found = [(read([path], contracts.CONSENSUS), row) for path, row in tables]
-    small = [row["Description"] for table, row in found if len(table) < FEW]
+    tiny = [row["Description"] for table, row in found if len(table) < FEW]
+    if tiny:
+        report.warn(f"no map of {', '.join(tiny)}: it takes at least {FEW} perturbations")
+    large = [(table, row) for table, row in found if len(table) > plots.NEIGHBOURS]
+    small = [(table, row) for table, row in found if FEW <= len(table) <= plots.NEIGHBOURS]
+    maps = []
+    if large:
+        maps.append(("umap", plots.umap([table for table, _ in large], [row for _, row in large], args.seed)))
     if small:
-        report.warn(f"no UMAP of {', '.join(small)}: it takes at least {FEW} perturbations")
-    large = [(table, row) for table, row in found if len(table) >= FEW]
-    return [("umap", plots.umap([table for table, _ in large], [row for _, row in large], args.seed))] if large else []
+        drawn = plots.principal_components([table for table, _ in small], [row for _, row in small])
+        maps.append(("principal_components", drawn))
+    return maps
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from matplotlib.ticker import MaxNLocator
 from tables import AP, MAP
 
 PANELS_ACROSS = 4
+NEIGHBOURS = 15  # of a UMAP; with fewer profiles there are no neighbourhoods
+NAMED = 20  # so many profiles in a panel have room for their names
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,9 @@ def bars(panels: List[Panel], limit: float | None = None) -> Figure:
         1, len(panels), figsize=(2.0 + 3.1 * len(panels), 1.2 + 0.3 * len(rows)), sharex=True, sharey=True,
         squeeze=False, layout="constrained",
     )  # fmt: skip
-    values = pd.concat([panel.values for panel in panels])
-    ticks = MaxNLocator(4).tick_values(min(0, values.min()), limit or max(values.max(), 0.01))
+    values = pd.concat([panel.values for panel in panels]).dropna()
+    largest = limit or (max(values.max(), 0.01) if len(values) else 1.0)
+    ticks = MaxNLocator(4).tick_values(min([0, *values]), largest)
     low, high = ticks[0], ticks[-1]
     for axis, panel in zip(axes[0], panels):
         axis.barh(range(len(rows)), panel.values.fillna(0), color=[style.colour(name) for name in _modality(rows)])
@@ -68,18 +71,58 @@ def boxes(per_query: pd.DataFrame) -> Figure:
     """Draw how the average precision of single profiles is distributed in every group."""
     groups = list(per_query.groupby("Description", sort=False))
     figure, panel = plt.subplots(figsize=(6.4, 1.2 + 0.36 * len(groups)), layout="constrained")
-    drawn = panel.boxplot(
-        [table[AP].to_numpy() for _, table in groups], orientation="horizontal", widths=0.6, patch_artist=True,
-        flierprops={"markersize": 2, "alpha": 0.4}, medianprops={"color": style.INK, "linewidth": 1.5},
-    )  # fmt: skip
+    drawn = _boxplot(panel, [table[AP].to_numpy() for _, table in groups], list(range(1, len(groups) + 1)), 0.6)
     firsts = [table.iloc[0].to_dict() for _, table in groups]
     for box, row in zip(drawn["boxes"], firsts):
         box.set(facecolor=style.colour(row.get("Modality", "")), alpha=0.75)
-    panel.set(xlabel="average precision of a profile", title="replicability")
-    panel.set_yticklabels([f"{style.group_label(row)}  (n = {len(table)})" for row, (_, table) in zip(firsts, groups)])
+    panel.set(xlabel="average precision of a profile", xlim=_from_0_to_1(per_query[AP]))
+    panel.set_title("replicability", loc="left")
+    names = [f"{style.group_label(row)}  (n = {len(table)})" for row, (_, table) in zip(firsts, groups)]
+    panel.set_yticks(range(1, len(groups) + 1), names)
     panel.invert_yaxis()
     style.legend_of(figure, [row.get("Modality", "") for row in firsts])
     return figure
+
+
+def compared(tables: Dict[str, pd.DataFrame], baseline: bool) -> Figure:
+    """Draw the average precisions of every feature set beside each other, a panel a task, all on one scale."""
+    joined = pd.concat(tables.values())
+    groups = {row["Description"]: row for row in joined.drop_duplicates("Description").to_dict("records")}
+    sets = list(dict.fromkeys(joined["features"]))
+    figure, axes = plt.subplots(
+        1, len(tables), figsize=(2.4 + 3.4 * len(tables), 1.4 + 0.28 * (len(sets) + 0.6) * len(groups)), sharex=True,
+        sharey=True, squeeze=False, layout="constrained",
+    )  # fmt: skip
+    for panel, (task, table) in zip(axes[0], tables.items()):
+        for at, name in enumerate(sets):
+            values = [table.loc[(table["Description"] == group) & (table["features"] == name), AP] for group in groups]
+            there = [number for number, found in enumerate(values) if len(found)]
+            if not there:
+                continue
+            places = [number + (at - (len(sets) - 1) / 2) * 0.38 for number in there]
+            drawn = _boxplot(panel, [values[number].to_numpy() for number in there], places, 0.32)
+            for box in drawn["boxes"]:
+                box.set(facecolor=style.FEATURE_SETS[name][1], hatch=style.FEATURE_SETS[name][2])
+        panel.set_title(task, loc="left")
+        panel.set(xlim=_from_0_to_1(joined[AP]))
+    axes[0][0].set_yticks(range(len(groups)), [style.group_label(row) for row in groups.values()])
+    axes[0][0].invert_yaxis()
+    figure.supxlabel("average precision of a query" + (" above chance" if baseline else ""))
+    style.legend_of_sets(figure, sets)
+    return figure
+
+
+def _boxplot(panel: plt.Axes, values: List[np.ndarray], places: List[float], width: float) -> Dict[str, Any]:
+    drawn: Dict[str, Any] = panel.boxplot(
+        values, positions=places, orientation="horizontal", widths=width, patch_artist=True,
+        flierprops={"markersize": 2, "alpha": 0.4}, medianprops={"color": style.INK, "linewidth": 1.5},
+    )  # fmt: skip
+    return drawn
+
+
+def _from_0_to_1(values: pd.Series) -> tuple[float, float]:
+    """Return the limits of an axis of average precisions: the same in all figures unless some are below chance."""
+    return min(-0.02, float(values.min()) - 0.02), 1.02
 
 
 def scatter(per_label: pd.DataFrame, task: str, threshold: float) -> Figure:
@@ -95,7 +138,8 @@ def scatter(per_label: pd.DataFrame, task: str, threshold: float) -> Figure:
             )  # fmt: skip
         panel.axhline(-math.log10(threshold), color=style.INK, linewidth=0.8, linestyle="--")
         panel.set_title(f"{style.group_label(table.iloc[0].to_dict())}\n{retrieved.sum()} of {len(table)} retrieved")
-        panel.set(xlim=(-0.02, 1.02), ylim=(-0.1, per_label["nlog10qvalue"].max() * 1.05 + 0.1))
+        top = max(per_label["nlog10qvalue"].max(), -math.log10(threshold))
+        panel.set(xlim=(-0.02, 1.02), ylim=(-0.05 * top, top * 1.08))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, title=task)
     figure.supxlabel("mean average precision")
     figure.supylabel(f"−log10 q    (dashed: q = {threshold:g})")
@@ -106,25 +150,52 @@ def umap(consensus: List[pd.DataFrame], descriptions: List[dict[str, str]], seed
     """Draw the consensus profiles in two dimensions, a panel a group, each placed by itself."""
     from umap import UMAP  # compiles itself: seconds
 
+    def place(values: np.ndarray) -> np.ndarray:
+        return UMAP(n_neighbors=NEIGHBOURS, metric="cosine", random_state=seed, n_jobs=1, init="random").fit_transform(
+            values
+        )
+
+    return _places(consensus, descriptions, place, ("UMAP 1 (no unit; each panel by itself)", "UMAP 2"))
+
+
+def principal_components(consensus: List[pd.DataFrame], descriptions: List[dict[str, str]]) -> Figure:
+    """Draw few consensus profiles along the two directions in which their unit vectors differ most."""
+
+    def place(values: np.ndarray) -> np.ndarray:
+        unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+        left, spread, _ = np.linalg.svd(unit - unit.mean(axis=0), full_matrices=False)
+        scores = left[:, :2] * spread[:2]
+        return scores * np.where(scores[np.abs(scores).argmax(axis=0), [0, 1]] < 0, -1, 1)  # the sign is a convention
+
+    return _places(consensus, descriptions, place, ("principal component 1 (no unit; each panel by itself)", "2"))
+
+
+def _places(
+    consensus: List[pd.DataFrame],
+    descriptions: List[dict[str, str]],
+    place: Callable[[np.ndarray], np.ndarray],
+    axes_named: tuple[str, str],
+) -> Figure:
     figure, axes = _grid(len(consensus), share=False)
     for panel, table, row in zip(axes, consensus, descriptions):
         values = table.drop(columns=[name for name in table if name.startswith("Metadata_")]).to_numpy(dtype="float64")
-        values = values[:, np.isfinite(values).all(axis=0)]
-        places = UMAP(
-            n_neighbors=min(15, len(values) - 1), metric="cosine", random_state=seed, n_jobs=1, init="random"
-        ).fit_transform(values)
+        places = place(values[:, np.isfinite(values).all(axis=0)])
         retrieved = (table["Metadata_retrieved"] == "true").to_numpy()
         for chosen, colour, marker in ((~retrieved, style.NOT_RETRIEVED, "o"), (retrieved, style.RETRIEVED, "^")):
             panel.scatter(
                 *places[chosen].T, s=16, c=colour, marker=marker, alpha=0.8, linewidths=0,
                 label="retrieved" if marker == "^" else "not retrieved",
             )  # fmt: skip
+        if len(table) <= NAMED:
+            for name, (x, y) in zip(table["Metadata_label"], places):
+                panel.annotate(str(name), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
+        panel.margins(0.15)
         panel.set_title(f"{style.group_label(row)}\n{len(table)} perturbations")
         panel.set(xticks=[], yticks=[])
         panel.set_aspect("equal", adjustable="datalim")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-    figure.supxlabel("UMAP 1 (no unit; each panel by itself)")
-    figure.supylabel("UMAP 2")
+    figure.supxlabel(axes_named[0])
+    figure.supylabel(axes_named[1])
     return figure
 
 

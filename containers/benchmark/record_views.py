@@ -58,7 +58,8 @@ def failures(record: Record) -> List[Dict[str, str]]:
         quarantined = run["facts"].get("quarantined") or {}
         named = quarantined.items() if isinstance(quarantined, dict) else [(unit, "") for unit in quarantined]
         rows += [_failure(run, unit, "quarantined", reason) for unit, reason in named]
-        rest = {state: count for state, count in run["units"].items() if state not in ("ok", "quarantined") and count}
+        told_by_name = {"ok", "quarantined", *(("failed", "skipped") if quarantined else ())}
+        rest = {state: count for state, count in run["units"].items() if state not in told_by_name and count}
         told = "the names stand in the run's units.jsonl"
         rows += [_failure(run, f"{count} {_unit(record, run)}s", state, told) for state, count in rest.items()]
     for run in record["unfinished"]:

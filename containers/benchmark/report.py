@@ -24,7 +24,7 @@ LEAST_FOR_PICTURES = 1_000_000  # bytes; so much they get even of a page that is
 QUALITY_SHARE = 0.35  # of what pictures may take; the montages get the rest
 FILES = (
     "pictures", "summary", "montage", "comparison", "replicability_map", "matching_map", "gene_compound_matching_map",
-    "figures",
+    "figures", "feature_sets",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ def main() -> None:
     flags.add_argument("--matching_map", required=True, type=Path, nargs="*")
     flags.add_argument("--gene_compound_matching_map", required=True, type=Path, nargs="*")
     flags.add_argument("--figures", required=True, type=Path, nargs="*", help="a folder a benchmark")
+    flags.add_argument("--feature_sets", required=True, type=Path, nargs="*", help="a folder a comparison")
     flags.add_argument("--write_report", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
@@ -77,6 +78,7 @@ def _gather(record: Mapping[str, Any], files: Mapping[str, List[Path]]) -> Dict[
         ordered = sorted(drawn, key=lambda name: [*benchmark_views.FIGURES, name].index(name))
         block["figures"] = [(benchmark_views.described(name, block), drawn[name]) for name in ordered]
     return {
+        "comparisons": benchmark_views.comparisons(record, files["feature_sets"]),
         "record": record, "plates": record_views.plate_rows(record, summary), "benchmarks": benchmarks,
         "conditions": record_views.conditions(record), "failures": record_views.failures(record),
         "stages": record_views.stage_rows(record, graph["order"]), "warnings": record_views.warnings(record),

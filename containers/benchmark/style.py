@@ -14,6 +14,8 @@ from matplotlib.figure import Figure  # noqa: E402
 # Okabe and Ito's palette.
 MODALITIES = {"compound": "#0072B2", "crispr": "#E69F00", "orf": "#009E73"}
 OTHER, RETRIEVED, NOT_RETRIEVED = "#56606B", "#D55E00", "#9AA5B1"
+# Apart in hue and in lightness, and drawn with a hatch too.
+FEATURE_SETS = {"cellprofiler": ("CellProfiler", "#56B4E9", ""), "deepprofiler": ("DeepProfiler", "#CC79A7", "////")}
 NAMES = {"compound": "compound", "crispr": "CRISPR", "orf": "ORF"}
 INK = "#1F2933"
 
@@ -73,3 +75,10 @@ def legend_of(figure: Figure, modalities: Sequence[str]) -> None:
     if len(present) > 1:
         handles = [plt.Rectangle((0, 0), 1, 1, color=colour(name)) for name in present]
         figure.legend(handles, [NAMES[name] for name in present], loc="outside upper center", ncols=len(present))
+
+
+def legend_of_sets(figure: Figure, names: Sequence[str]) -> None:
+    """Name the feature sets' colours and hatches above all panels."""
+    shown = [FEATURE_SETS[name] for name in names]
+    handles = [plt.Rectangle((0, 0), 1, 1, facecolor=tone, hatch=hatch, edgecolor=INK) for _, tone, hatch in shown]
+    figure.legend(handles, [name for name, _, _ in shown], loc="outside upper center", ncols=len(shown))

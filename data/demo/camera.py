@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from data.demo.cells import SIZE
 from data.demo.fields import Map, filtered, gaussian_pass
-from data.demo.plan import CHANNELS
+from data.demo.plan import CHANNELS, LAYOUT
 
 BLACK = 130.0  # counts without light
 READ_NOISE = 7.0  # counts
@@ -55,7 +55,8 @@ def optics(seed: int, plate: str) -> Optics:
 def position(well: str, slope: tuple[float, float]) -> float:
     """Say how much a well's place on the plate changes a stain."""
     row, column = ord(well[0]) - ord("A"), int(well[1:]) - 1
-    return 1 + slope[0] * (row / 3 - 0.5) + slope[1] * (column / 5 - 0.5)
+    down, across = row / (len(LAYOUT) - 1), column / (len(LAYOUT[0]) - 1)
+    return 1 + slope[0] * (down - 0.5) + slope[1] * (across - 0.5)
 
 
 def expose(stain: Map, channel: str, well: str, shared: Optics, rng: np.random.Generator) -> NDArray[np.uint16]:

@@ -1,4 +1,4 @@
-"""Write the demo batch into the data root and run it, from images to profiles."""
+"""Write the demo batch into the data root and run it, from images to its benchmark and report."""
 
 from __future__ import annotations
 
@@ -32,17 +32,18 @@ def act(args: argparse.Namespace) -> int:
         images.prepare([name for name in stages.stage_images() if name in args.features or name != "deepprofiler"])
     if not _seed(args.features, plates[0]):
         return FAILED
-    task = pipeline.RunBatch(batch_id=BATCH, plates=plates, features=args.features)
-    was_complete = task.complete()
-    if not was_complete and not luigi.build([task], local_scheduler=True, log_level="INFO"):
-        return FAILED
-    if was_complete:
-        print("everything is complete already; nothing was run")
+    batch = pipeline.RunBatch(batch_id=BATCH, plates=plates, features=args.features, report=False)
+    benchmark = pipeline.RunBenchmark(batch_id=BATCH, plates=plates, features=args.features)
+    was_complete = batch.complete() and benchmark.is_made()
+    for task in () if was_complete else (batch, benchmark):
+        if not luigi.build([task], local_scheduler=True, log_level="INFO"):
+            return FAILED
     for plate in plates:
-        _show(plate, task.subject)
-    page = manifest.read(given.layout.manifest("report", BATCH, BATCH))
-    if page:
-        print(f"\nopen  {_short(given.layout.root / page.outputs['report']['path'])}")
+        _show(plate, batch.subject)
+    if was_complete:
+        benchmark.show()
+        print("everything is complete already; nothing was run")
+    print(f"open  {_short(benchmark.report().promises()['report'].path)}")
     return 0
 
 

@@ -11,7 +11,7 @@ PACKAGES=(
     docker.io iptables mmdebstrap docker-registry         # the engine, its bridge, the base images, a registry
     openjdk-17-jdk-headless default-libmysqlclient-dev    # the process engine compiles two packages of CellProfiler
     pkg-config gcc libc6-dev
-    chromium                                              # the report is opened and clicked in it
+    chromium fonts-dejavu-core                            # the report is opened and clicked in it
 )
 # Not in bookworm. From trixie they need libc6 >= 2.34 only, so these two files fit, and nothing else comes from there.
 PLUGINS=(docker-compose docker-buildx)

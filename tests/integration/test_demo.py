@@ -13,16 +13,17 @@ from tests.integration.toolkit import average_precision, features
 
 pytestmark = pytest.mark.engine("process")
 
-FILES = {
-    "": 24,
-    "_augmented": 24,
-    "_normalized": 24,
-    "_normalized_negcon": 24,
-    "_normalized_feature_select_plate": 24,
-    "_normalized_feature_select_negcon_plate": 24,
-    "_normalized_feature_select_batch": 24,
-    "_normalized_feature_select_negcon_batch": 24,
-}
+WELLS = 32
+FILES = (
+    "",
+    "_augmented",
+    "_normalized",
+    "_normalized_negcon",
+    "_normalized_feature_select_plate",
+    "_normalized_feature_select_negcon_plate",
+    "_normalized_feature_select_batch",
+    "_normalized_feature_select_negcon_batch",
+)
 
 
 def test_the_demo_ends_well_and_says_where_its_results_are(demo):
@@ -48,7 +49,7 @@ def test_every_profile_has_a_row_for_every_well_and_finite_values(demo, plate, s
     profiles = demo[0].profiles(plate, suffix)
     values = features(profiles).to_numpy(float)
 
-    assert len(profiles) == FILES[suffix]
+    assert len(profiles) == WELLS
     assert values.shape[1] > 100
     assert np.isfinite(values).mean() > 0.999
 
@@ -58,7 +59,7 @@ def test_every_site_has_its_cells_and_outlines(demo, plate):
     analysis = demo[0].dataset / "workspace/analysis" / BATCH / plate / "analysis"
     sites = sorted(analysis.iterdir())
 
-    assert len(sites) == 24
+    assert len(sites) == WELLS
     assert min(demo[0].cells(BATCH, plate).values()) >= 8
     assert all(len(list((site / "outlines").glob("*.png"))) == 2 for site in sites)
 
@@ -67,7 +68,8 @@ def test_the_plan_foretold_the_disk_that_the_demo_used(demo):
     toolkit, _ = demo
     before = json.loads((toolkit.folder / "plan.json").read_text())
     manifests = [json.loads(path.read_text()) for path in (toolkit.root / ".work/manifests").rglob("*.json")]
-    used = sum(output["bytes"] for each in manifests for output in each["outputs"].values())
+    planned = {line["stage"] for line in before["lines"]}
+    used = sum(output["bytes"] for each in manifests if each["stage"] in planned for output in each["outputs"].values())
 
     assert before["fetched_bytes"] == 0
     assert before["disk_bytes"] == pytest.approx(used, rel=0.1)
@@ -85,7 +87,7 @@ def test_the_montage_is_a_picture_of_the_plate(demo, plate):
 def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
     import pandas as pd
 
-    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_plate") for plate in PLATES]
+    plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_batch") for plate in PLATES]  # as ranked
     joined = pd.concat(plates, join="inner", ignore_index=True)
     found = average_precision(joined)
     active = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
@@ -93,6 +95,28 @@ def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
 
     assert all(0.3 < value < 0.9 for value in active), found
     assert min(active) > max(inactive), found
+
+
+def test_the_benchmark_retrieves_what_was_planted_and_nothing_else(demo):
+    import pandas as pd
+
+    workspace = demo[0].dataset / "workspace"
+    truth = pd.read_csv(workspace / f"metadata/demo/{BATCH}_truth.tsv", sep="\t").set_index("broad_sample")["active"]
+    table = pd.read_csv(workspace / f"benchmark/{BATCH}/copairs/cellprofiler_replicability_map.csv")
+    found = table.set_index("Metadata_broad_sample")["above_q_threshold"]
+
+    assert found.to_dict() == (truth == "yes").to_dict(), table.to_string()
+    assert sorted(truth) == ["no"] * 2 + ["yes"] * 6
+
+
+def test_the_demo_ends_with_a_report_that_shows_its_plates_and_what_was_retrieved(demo):
+    path = demo[0].dataset / f"workspace/report/{BATCH}/{BATCH}_report.html"
+    text = path.read_text()
+
+    assert str(path.relative_to(demo[0].root)) in demo[1].stdout
+    assert "6 of 8" in text
+    assert all(f"Plate {plate}, montage" in text for plate in PLATES)
+    assert path.stat().st_size < 10_000_000
 
 
 @pytest.mark.parametrize("suffix", ["batch", "negcon_batch"])

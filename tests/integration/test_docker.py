@@ -70,6 +70,7 @@ def test_the_benchmark_runs_in_its_container(in_docker):
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "engine for the image benchmark: docker" in done.stderr
+    assert (toolkit.dataset / f"workspace/report/{BATCH}/{BATCH}_report.html").stat().st_size > 10_000
     assert (results / "cellprofiler_comparison.csv").read_text().count("\n") > 1
     assert len(list((results / "cellprofiler_figures").glob("*.png"))) >= 4
 

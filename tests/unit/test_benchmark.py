@@ -108,8 +108,9 @@ def test_each_definition_and_behaviour_has_a_folder_and_a_manifest_of_its_own(la
     assert len({task.manifest_path() for task in found}) == 4
 
 
-def test_the_other_feature_set_has_files_of_its_own(laid: Layout) -> None:
-    path = laid.published("profiles", BATCH, "C1") / "C1_spherized.csv.gz"
+def test_the_other_feature_set_lies_in_its_own_batch_and_has_files_of_its_own(laid: Layout) -> None:
+    path = laid.published("profiles", laid.deep_batch(BATCH), "C1") / "C1_spherized.csv.gz"
+    path.parent.mkdir(parents=True)
     path.write_bytes(b"deep")
     found = tasks_of(features="cellprofiler,deepprofiler")
     task = found["replicability", "deepprofiler_compound_A549_short"]
@@ -117,6 +118,22 @@ def test_the_other_feature_set_has_files_of_its_own(laid: Layout) -> None:
     assert [required.path() for required in task.requires()] == [path]
     paths = [path for task in found.values() for path in task.definition.output_names(task.plate).values()]
     assert len(set(paths)) == len(paths)
+
+
+def test_feature_sets_are_compared_on_the_groups_that_both_have(laid: Layout) -> None:
+    path = laid.published("profiles", laid.deep_batch(BATCH), "C1") / "C1_spherized.csv.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"deep")
+    found = tasks_of(features="cellprofiler,deepprofiler")
+    task = found["compare_features", "cellprofiler-deepprofiler"]
+    required = [(each.stage, each.plate) for each in task.requires()]
+
+    assert [name for stage, name in required if stage == "replicability"] == [
+        "cellprofiler_compound_A549_short", "deepprofiler_compound_A549_short",
+    ]  # fmt: skip
+    assert {found[each].task_id for each in required} == {each.task_id for each in task.requires()}
+    assert task.flags()["features"] == "cellprofiler,deepprofiler"
+    assert ("compare_features", "cellprofiler") not in tasks_of()
 
 
 def test_targets_come_from_the_first_table_that_is_there(luigi_cfg: LoadSettings) -> None:

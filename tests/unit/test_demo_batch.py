@@ -99,16 +99,24 @@ def test_every_well_of_the_platemap_is_known_to_the_metadata() -> None:
     platemap = rows(f"{plan.PLATEMAP}.txt", "\t")
     metadata = {row["broad_sample"]: row for row in rows(f"{plan.METADATA}.tsv", "\t")}
 
-    assert [row["well_position"] for row in platemap] == [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 7)]
+    assert [row["well_position"] for row in platemap] == [f"{r}{c:02d}" for r in "ABCD" for c in range(1, 9)]
     assert {row["broad_sample"] for row in platemap} == set(metadata)
     assert metadata[""]["control_type"] == "negcon"
     assert {row["control_type"] for name, row in metadata.items() if name} == {""}
 
 
-def test_eight_wells_are_negcon_and_every_compound_has_two() -> None:
+def test_sixteen_wells_are_negcon_and_every_compound_has_two() -> None:
     held = [row["broad_sample"] for row in rows(f"{plan.PLATEMAP}.txt", "\t")]
 
-    assert {name: held.count(name) for name in held} == {"": 8} | {each.broad_sample: 2 for each in plan.COMPOUNDS}
+    assert {name: held.count(name) for name in held} == {"": 16} | {each.broad_sample: 2 for each in plan.COMPOUNDS}
+
+
+def test_no_compounds_wells_share_a_row_or_a_column() -> None:
+    for compound in plan.COMPOUNDS:
+        one, other = [well for well, held in plan.wells().items() if held == compound]
+
+        assert one[0] != other[0]
+        assert one[1:] != other[1:]
 
 
 def test_the_barcode_platemap_names_the_written_platemap() -> None:

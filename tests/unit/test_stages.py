@@ -23,7 +23,7 @@ from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
-JOINING = {"gene_compound_matching", "tabulate", "figures"}
+JOINING = {"gene_compound_matching", "tabulate", "figures", "compare_features"}
 
 
 def classes() -> list[type[Staged]]:

@@ -49,6 +49,19 @@ class Drawing:
             self._annotations(metadata / "external_metadata" / f"{modality}_metadata.tsv", modality, reagents)
         return len(rows)
 
+    def write_deep(self, dataset: Path, noise: float) -> None:
+        """Write the same profiles with noise as another feature set's, in the batch where deep profiles lie."""
+        rng = np.random.default_rng(self.seed)
+        for path in sorted((dataset / "workspace/profiles" / BATCH).glob("*/*.csv.gz")):
+            plate = path.parent.name
+            table = pd.read_csv(path, keep_default_na=False)
+            names = [name for name in table if not name.startswith("Metadata_")]
+            table[names] += noise * rng.normal(size=table[names].shape)
+            renamed = table.rename(columns={name: f"deep_{number}" for number, name in enumerate(names)})
+            folder = dataset / "workspace/profiles" / f"{BATCH}_DL" / plate
+            folder.mkdir(parents=True)
+            renamed.to_csv(folder / f"{plate}_spherized.csv.gz", index=False, compression="gzip")
+
     def _groups(self) -> list[tuple[str, str, int, tuple]]:
         every = [(group[0], cell, hours, group) for group in MODALITIES for cell in CELLS for hours in group[5]]
         return every[: self.groups]

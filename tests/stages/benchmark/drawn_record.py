@@ -23,6 +23,7 @@ CHAIN = (
     ("montage", "cellprofiler", {"load_data": "load_data", "analysis": "measure"}, "montage", 30.0),
 )
 GROUPS = (("compound", "U2OS"), ("compound", "A549"), ("crispr", "U2OS"), ("orf", "A549"))
+FIGURE = (40, 30)  # pixels
 DISTINCT = 3  # pictures; those of further plates repeat them
 SIZE = {"files": 1, "bytes": 1000}
 EVIL = "<script>window.broken = 1</script>\"'&"
@@ -46,11 +47,12 @@ class DrawnRecord:
         files |= {name: [path] for name, path in self._benchmark(folder).items()}
         (folder / "figures").mkdir()
         for name in ("fraction_retrieved", "umap"):
-            Image.new("RGB", (40, 30), "white").save(folder / "figures" / f"{name}.png")
+            Image.new("RGB", FIGURE, "white").save(folder / "figures" / f"{name}.png")
             (folder / "figures" / f"{name}.svg").write_text(
                 '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 3"/>'
             )
         files["figures"] = [folder / "figures"]
+        files["feature_sets"] = [self._compared(folder / "compared")]
         (folder / "record.json").write_text(json.dumps(self.record(files)))
         return {"record": folder / "record.json", **files}
 
@@ -110,6 +112,14 @@ class DrawnRecord:
             pixels = np.kron(coarse, np.ones((6, 6, 1), np.uint8))[:height, :width]
             Image.fromarray(pixels + rng.integers(0, 20, pixels.shape, dtype=np.uint8)).save(path, compress_level=1)
         return [folder / f"{plate}.png" for plate in self.plates]
+
+    def _compared(self, folder: Path) -> Path:
+        folder.mkdir()
+        Image.new("RGB", FIGURE, "white").save(folder / "average_precision.png")
+        columns = ["task", "Description", "features", "queries", "q1", "median", "q3", "mean"]
+        rows = [["replicability", self.word, name, 9, 0.1, 0.2, 0.3, 0.25] for name in ("cellprofiler", "deepprofiler")]
+        _table(folder / "feature_sets.csv", ",", [columns, *rows])
+        return folder
 
     def _summary(self, path: Path) -> Path:
         columns = ["Plate_Name", "Well_Count", "Profile_Count", "Cells_per_well_Median"]

@@ -10,7 +10,7 @@ import re
 import pytest
 from PIL import Image
 
-from tests.stages.benchmark.drawn_record import EVIL, DrawnRecord
+from tests.stages.benchmark.drawn_record import EVIL, FIGURE, DrawnRecord
 
 PLAIN = DrawnRecord()
 
@@ -59,25 +59,26 @@ def test_words_from_outside_stay_words(page, word):
     assert not re.search(r"</style></script>", text.split("</style>", 1)[1].split("<script>")[0])
 
 
+def sizes(text: str) -> list[tuple[int, int]]:
+    """Return the sizes of the plates' pictures; the drawn figures are smaller than any."""
+    found = re.findall(r"data:image/webp;base64,([^\"]+)", text)
+    opened = [Image.open(io.BytesIO(base64.b64decode(each))).size for each in found]
+    return [size for size in opened if size != FIGURE]
+
+
 def test_fifty_one_plates_of_large_pictures_take_less_than_ten_megabytes(page):
     plates = tuple(f"BR{number:08d}" for number in range(51))
     text, done = page(DrawnRecord(plates=plates, labels=300, picture=(1500, 1000)))
-    pictures = [
-        Image.open(io.BytesIO(base64.b64decode(each))) for each in re.findall(r"data:image/webp;base64,([^\"]+)", text)
-    ]
 
     assert done.code == 0, done.stderr
     assert 1_000_000 < len(text.encode()) < 10_000_000
-    assert len(pictures) == 2 * 51
-    assert min(picture.width for picture in pictures) >= 300
+    assert len(sizes(text)) == 2 * 51
+    assert min(width for width, _ in sizes(text)) >= 300
     assert done.warnings == []
 
 
 def test_a_small_batch_has_large_pictures(page):
-    text, _ = page(DrawnRecord(picture=(1600, 900)))
-    found = re.findall(r"data:image/webp;base64,([^\"]+)", text)
-
-    assert {Image.open(io.BytesIO(base64.b64decode(each))).size for each in found} == {(1600, 900)}
+    assert sizes(page(DrawnRecord(picture=(1600, 900)))[0]) == [(1600, 900)] * 4
 
 
 def test_the_same_results_give_the_same_bytes(page):
@@ -98,6 +99,13 @@ def test_every_picture_has_words_and_every_table_a_caption(page):
     assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
 
 
+def test_a_plate_with_cells_and_without_quality_control_is_shown_so(page):
+    text, _ = page(without=("pictures", "summary"))
+
+    assert text.count("quality control has not been run") == 2
+    assert len(sizes(text)) == 2
+
+
 def test_what_failed_stands_there_with_its_reason(page):
     text, _ = page(DrawnRecord(word="gone"))
 
@@ -107,13 +115,14 @@ def test_what_failed_stands_there_with_its_reason(page):
 
 
 def test_a_batch_without_pictures_and_benchmark_has_a_report_too(page):
-    kinds = ("pictures", "montage", "summary", "comparison", "figures")
+    kinds = ("pictures", "montage", "summary", "comparison", "figures", "feature_sets")
     kinds += ("replicability_map", "matching_map", "gene_compound_matching_map")
     text, done = page(without=kinds)
 
     assert done.code == 0, done.stderr
     assert 'id="benchmark"' not in text
-    assert "quality control has not been run" in text
+    assert 'class="plate"' not in text
+    assert all(f'<th scope="row">{plate}</th>' in text for plate in PLAIN.plates)
     assert 'id="stage-measure"' in text
 
 

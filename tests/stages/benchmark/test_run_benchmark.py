@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -10,17 +12,25 @@ from pathlib import Path
 import pytest
 
 from tests.stages.benchmark.conftest import ROOT
+from tests.stages.benchmark.drawn_batch import BATCH as DRAWN
+from tests.stages.benchmark.drawn_batch import Drawing
 
 WORDS = ("RunBenchmark", "--batch-id", "2020_11_04_CPJUMP1", "--definition", "2022", "--behaviour", "as_published")
 
 
 @pytest.fixture
-def luigi(benchmark_python, real_data, tmp_path):
+def luigi(benchmark_python, real_data, configured, tmp_path):
     """Return a function that runs luigi on a data root whose profiles and metadata are the real ones."""
     workspace = tmp_path / "root/cpg0000-jump-pilot/source_4/workspace"
     workspace.mkdir(parents=True)
     for name in ("profiles", "metadata"):
         (workspace / name).symlink_to(real_data / name)
+    return configured
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """Return a function that runs luigi on the data root of this test."""
     config = (ROOT / "luigi.cfg").read_text().replace("root = data_root", "root = root")
     (tmp_path / "luigi.cfg").write_text(config.replace("engine = auto", "engine = process"))
 
@@ -45,6 +55,27 @@ def test_the_real_plates_agree_with_the_published_table_and_the_others_are_liste
     assert again.returncode == 0
     assert "replicability/" not in again.stderr
     assert "compound_U2OS_long" in again.stdout
+
+
+def test_two_feature_sets_are_ranked_compared_and_shown_in_one_report(benchmark_python, configured, tmp_path):
+    dataset = tmp_path / "root/cpg0000-jump-pilot/source_4"
+    (drawing := Drawing(features=30, groups=1, strength=2.0)).write(dataset)
+    drawing.write_deep(dataset, noise=1.5)
+    both = "cellprofiler,deepprofiler"
+    done = configured("RunBenchmark", "--batch-id", DRAWN, "--definition", "final", "--features", both)
+    folder = dataset / "workspace/benchmark" / DRAWN / "final"
+    report = (dataset / f"workspace/report/{DRAWN}/{DRAWN}_report.html").read_text()
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    with open(folder / "cellprofiler-deepprofiler_compared/feature_sets.csv", newline="") as table:
+        rows = {(row["task"], row["features"]): row for row in csv.DictReader(table)}
+    for name in ("cellprofiler", "deepprofiler"):
+        with open(folder / f"{name}_replicability_ap.csv", newline="") as table:
+            values = [float(row["average_precision"]) for row in csv.DictReader(table)]
+        assert float(rows["replicability", name]["mean"]) == pytest.approx(statistics.fmean(values))
+        assert f"{name}, definition final" in report
+    assert float(rows["replicability", "deepprofiler"]["mean"]) < float(rows["replicability", "cellprofiler"]["mean"])
+    assert "cellprofiler and deepprofiler, definition final" in report
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import statistics
 import struct
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -129,6 +132,9 @@ def test_groups_without_a_label_have_a_row_with_words_and_no_number(results, tab
     assert rows.loc["matching", "note"] == "no retrieved perturbation has a label (target_list,gene)"
     assert rows.loc["matching", ["labels", "fr"]].tolist() == [0, ""]
     assert "nan" not in (done.folder / "cellprofiler_comparison.csv").read_text().lower()
+    pairs = (drawn.folder / "figures/gene_compound_matching.svg").read_text()
+    assert "no label to test" in pairs
+    assert ">1.00<" in pairs or ">1.0<" in pairs  # an axis of nothing still has a scale
 
 
 def test_there_need_be_no_pair(results, tabulate):
@@ -146,7 +152,7 @@ def test_every_figure_is_a_png_and_an_svg_whose_text_can_be_read(results, draw):
     assert done.code == 0, done.stderr
     assert names == sorted(path.stem for path in folder.glob("*.png"))
     assert {"average_precision", "fraction_retrieved", "gene_compound_matching", "mean_average_precision"} < {*names}
-    assert {"matching_scatter", "replicability_scatter", "umap"} < {*names}
+    assert {"matching_scatter", "replicability_scatter", "principal_components"} < {*names}
     for path in folder.glob("*.png"):
         width, height = struct.unpack(">II", path.read_bytes()[16:24])
         assert min(width, height) > 200
@@ -154,6 +160,82 @@ def test_every_figure_is_a_png_and_an_svg_whose_text_can_be_read(results, draw):
     assert "compound U2OS 48 h" in text
     assert "fraction of labels retrieved (q &lt; 0.05)" in text
     assert "U2OS: compound 48 h, ORF 48 h" in (folder / "gene_compound_matching.svg").read_text()
+
+
+def test_a_large_group_has_a_umap_and_a_tiny_one_a_warning(results, draw, consensus):
+    ranked = results()
+    where = ranked["replicability"].folder / "g_consensus.csv.gz"
+    drawn = []
+    for count in (16, 2):
+        shutil.copy(consensus(f"of_{count}", {f"c{number}": "A" for number in range(count)}), where)
+        done = draw(ranked)
+        drawn.append({path.stem for path in (done.folder / "figures").iterdir()} & {"umap", "principal_components"})
+
+    assert drawn == [{"umap"}, set()]
+    assert done.warnings == ["no map of compound_U2OS_long: it takes at least 3 perturbations"]
+
+
+@pytest.fixture
+def compare(program):
+    """Return a function that compares results of feature sets: name -> what `results` returned."""
+
+    def run(sets, definition: str = "final"):
+        flags = {
+            f"{task}_ap": [each[task].folder / f"g_{task}_ap.csv" for each in sets.values()]
+            for task in ("replicability", "matching")
+        }
+        how = {"definition": definition, "features": ",".join(sets)}
+        return program("compare_features", plate="a-b", **how, **flags, write_feature_sets="compared")
+
+    return run
+
+
+def test_feature_sets_are_drawn_side_by_side_with_their_quartiles(results, compare, wells):
+    one = results()
+    features = [name for name in wells if name.startswith("Cells_")]
+    wells[features] = np.random.default_rng(9).normal(size=(len(wells), len(features)))  # another set's profiles
+    other = results()
+    done = compare({"cellprofiler": one, "deepprofiler": other})
+    table = pd.read_csv(done.folder / "compared/feature_sets.csv").set_index(["task", "features"])
+    drawn = (done.folder / "compared/average_precision.svg").read_text()
+
+    assert done.code == 0, done.stderr
+    for name, outcome in (("cellprofiler", one), ("deepprofiler", other)):
+        values = sorted(pd.read_csv(outcome["replicability"].folder / "g_replicability_ap.csv")["average_precision"])
+        assert table.loc[("replicability", name), "queries"] == len(values)
+        assert table.loc[("replicability", name), "median"] == pytest.approx(statistics.median(values))
+        assert table.loc[("replicability", name), "mean"] == pytest.approx(statistics.fmean(values))
+    assert table["median"]["replicability"].nunique() == 2
+    assert all(name in drawn for name in ("CellProfiler", "DeepProfiler", "compound U2OS 48 h", "average precision"))
+
+
+def test_a_feature_set_that_has_nothing_of_a_task_leaves_its_place_empty(results, compare):
+    done = compare({"cellprofiler": results(), "deepprofiler": results(lost=tuple(COMPOUNDS))})
+    table = pd.read_csv(done.folder / "compared/feature_sets.csv")
+
+    assert done.code == 0, done.stderr
+    assert table.loc[table["task"] == "matching", "features"].tolist() == ["cellprofiler"]
+    assert (done.folder / "compared/average_precision.svg").exists()
+
+
+@pytest.mark.parametrize("definition", ["final", "2022", "copairs"])
+def test_feature_sets_without_any_query_are_said_and_not_drawn(results, compare, definition, plates, wells):
+    wells["Metadata_control_type"] = ""  # no negative control: nothing can be ranked
+    ranked = results(lost=tuple(COMPOUNDS), definition=definition)
+    done = compare({"cellprofiler": ranked, "deepprofiler": ranked}, definition)
+
+    assert done.code == 0, done.stderr
+    assert done.warnings == ["no feature set has an average precision to draw"]
+    assert not (done.folder / "compared/average_precision.png").exists()
+
+
+def test_as_many_names_as_files_are_asked_for(results, compare, program):
+    ranked = results()
+    flags = {f"{task}_ap": [ranked[task].folder / f"g_{task}_ap.csv"] for task in ("replicability", "matching")}
+    done = program("compare_features", definition="final", features="a,b", **flags, write_feature_sets="compared")
+
+    assert done.code == 65
+    assert "--features names 2 feature sets, and --replicability_ap has 1 files" in done.stderr
 
 
 def test_the_same_results_are_drawn_with_the_same_bytes(results, draw):
@@ -168,5 +250,5 @@ def test_the_2022_definition_has_no_p_values_to_draw(results, draw):
     folder = draw(results(definition="2022"), "2022").folder / "figures"
 
     assert {path.stem for path in folder.iterdir()} == {
-        "average_precision", "gene_compound_matching", "mean_average_precision", "umap",
+        "average_precision", "gene_compound_matching", "mean_average_precision", "principal_components",
     }  # fmt: skip
