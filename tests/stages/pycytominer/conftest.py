@@ -51,7 +51,7 @@ def stage(pycytominer_python: str, tmp_path: Path) -> Callable[..., Outcome]:
 def with_copies(flags: dict[str, Any]) -> dict[str, Any]:
     """Add where a profile's Parquet copy goes, and that none is wanted unless the flags say so."""
     written = flags.get("write_profiles", flags.get("write_consensus"))
-    if written is None:
+    if written is None or "write_cells" in flags:  # deep features: `parquet` is about their single cells
         return flags
     places = [
         Path(str(path).replace(".csv.gz", ".parquet")) for path in (written if isinstance(written, list) else [written])
