@@ -36,7 +36,7 @@ class Carried:
     @property
     def alone(self) -> list[Ended]:
         """Return what failed alone, for a reason of its own: what may be left out."""
-        return [ended for ended in self.bad if len(ended.job.units) == 1 and ended.reason not in retries.TRANSIENT]
+        return [ended for ended in self.bad if len(ended.job.units) == 1 and not ended.blames_no_unit]
 
     @property
     def quarantined(self) -> dict[str, str]:
@@ -87,15 +87,19 @@ def _run(wave: Sequence[Job], place: Place, book: Ledger, watch: Callable[[], No
     seen: dict[str, Ended] = {}
 
     def note(job: Job, outcome: Outcome) -> None:
-        words = last_words(job.folder / "stderr.log")
-        reason = "" if outcome.cancelled else reasons.of(outcome, words)
-        told = {unit.name: unit for unit in ledger.units([job.folder])}
-        said = outcome.lost or (words[-1] if words and reason else "")
-        seen[job.name] = Ended(job, outcome, reason, told, said)
+        seen[job.name] = ended(job, outcome)
         book.append(ledger.ATTEMPT, **_record(seen[job.name], book.run))
 
     place.run(wave, watch, note)
     return [seen[job.name] for job in wave]
+
+
+def ended(job: Job, outcome: Outcome) -> Ended:
+    """Return how a job ended, with what its program told of it."""
+    words = last_words(job.folder / "stderr.log")
+    reason = "" if outcome.cancelled else reasons.of(outcome, words)
+    told = {unit.name: unit for unit in ledger.units([job.folder])}
+    return Ended(job, outcome, reason, told, outcome.lost or (words[-1] if words and reason else ""))
 
 
 def _next_wave(run: Run, carried: Carried, failed: Sequence[Ended], policy: Policy, show: Show) -> list[Job]:

@@ -84,9 +84,9 @@ class Crate:
         """Return what was read or written: a file by its sha256, a folder by that of its list of names and sha256."""
         path, sha256 = str(told["path"]), str(told["digest"])
         size = {"name": name, "contentSize": str(told["bytes"])}
-        if path.startswith(TOOLKIT) or Path(path).is_absolute():  # it does not travel with the data
-            return self._entity(f"#{quote(path)}@{sha256[:12]}", "CreativeWork", sha256=sha256, **size)
         whole = self.layout.root / path
+        if path.startswith(TOOLKIT) or Path(path).is_absolute() or not whole.exists():  # it is not with the data
+            return self._entity(f"#{quote(path)}@{sha256[:12]}", "CreativeWork", sha256=sha256, **size)
         place = quote(Path(os.path.relpath(whole, self.layout.provenance(self.batch))).as_posix())
         known = self.crate.get(place) or self.crate.get(f"{place}/")
         if known is not None and known.get("sha256") != sha256:  # other content than what came to lie there later

@@ -52,6 +52,7 @@ EXIT_MEANINGS = {
     65: "its input breaks the contract",
     69: "the network, a service or the disk fails",
     70: "a program that it ran crashed",
+    76: "what it made does not stand its own check",
     137: "killed",
     143: "terminated",
 }
@@ -108,6 +109,6 @@ def hint_to_leave_out(stage: str, failed: int, total: int, unit: str, allowed: f
     if unit != "site":
         return done
     return (
-        f"{done}; mend the cause and run again, or go on without: [{stage}] max_failed_fraction = "
+        f"{done}; mend the cause and run again, or go on without: [runtime] max_failed_fraction = "
         f"{-(-failed * 1000 // total) / 1000:g} in luigi.cfg (it is {allowed:g})"
     )

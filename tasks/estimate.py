@@ -75,6 +75,14 @@ def of_stage(stage: str, size: PlateSize) -> Cost:
     return Cost(**parts)
 
 
+def of_measuring(size: PlateSize, engine: str, audited: int) -> Cost:
+    """Return what `measure` costs with an engine; of `audited` sites, what stock takes beside fast."""
+    fast, stock = of_stage("measure", size), of_stage("measure_by_stock", size)
+    if engine == "stock":
+        return Cost(fast.bytes, stock.core_seconds)
+    return fast + Cost(core_seconds=stock.core_seconds * min(audited, size.sites) / size.sites)
+
+
 def published_size(images: int, cells_per_site: float | None) -> PlateSize:
     """Return the size of a plate like CPJUMP1's of which only the number of images is known."""
     like = _costs()["cpjump1"]

@@ -78,8 +78,10 @@ def _differences(task: Staged, found: Manifest) -> Iterator[str]:
     yield from (f"the input {name} has other content" for name in inputs[1] if inputs[0].get(name) != inputs[1][name])
     if task.lacks_too_much(found):
         count = found.units[ledger.QUARANTINED]
-        yield f"{count} of its {task.definition.unit}s were left out, more than [{task.stage}] max_failed_fraction"
+        yield f"{count} of its {task.definition.unit}s were left out, more than [runtime] max_failed_fraction"
     for name, made in found.artifacts(settings.load().layout.root).items():
+        if name in found.freed:
+            continue
         if not made.path.exists():
             yield f"its {name} is gone: {made.path}"
         elif made.path.is_file() and made.path.stat().st_size != made.bytes:
@@ -100,4 +102,5 @@ def _mapping(parts: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _made(found: Manifest) -> str:
     engine = found.environment.get("engine", "an unknown engine")
     warned = f", {len(found.warnings)} warnings" if found.warnings else ""
-    return f"{found.started}, in {found.seconds:.1f} s, by {engine}{warned}"
+    gone = "".join(f"; its {name} was deleted to save room ({told['at']})" for name, told in found.freed.items())
+    return f"{found.started}, in {found.seconds:.1f} s, by {engine}{warned}{gone}"

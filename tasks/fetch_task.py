@@ -39,6 +39,9 @@ class FetchTask(Staged):
 
     def complete(self) -> bool:
         """Say whether all of it lies there: fetched or laid by a person, it is taken as it is."""
+        found = manifest.read(self.manifest_path())
+        if found and found.freed and not self.kept:
+            return True  # it was used, and deleted to save room
         return not self._absent() and not manifest.interrupted(settings.load().layout, self.manifest_path())
 
     def files(self) -> Mapping[str, Path]:

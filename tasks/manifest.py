@@ -53,6 +53,11 @@ class Manifest:
             for name, entry in self.outputs.items()
         }
 
+    @property
+    def freed(self) -> Mapping[str, Any]:
+        """Return what is told of the outputs that were deleted to save room: name -> at, and how they were read."""
+        return {name: entry["freed"] for name, entry in self.outputs.items() if "freed" in entry}
+
     def is_of(self, fingerprint: Mapping[str, object]) -> bool:
         return digest(self.fingerprint) == digest(fingerprint)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from tasks.settings import setting
 from tasks.sources import Images, Platemap, PublishedLoadData, images_of
 from tasks.stage_task import StageTask
 
+Count = functools.partial(luigi.NumericalParameter, var_type=int, min_value=0, max_value=2**31)
 PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
 # The export of Operetta and Opera Phenix microscopes, and the channels of CPJUMP1.
 HARMONY_NAMES = (
@@ -80,12 +82,16 @@ class Measure(StageTask):
     pipeline = setting("measure", "pipeline", luigi.OptionalParameter, default="", significant=False)
     engine = setting("measure", "engine", luigi.ChoiceParameter, choices=["fast", "stock"], default="fast")
     sites_per_shard = setting("measure", "sites_per_shard", luigi.IntParameter, default=12, significant=False)
+    audit_sites = setting("measure", "audit_sites", Count, default=1, significant=False)
 
     def requires(self) -> list[luigi.Task]:
         return [load_data_of(self), self.clone(Images), self.clone(Illumination)]
 
     def files(self) -> Mapping[str, Path]:
         return {"pipeline": pipeline_file(self.pipeline, "analysis.cppipe")}
+
+    def asides(self) -> dict[str, str]:
+        return {"audit_sites": str(self.audit_sites)}
 
     def shard_count(self, units: int) -> int:
         """Return a multiple of the cores, so that none is idle at the end; a shard holds whole wells."""
@@ -130,6 +136,7 @@ class SampleIllumination(Illumination, SampleTask):
 
 class SampleMeasure(Measure, SampleTask):
     stage = "sample_measure"
+    audit_sites = Count(default=0, significant=False)  # a look is to be quick; the plate itself is audited
 
     def requires(self) -> list[luigi.Task]:
         return [self.sampled(SampleSites), self.clone(Images), self.sampled(SampleIllumination)]

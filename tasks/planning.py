@@ -42,6 +42,16 @@ class Plan:
     bytes_to_fetch: float
     assumed: Sequence[str]
     """What is not known and was assumed."""
+    start_from: str = "images"
+
+    @property
+    def peak_bytes(self) -> float:
+        """Return the most that lies here at once: of what luigi.cfg lets go, that of the plates that are under way."""
+        given = settings.load()
+        gone = sum(line.cost.bytes for line in self.lines if line.stage in given.delete)
+        gone += self.bytes_to_fetch if "fetch_images" in given.delete and self.start_from == "images" else 0.0
+        under_way = min(1.0, given.workers / max(len(self.plates), 1))
+        return self.total.bytes - gone * (1.0 - under_way)
 
     @property
     def total(self) -> Cost:
@@ -63,7 +73,7 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
     sizes = {plate: size(layout, batch, plate, known.get(plate)) for plate in plates}
     lines = [_line(stage, batch, sizes, start_from) for stage in _stages(batch, plates[0], start_from)]
     files, to_fetch = _to_fetch(batch, sizes, start_from)
-    return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known))
+    return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known), start_from)
 
 
 def _to_fetch(batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> tuple[int, float]:
@@ -145,8 +155,16 @@ def _stages(batch: str, plate: str, start_from: str = "images") -> list[str]:
 
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
     done = {plate for plate in sizes if _is_complete(stage, batch, plate, list(sizes), _laid(start_from))}
-    costs = [estimate.of_stage(stage, each) for plate, each in sizes.items() if plate not in done]
+    costs = [_cost(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done]
     return Line(stage, len(done), len(costs), sum(costs, Cost()))
+
+
+def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:
+    if stage != pipeline.Measure.stage:
+        return estimate.of_stage(stage, each)
+    kind: Any = pipeline.Measure
+    task = kind(batch_id=batch, plate=plate)
+    return estimate.of_measuring(each, task.engine, task.audit_sites)
 
 
 def _is_complete(stage: str, batch: str, plate: str, plates: list[str], start_from: str) -> bool:

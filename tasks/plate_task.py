@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import luigi
 
-from tasks import fingerprint, settings
+from tasks import fingerprint, manifest, settings
 from tasks.fingerprint import Artifact
 from tasks.recall import for_a_while
 
@@ -61,7 +61,19 @@ class LaidTask(PlateTask):
 
     @for_a_while
     def complete(self) -> bool:
-        return all(task.complete() for task in self.requires()) and self.path().exists()
+        return all(task.complete() for task in self.requires()) and (self.freed() is not None or self.path().exists())
+
+    def freed(self) -> Artifact | None:
+        """Return what was fetched to here, if it was deleted since to save room."""
+        by: Any = self.fetched_by
+        layout = settings.load().layout
+        found = manifest.read(layout.manifest(by.stage, self.batch_id, self.plate)) if by else None
+        told = next((each["as"] for each in (found.freed.values() if found else ()) if each.get("as")), None)
+        return Artifact(layout.root / told["path"], told["digest"], told["files"], told["bytes"]) if told else None
+
+    def gone(self) -> list[luigi.Task]:
+        """Return the task that fetches this again, if it was deleted to save room."""
+        return [self.clone(self.fetched_by, kept=True)] if self.fetched_by and self.freed() else []
 
     def memory(self) -> Path:
         """Return the file that remembers its hashes."""
@@ -69,4 +81,7 @@ class LaidTask(PlateTask):
 
     @for_a_while
     def promises(self) -> Mapping[str, Artifact]:
+        freed = self.freed()
+        if freed:
+            return {self.name: freed}
         return {self.name: fingerprint.artifact(self.path(), self.memory() if self.remembered else None)}

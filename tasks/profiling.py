@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import luigi
 
+from tasks import settings
 from tasks.batch_task import BatchTask
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import PlateTask
@@ -20,7 +21,15 @@ class Behaving:
     )
 
 
-class Collate(StageTask):
+class ReadsSites(StageTask):
+    """A stage that leaves out sites it cannot use, unless they are too many."""
+
+    def asides(self) -> dict[str, str]:
+        # It decides whether there is a result, not what the result is.
+        return {"max_failed_fraction": f"{settings.max_failed_fraction(self.definition):g}"}
+
+
+class Collate(ReadsSites):
     stage = "collate"
     sqlite = setting("collate", "sqlite", luigi.ChoiceParameter, choices=["true", "false"], default="true")
     parquet = setting("collate", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="true")
@@ -33,12 +42,15 @@ class Collate(StageTask):
         return {name for name, choice in choices.items() if choice == "false"}
 
 
-class Aggregate(Behaving, StageTask):
+class Aggregate(Behaving, ReadsSites):
     stage = "aggregate"
     source = setting(
         "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
     )
     method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
+    compartment_counts = setting(
+        "aggregate", "compartment_counts", luigi.ChoiceParameter, choices=["true", "false"], default="false"
+    )
 
     def requires(self) -> luigi.Task:
         if self.start_from == "backend":

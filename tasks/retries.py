@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stagekit.program import EXIT_CRASH
+from stagekit.program import EXIT_CHECK, EXIT_CRASH
 
 from tasks import reasons
 from tasks.ledger import Unit
@@ -52,6 +52,11 @@ class Ended:
         return self.told[unit].reason if unit in self.told and self.told[unit].reason else self.said
 
     @property
+    def blames_no_unit(self) -> bool:
+        """Say whether the reason lies with no unit: with what the program needs from outside, or with itself."""
+        return self.reason in TRANSIENT or self.outcome.exit_code == EXIT_CHECK
+
+    @property
     def names_units(self) -> bool:
         """Say whether it tells one unit from another: else the reason may lie with all of them."""
         return any(unit.state in ("ok", "failed") for unit in self.told.values())
@@ -64,6 +69,8 @@ def again(ended: Ended, policy: Policy, cut: Cut) -> list[Job]:
         return [_next(job)] if job.attempt < policy.tries else []
     if reason == reasons.OUT_OF_MEMORY and job.resources.memory_gb < policy.most_memory_gb:
         return [_next(job, _more_memory(job.resources, policy.most_memory_gb))]
+    if ended.outcome.exit_code == EXIT_CHECK:
+        return []
     if len(job.units) > 1:
         parts = pieces(job.units, ended.told)
         return [_next(cut(job, part, number, len(parts))) for number, part in enumerate(parts, start=1)]

@@ -66,8 +66,10 @@ class Run:
 
     def taken_up(self, folders: Collection[Path]) -> list[Job]:
         """Return the jobs that have ended well in these folders, in whatever shards, and need not run again."""
-        jobs = [self._job(units, folder.name, folder) for folder in folders if (units := _units_of(folder)) is not None]
-        return [job for job in jobs if set(job.units) <= set(self.units) and bool(job.units) == bool(self.units)]
+        described = {folder: _described(folder) for folder in folders}
+        jobs = [self._job(told["units"], folder.name, folder) for folder, told in described.items() if told]
+        same = [job for job in jobs if described[job.folder]["flags"] == list(job.flags)]
+        return [job for job in same if set(job.units) <= set(self.units) and bool(job.units) == bool(self.units)]
 
     def outputs(self) -> dict[str, str]:
         """Return the path of every promised output below `files`."""
@@ -132,12 +134,13 @@ def _cut(units: Sequence[str], count: int) -> list[list[str]]:
     return [[unit for well in part for unit in well] for part in parts if part]
 
 
-def _units_of(folder: Path) -> list[str] | None:
-    """Return the units that the job of a folder was given; None if nothing says so."""
+def _described(folder: Path) -> dict[str, list[str]]:
+    """Return the units and flags that the job of a folder was given; nothing if the folder does not say."""
     try:
-        return list(json.loads((folder / "job.json").read_text(encoding="utf-8"))["units"])
+        told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        return {name: list(told[name]) for name in ("units", "flags")}
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return {}
 
 
 def _short_hash(units: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import luigi
 
-from tasks import provenance, settings
+from tasks import provenance, settings, storage
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.measuring import Montage, SampleMontage
 from tasks.plate_task import LAID, PlateTask
@@ -27,6 +27,11 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 
     sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
 
+    @property
+    def priority(self) -> int:  # type: ignore[override]
+        """Let a plate be finished before the next one is begun: its stages inherit a rank that is its own."""
+        return (1 << 48) - int.from_bytes(self.plate[-6:].encode(), "big")
+
     def requires(self) -> list[luigi.Task]:
         if self.sample:
             return [self.clone(SampleMontage, wells=self.sample)]
@@ -38,6 +43,10 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         collate: Any = self.clone(Collate)
         backends = [collate] if collate.unmade() != set(collate.definition.outputs) else []
         return [*profiles, *backends, self.clone(Montage)]
+
+    def run(self) -> None:
+        """Let go of what luigi.cfg does not keep, now that all that is made from it is there."""
+        storage.free(self)
 
 
 class RunBatch(PlateSet, luigi.WrapperTask):

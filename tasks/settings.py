@@ -15,7 +15,7 @@ import luigi
 from luigi import configuration, interface, retcodes, scheduler, worker
 
 from tasks import stages
-from tasks.errors import SettingsError
+from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
 from tasks.runtime import engines
@@ -42,7 +42,6 @@ RESOURCE_KEYS: Mapping[str, Range] = {
 }
 """What of a stage's table luigi.cfg may override."""
 FRACTION: Range = (float, 0, 1)
-FRACTION_KEY = "max_failed_fraction"
 
 
 class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
@@ -60,6 +59,7 @@ class runtime(luigi.Config):  # noqa: N801
     place = luigi.ChoiceParameter(choices=["local"], default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
+    max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
 
 
 class retries(luigi.Config):  # noqa: N801
@@ -70,6 +70,10 @@ class retries(luigi.Config):  # noqa: N801
 
 class plan(luigi.Config):  # noqa: N801
     dollars_per_core_hour = luigi.FloatParameter(default=0.025)
+
+
+class storage(luigi.Config):  # noqa: N801
+    delete = luigi.OptionalParameter(default="", description="stages whose results go once they were used")
 
 
 class gallery(luigi.Config):  # noqa: N801
@@ -90,6 +94,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "retries": retries,
     "gallery": gallery,
     "plan": plan,
+    "storage": storage,
 }
 
 
@@ -116,9 +121,14 @@ class Settings:
     engine: str
     place: str
     slots: Slots
+    max_failed_fraction: float
     retries: Policy
     dollars_per_core_hour: float
     gallery: Gallery
+    workers: int
+    """How many of Luigi's tasks run at once."""
+    delete: frozenset[str]
+    """The stages whose results are deleted once all that is made from them is there."""
 
 
 def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> Any:
@@ -141,10 +151,21 @@ def load() -> Settings:
         given[2].engine,
         given[2].place,
         slots,
+        _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
         _retries(memory_gb),
         plan().dollars_per_core_hour,
         _gallery(),
+        int(configuration.get_config().get("core", "workers", 1)),
+        _deleted(storage().delete or ""),
     )
+
+
+def _deleted(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(",") if name.strip())
+    known = {name: stage for name, stage in stages.load().items() if stage.intermediate}
+    for name in sorted(names - set(known)):
+        raise SettingsError(unknown("intermediate stage", name, known, f"luigi.cfg [storage] delete = {text}"))
+    return names
 
 
 def resources(stage: Stage) -> Resources:
@@ -160,9 +181,7 @@ def resources(stage: Stage) -> Resources:
 
 def max_failed_fraction(stage: Stage) -> float:
     """Return how many of a stage's units may be left out, as a fraction; the channels of a plate never."""
-    given = configuration.get_config()
-    text = given.get(stage.name, FRACTION_KEY, "0") if stage.unit == "site" else "0"
-    return _number(stage.name, FRACTION_KEY, text, *FRACTION)
+    return 0.0 if stage.unit == "channel" else load().max_failed_fraction
 
 
 def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
@@ -174,7 +193,8 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
     known: dict[str, Mapping[str, luigi.Parameter]] = {
         name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
     }
-    known |= stage_sections
+    for section, own in stage_sections.items():
+        known[section] = {**known.get(section, {}), **own}
     for section in config.sections():
         if section in FOREIGN_SECTIONS:
             continue
@@ -187,8 +207,6 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
     extra = set(LUIGI_EXTRA.get(section, set())) if section in LUIGI_SECTIONS else set()
     numbers = {} if section in LUIGI_SECTIONS or section in SECTIONS else dict(RESOURCE_KEYS)
-    if section in stages.load() and stages.load()[section].unit == "site":
-        numbers[FRACTION_KEY] = FRACTION
     extra |= set(numbers)
     for key in keys:
         name = key.replace("-", "_")

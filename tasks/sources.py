@@ -129,6 +129,12 @@ class Profiles(LaidTask):
 
 
 def images_of(batch: str, plate: str) -> Path:
-    """Return the folder of a plate's TIFFs: of several measurements the one that luigi.cfg chooses."""
+    """Return the folder of a plate's TIFFs: of several measurements the one that luigi.cfg chooses.
+
+    The folder is not there if it was fetched, used and deleted to save room.
+    """
     given = settings.load()
+    freed = Images(batch_id=batch, plate=plate).freed()
+    if freed:
+        return freed.path
     return inputs.images(given.layout, batch, plate, given.gallery.measurement)

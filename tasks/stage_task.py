@@ -43,6 +43,7 @@ class Staged(luigi.Task):
     scope: ClassVar[tuple[str, ...]]
     """The parameters that say what the stage is run on: they go into no fingerprint of their own."""
     batch_id: luigi.Parameter
+    kept = luigi.BoolParameter(default=False, description="make it again also if it was deleted to save room")
 
     @property
     def subject(self) -> str:
@@ -60,8 +61,13 @@ class Staged(luigi.Task):
 
     def flags(self) -> dict[str, str]:
         """Return the parameters that go to the program and into the fingerprint."""
-        significant = [name for name, how in self.get_params() if how.significant and name not in self.scope]
+        aside = (*self.scope, "kept")
+        significant = [name for name, how in self.get_params() if how.significant and name not in aside]
         return {name: str(getattr(self, name)) for name in significant}
+
+    def asides(self) -> dict[str, str]:
+        """Return what goes to the program too, and changes nothing of what it makes: it is in no fingerprint."""
+        return {}
 
     def passed(self) -> tuple[str, ...]:
         """Return the names of the caller's environment variables that the program sees."""
@@ -90,7 +96,20 @@ class Staged(luigi.Task):
         found = manifest.read(self.manifest_path())
         if found is None or not found.is_of(self.fingerprint()) or self.lacks_too_much(found):
             return False
-        return all(_lies_there(entry) for entry in found.artifacts(settings.load().layout.root).values())
+        made = found.artifacts(settings.load().layout.root)
+        return all(_lies_there(each) for name, each in made.items() if self.kept or name not in found.freed)
+
+    def deps(self) -> list[luigi.Task]:
+        """Return what Luigi completes first: what is read here and was deleted to save room is made again."""
+        required: list[Any] = flatten(self.requires())
+        return [again for task in required for again in (task, *task.gone())]
+
+    def gone(self) -> list[luigi.Task]:
+        """Return the task that makes this again, if a part of it was deleted to save room."""
+        found = manifest.read(self.manifest_path())
+        made = found.artifacts(settings.load().layout.root) if found else {}
+        deleted = any(name in made and not _lies_there(made[name]) for name in (found.freed if found else ()))
+        return [type(self)(**{**self.param_kwargs, "kept": True})] if deleted else []
 
     def lacks_too_much(self, found: Manifest) -> bool:
         """Say whether more units were left out of a result than is allowed now."""
@@ -131,7 +150,7 @@ class Staged(luigi.Task):
     def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)
         parts = self.fingerprint()
-        run = self._describe(parts)
+        run = self.describe(parts)
         moves, taken = self._moves(run), self.settle()
         if manifest.resume(settings.load().layout, self.manifest_path(), parts, moves, taken):
             self._tidy(run)
@@ -151,7 +170,8 @@ class Staged(luigi.Task):
         if found and not found.units.get(ledger.QUARANTINED):  # else the next try makes only what was left out
             forget(run.folder / "shards")
 
-    def _describe(self, parts: Mapping[str, object]) -> Run:
+    def describe(self, parts: Mapping[str, object]) -> Run:
+        """Return the run of a fingerprint's parts; nothing has happened yet."""
         units = self._units()
         layout = settings.load().layout
         return Run(
@@ -160,7 +180,9 @@ class Staged(luigi.Task):
             members=self.members,
             unmade=frozenset(self.unmade()),
             folder=layout.run(self.stage, self.batch_id, self.kept_as, fingerprint.digest(parts)[:12]),
-            flags=tuple(word for name, value in self.flags().items() for word in (f"--{name}", value)),
+            flags=tuple(
+                word for name, value in (self.flags() | self.asides()).items() for word in (f"--{name}", value)
+            ),
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
             units=units,

@@ -42,6 +42,8 @@ class Stage:
     resources: Resources
     network: bool
     contract: Mapping[str, str]
+    intermediate: bool = False
+    """Whether luigi.cfg may have its results deleted once all that is made from them is there."""
     loads: tuple[str, ...] = ()
     """Folders beside the program whose modules it has loaded by path, which no import of its own shows."""
 
@@ -134,7 +136,8 @@ def stage(name: str) -> Stage:
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     keys = {field.name for field in fields(Stage)} - {"name", "image"}
-    entry = {"contract": {}, "loads": []} | entry
+    defaults: dict[str, Any] = {"contract": {}, "loads": [], "intermediate": False}
+    entry = defaults | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
     lists = {}

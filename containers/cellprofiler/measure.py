@@ -5,17 +5,17 @@ Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and 
 
 from __future__ import annotations
 
-import tempfile
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
+import audit
 import images
 import load_data
 import pipelines
-import replacements
 import run_cellprofiler
-import site_folders
+from replacements import Witness
+from sites import Sites
 from stagekit import contracts, program
 
 SEGMENTED = ("DNA", "RNA")  # what our template finds nuclei and cells in
@@ -28,6 +28,7 @@ def main() -> None:
     flags.add_argument("--illumination", required=True, type=Path, help="the folder of <plate>_Illum<Channel>.npy")
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
+    flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
     flags.add_argument("--write_analysis", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
     args = flags.parse_args()
@@ -39,8 +40,11 @@ def main() -> None:
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
             _check(table, args, report)
+            sites = Sites.of(plate, table, pipeline, args.plate)
             report.fact("engine", args.engine)
-            _measure(plate, table, pipeline, args, report)
+            _measure(sites, args, report)
+            if args.engine == "fast":
+                audit.audit(sites, audit.chosen(plate, args.plate, args.audit_sites), args.write_analysis, report)
 
 
 def _pipeline(path: Path, channels: list[str], report: program.Report) -> pipelines.Pipeline:
@@ -71,41 +75,32 @@ def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -
         raise program.DataError(images.summary(table.name, faults))
 
 
-def _measure(
-    plate: load_data.LoadData,
-    table: load_data.LoadData,
-    pipeline: pipelines.Pipeline,
-    args: Namespace,
-    report: program.Report,
-) -> None:
-    numbers = {load_data.site_name(row): number for number, row in enumerate(plate.rows, start=1)}
-    sites = [site_folders.Site(row, numbers[load_data.site_name(row)]) for row in table.rows]
-    names = [load_data.site_name(row) for row in table.rows]
-    with tempfile.TemporaryDirectory(prefix="measure-") as scratch:
-        produced = Path(scratch) / "out"
-        listed = table.write(Path(scratch) / "load_data.csv")
-        plugins = replacements.FOLDER if args.engine == "fast" else None
-        job = run_cellprofiler.Run(pipeline, listed, names, produced, Path(scratch) / "cellprofiler", plugins)
-        _run(job, report)
-        cells = site_folders.publish(produced, args.plate, sites, args.write_analysis)
-        stray = site_folders.move_outlines(produced, args.plate, sites, args.write_analysis)
-    if stray:
-        report.warn(f"{len(stray)} pictures bear no <Well>_s<Site>-- in their name and are left out: {stray[:3]}")
-    report.fact("cells", sum(cells.values()))
-    for name in [name for name, count in cells.items() if count == 0]:
-        report.warn(f"site {name}: no cells")
-
-
-def _run(job: run_cellprofiler.Run, report: program.Report) -> None:
+def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:
+    names = sites.names
     try:
-        witness = run_cellprofiler.run(job, lambda image, seconds: report.unit(job.sites[image - 1], "ok", seconds))
+        made = sites.measure(
+            args.engine, args.write_analysis, lambda image, seconds: report.unit(names[image - 1], "ok", seconds)
+        )
     except run_cellprofiler.Failure as failure:
         # The csv files are written after the last site, all or none: what ended well before is lost too.
-        for site in job.sites:
+        for site in names:
             state = "failed" if site == failure.site else "skipped"
             report.unit(site, state, reason=str(failure).splitlines()[0])
         raise
+    if made.stray:
+        report.warn(
+            f"{len(made.stray)} pictures bear no <Well>_s<Site>-- in their name and are left out: {made.stray[:3]}"
+        )
+    report.fact("cells", sum(made.cells.values()))
+    for name in [name for name, count in made.cells.items() if count == 0]:
+        report.warn(f"site {name}: no cells")
+    _say_how(sites, made.witness, report)
+
+
+def _say_how(sites: Sites, witness: Witness, report: program.Report) -> None:
+    """Note which modules were replaced, which have no replacement, and which fell back to their stock code and why."""
     report.fact("replaced_modules", sorted(witness.in_force))
+    report.fact("unreplaced_modules", sorted({*sites.pipeline.modules()} - witness.in_force))
     report.fact("ran_stock", witness.stock)
     for why, first in witness.stock.items():
         report.warn(f"{why} (first for {first})")

@@ -9,21 +9,25 @@ from pathlib import Path
 from typing import Callable, Dict, List
 
 import backend
+import measurements
 import numpy as np
 import pandas as pd
 import parquet
 import profiles
-import sites
 from single_cells import Plate, Well
-from stagekit import program
+from stagekit import program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 METHODS: Dict[str, Callable[..., np.ndarray]] = {"mean": np.nanmean, "median": np.nanmedian}
 READERS: Dict[str, Callable[[Path, str], Plate]] = {
-    "analysis": sites.Reader,
+    "analysis": measurements.Reader,
     "backend": backend.Reader,
     "cells": parquet.Reader,
 }
+
+USUAL_COUNTS = ("Metadata_Site_Count", "Metadata_Object_Count")
+COUNTS = (USUAL_COUNTS[0], *(f"Metadata_Count_{table}" for table in COMPARTMENTS), USUAL_COUNTS[1])
+"""As pycytominer's SingleCells names them: Metadata_Count_* are the sums of the Image table's Count_* columns."""
 
 
 def main() -> None:
@@ -35,6 +39,8 @@ def main() -> None:
     flags.add_argument("--cells", required=True, type=Path, nargs="*", help="the folder of Parquet files")
     flags.add_argument("--method", required=True, choices=sorted(METHODS))
     flags.add_argument("--behaviour", required=True, choices=profiles.BEHAVIOURS, help="as_published: without counts")
+    flags.add_argument("--compartment_counts", required=True, choices=("true", "false"), help="objects of each, too")
+    quarantine.add_flag(flags)
     flags.add_argument("--write_profiles", required=True, type=Path)
     args = flags.parse_args()
     paths = getattr(args, args.source)
@@ -42,19 +48,33 @@ def main() -> None:
         flags.error(f"--source {args.source} needs one --{args.source}")
     with program.Report(args.output) as report:
         table = _aggregate(paths[0], args, report)
-        counts = [name for name in table if name.startswith("Metadata_") and name.endswith("_Count")]
-        profiles.write(table.drop(columns=counts) if args.behaviour == "as_published" else table, args.write_profiles)
+        dropped = [name for name in COUNTS if not _counted(name, args)]
+        profiles.write(table.drop(columns=dropped), args.write_profiles)
+
+
+def _counted(name: str, args: argparse.Namespace) -> bool:
+    """Say whether a count is asked for: the published files have none."""
+    return args.behaviour == "corrected" and (name in USUAL_COUNTS or args.compartment_counts == "true")
 
 
 def _aggregate(path: Path, args: argparse.Namespace, report: program.Report) -> pd.DataFrame:
     try:
-        return aggregate(READERS[args.source](path, args.plate), args.plate, METHODS[args.method], report)
+        cells = READERS[args.source](path, args.plate)
+        if isinstance(cells, measurements.Reader):
+            cells.tell_columns(report)
+        return aggregate(cells, args.plate, METHODS[args.method], report, args.max_failed_fraction)
     except sqlite3.DatabaseError as error:
         raise program.DataError(f"{path.name}: not a backend of single cells: {error}") from error
 
 
-def aggregate(cells: Plate, plate: str, method: Callable[..., np.ndarray], report: program.Report) -> pd.DataFrame:
-    """Return one row a well: plate, well, counts, and every feature of the three compartments.
+def aggregate(
+    cells: Plate,
+    plate: str,
+    method: Callable[..., np.ndarray],
+    report: program.Report,
+    max_failed_fraction: float,
+) -> pd.DataFrame:
+    """Return one row a well: plate, well, COUNTS, and every feature of the three compartments.
 
     As in pycytominer a well needs cells in each compartment; the others are left out, and told.
     """
@@ -67,6 +87,7 @@ def aggregate(cells: Plate, plate: str, method: Callable[..., np.ndarray], repor
             continue
         rows.append(np.concatenate([_reduced(well.cells[compartment], method) for compartment in COMPARTMENTS]))
         places.append({"Metadata_Plate": plate, "Metadata_Well": well.name, **_counts(well)})
+    quarantine.settle(report, plate, cells.sites, cells.quarantined, max_failed_fraction)
     if not rows:
         raise program.DataError("the plate has no well with cells in every compartment; look at the outlines")
     if absent:
@@ -81,9 +102,9 @@ def aggregate(cells: Plate, plate: str, method: Callable[..., np.ndarray], repor
 
 
 def _counts(well: Well) -> Dict[str, object]:
-    """Return pycytominer's two counts, which the published files lack, and the objects of each compartment."""
-    each = {f"Metadata_{table}_Count": len(well.cells[table]) for table in COMPARTMENTS}
-    return {"Metadata_Site_Count": well.sites, "Metadata_Object_Count": len(well.cells["Cells"]), **each}
+    """Return the values of COUNTS; sites that were left out do not count."""
+    counts = (well.sites, *(len(well.cells[table]) for table in COMPARTMENTS), len(well.cells["Cells"]))
+    return dict(zip(COUNTS, counts, strict=True))
 
 
 def _reduced(cells: np.ndarray, method: Callable[..., np.ndarray]) -> np.ndarray:

@@ -62,6 +62,7 @@ class Reader:
     def __init__(self, path: Path, plate: str) -> None:
         self.database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         self.name, self.plate = path.name, plate
+        self.sites, self.quarantined = [], {}
         self._place()
         self.features = {compartment: self._features(compartment) for compartment in COMPARTMENTS}
 

@@ -8,14 +8,13 @@ its defaults. In the Parquet files (parquet.py) a row is a cell.
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
 import backend
 import parquet
-import sites
-from stagekit import program
+from measurements import Measurements
+from stagekit import program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 FLAGS = ("true", "false")
@@ -29,38 +28,42 @@ def main() -> None:
     flags.add_argument("--parquet", required=True, choices=FLAGS, help="whether to write the Parquet files")
     flags.add_argument("--write_backend", required=True, type=Path, help="the sqlite")
     flags.add_argument("--write_cells", required=True, type=Path, help="the folder of the Parquet files")
+    quarantine.add_flag(flags)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        found = sites.find(args.analysis, args.plate)
-        layout = {table: sites.header(found[0], table) for table in sites.TABLES}
-        database = backend.Writer(args.write_backend, layout) if args.sqlite == "true" else None
+        plate = Measurements(args.analysis, args.plate)
+        plate.tell_columns(report)
+        database = backend.Writer(args.write_backend, plate.layout) if args.sqlite == "true" else None
         cells = args.write_cells if args.parquet == "true" else None
-        rows, empty = collate(found, layout, database, cells)
+        rows, empty = collate(plate, database, cells, args.max_failed_fraction)
+        quarantine.settle(report, args.plate, plate.sites, plate.quarantined, args.max_failed_fraction)
         if empty:
-            report.warn(f"{len(empty)} of {len(found)} sites have no cell: {', '.join(empty[:10])}")
-        report.fact("sites", len(found))
+            report.warn(f"{len(empty)} of {len(plate.sites)} sites have no cell: {', '.join(empty[:10])}")
+        report.fact("sites", rows["Image"])
         report.fact("sites_without_cells", empty)
         report.fact("rows", rows)
 
 
 def collate(
-    found: List[sites.Site], layout: Dict[str, List[str]], database: Optional[backend.Writer], cells: Optional[Path]
+    plate: Measurements, database: Optional[backend.Writer], cells: Optional[Path], max_failed_fraction: float
 ) -> Tuple[Dict[str, int], List[str]]:
-    """Read every site once; return the rows of each table, and the sites that have no cell."""
-    rows, empty = {"Image": len(found), **dict.fromkeys(COMPARTMENTS, 0)}, []
-    numbered = enumerate(found, start=1)
-    for well, group in groupby(numbered, key=lambda entry: entry[1].well):
-        measured = []
-        for number, site in group:
-            tables = sites.read(site, layout)
+    """Read every site once; return the rows of each table, and the sites that have no cell.
+
+    Once too many sites are bad nothing more is written, and the others are read only to name those that are bad too.
+    """
+    rows, empty = dict.fromkeys(("Image", *COMPARTMENTS), 0), []
+    for well, entries in plate.by_well():
+        if not entries or quarantine.exceeds(len(plate.quarantined), len(plate.sites), max_failed_fraction):
+            continue
+        for entry in entries:
             if database:
-                database.add(number, tables)
+                database.add(entry.number, entry.measured)
+            rows["Image"] += 1
             for table in COMPARTMENTS:
-                rows[table] += len(tables.tables[table])
-            empty += [] if len(tables.tables["Cells"]) else [site.name]
-            measured.append((number, site, tables))
+                rows[table] += len(entry.measured.tables[table])
+            empty += [] if len(entry.measured.tables["Cells"]) else [entry.site.name]
         if cells:
-            parquet.write(cells / f"{well}.parquet", layout, measured)
+            parquet.write(cells / f"{well}.parquet", plate.layout, entries)
     if database:
         database.close()
     return rows, empty

@@ -8,17 +8,17 @@ for Parquet describes every column (5,800) of every row group (384) there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 import sites
+from measurements import Entry
 from single_cells import LINKS, Well
 from stagekit import program
 from stagekit.contracts import COMPARTMENTS
 
-Entry = Tuple[int, sites.Site, sites.Measured]
 SITES = b"sites"  # of the well, those without a cell too
 OBJECT = "Metadata_{}_ObjectNumber"
 
@@ -26,7 +26,7 @@ OBJECT = "Metadata_{}_ObjectNumber"
 def write(path: Path, layout: Dict[str, List[str]], measured: Sequence[Entry]) -> None:
     """Write the cells of a well's sites, each with our number of the site."""
     features = {table: sites.features(table, layout) for table in COMPARTMENTS}
-    matched = [_match(entry[2].tables, features["Cytoplasm"]) for entry in measured]
+    matched = [_match(entry.measured.tables, features["Cytoplasm"]) for entry in measured]
     texts = {name: [] for name in ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_ImageNumber")}
     for (number, site, _), rows in zip(measured, matched, strict=True):
         for values, value in zip(texts.values(), (site.plate, site.well, str(site.number), number), strict=True):
@@ -80,6 +80,7 @@ class Reader:
 
     def __init__(self, folder: Path, plate: str) -> None:
         self.paths, self.plate = sorted(folder.glob("*.parquet")), plate
+        self.sites, self.quarantined = [], {}
         if not self.paths:
             raise program.DataError(f"{folder.name}: holds no Parquet file; collate the plate again")
         names = pyarrow.parquet.read_schema(self.paths[0]).names

@@ -22,6 +22,10 @@ class Plate(Protocol):
 
     features: Dict[str, List[str]]
     """The names of every compartment's features, without LINKS."""
+    sites: List[str]
+    """The names of all sites, where the cells come from site csv files; else none."""
+    quarantined: Dict[str, str]
+    """Why a site could not be used, by its name; complete once the wells are."""
 
     def wells(self) -> Iterator[Well]:
         """Yield every well."""

@@ -19,6 +19,7 @@ EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
 EXIT_CRASH = 70  # EX_SOFTWARE: a program that this one runs crashed
+EXIT_CHECK = 76  # EX_PROTOCOL: what was made does not stand a check of its own
 UNIT_STATES = ("ok", "failed", "skipped", "quarantined")
 SLICE = re.compile(r"[0-9]+/[0-9]+")
 Item = TypeVar("Item")
@@ -34,6 +35,12 @@ class ServiceError(Exception):
     """What a program needs from outside (a service, the way to it, room on the disk) is not to be had."""
 
     exit_code = EXIT_SERVICE
+
+
+class CheckError(Exception):
+    """What was made does not stand a check of its own, and no input is to blame; the text says what to do."""
+
+    exit_code = EXIT_CHECK
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,7 @@ def run(main: Callable[[], None]) -> None:
         threading.Thread(target=_end_with_host, daemon=True).start()
     try:
         main()
-    except (DataError, ServiceError) as error:
+    except (DataError, ServiceError, CheckError) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
     except Exception:

@@ -13,12 +13,26 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
+def at_once(path: Path) -> Iterator[bool]:
+    """Hold the lock at `path` if nobody else does; gives whether it is held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = _open(path)
+    try:
+        held = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        yield held
+    finally:
+        os.close(handle)
+
+
+@contextmanager
 def alone(path: Path, what: str) -> Iterator[bool]:
     """Hold the lock at `path`; gives whether another held it first, and was waited for."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    with suppress(PermissionError):  # another user's file: it has its mode already
-        os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
+    handle = _open(path)
     try:
         waited = False
         try:
@@ -45,3 +59,10 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _open(path: Path) -> int:
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    with suppress(PermissionError):  # another user's file: it has its mode already
+        os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
+    return handle

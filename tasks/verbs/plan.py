@@ -47,6 +47,7 @@ def _facts(plan: Plan) -> dict[str, float]:
         "wall_seconds": seconds / given.slots.cores,
         "dollars": seconds / 3600 * given.dollars_per_core_hour,
         "disk_bytes": plan.total.bytes,
+        "peak_bytes": plan.peak_bytes,
         "fetched_files": plan.files_to_fetch,
         "fetched_bytes": plan.bytes_to_fetch,
         "free_bytes": shutil.disk_usage(at).free,
@@ -79,5 +80,7 @@ def _sentences(facts: Mapping[str, float]) -> Iterator[str]:
     cores = given.slots.cores
     yield f"to compute {hours:,.1f} core-hours: {hours / cores:,.1f} hours on the {cores} cores here"
     yield f"  {facts['dollars']:,.2f} dollars at {given.dollars_per_core_hour} a core-hour (luigi.cfg [plan])"
-    short = " (TOO LITTLE)" if facts["free_bytes"] < facts["disk_bytes"] else ""
-    yield f"disk {facts['disk_bytes'] / GB:,.1f} GB more; {facts['free_bytes'] / GB:,.1f} GB are free{short}"
+    short = " (TOO LITTLE)" if facts["free_bytes"] < facts["peak_bytes"] else ""
+    gone = ", ".join(sorted(given.delete))
+    most = f" at most at once: {gone} go once they were used (luigi.cfg [storage])" if gone else ""
+    yield f"disk {facts['peak_bytes'] / GB:,.1f} GB more{most}; {facts['free_bytes'] / GB:,.1f} GB are free{short}"

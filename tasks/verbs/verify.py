@@ -1,6 +1,7 @@
-"""Check that what was fetched and made lies there as it was; or, with a stage and --reference, compare its results.
+"""Check that what was fetched and made lies there as it was; or, with --reference or --against, compare results.
 
-As it was: by size, or with --deep by reading every byte.
+As it was: by size, or with --deep by reading every byte. With a stage and --reference its results are compared with
+published ones; with --against stock some sites are measured by both engines of [measure], and compared.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tasks import fingerprint, manifest, settings
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
 from tasks.manifest import Manifest
-from tasks.verbs import reference
+from tasks.verbs import against_stock, reference
 
 AGAIN = "remove it and run again"
 
@@ -33,12 +34,15 @@ class Promise:
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="only this batch")
-    parser.add_argument("--plate", default="", help="only this plate")
+    parser.add_argument("--plate", default="", help="only this plate; with --against: A,B, or all of the batch")
     parser.add_argument("--deep", action="store_true", help="read everything, and compare with the hashes")
     reference.add(parser)
+    against_stock.add(parser)
 
 
 def act(args: argparse.Namespace) -> int:
+    if args.against:
+        return against_stock.act(args)
     if args.stage or args.reference:
         return reference.act(args)
     layout = settings.load().layout
@@ -67,10 +71,10 @@ def _is_asked_for(found: Manifest, args: argparse.Namespace) -> bool:
 def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
     """Yield what a result consists of; of what was fetched, every file."""
     for name, made in found.artifacts(layout.root).items():
-        if "fetched" not in found.outputs or name == "fetched":
+        if name not in found.freed and ("fetched" not in found.outputs or name == "fetched"):
             yield Promise(made.path, made.bytes, made.digest, AGAIN)
     table = found.artifacts(layout.root).get("fetched")
-    if table and table.path.exists():
+    if table and table.path.exists() and not found.freed:
         with open(table.path, newline="", encoding="utf-8") as handle:
             for row in csv.DictReader(handle):
                 again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"

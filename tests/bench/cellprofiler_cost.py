@@ -101,7 +101,7 @@ def _high_water(number: int) -> float:
 def measure(python: Path, plate: Plate, output: Path, shard: str, engine: str = "fast") -> Cost:
     words = ["--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images]
     words += ["--illumination", plate.illumination, "--pipeline", FOLDER / "pipelines/analysis.cppipe"]
-    words += ["--engine", engine, "--write_analysis", output / "files", "--shard", shard]
+    words += ["--engine", engine, "--audit_sites", 0, "--write_analysis", output / "files", "--shard", shard]
     return run(python, output, "measure.py", words)
 
 

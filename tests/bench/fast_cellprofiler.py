@@ -1,77 +1,59 @@
-"""Measure the real wells with both engines, in turn: CPU seconds a site by module, memory, and every value compared.
+"""Measure sites with both engines, in turn: CPU seconds a site by module, memory, and every value compared.
 
-    python tests/bench/fast_cellprofiler.py [--images DIR] [--wells 4]
+    python tests/bench/fast_cellprofiler.py [--images DIR] [--wells 4] [--plates real,demo]
 
-A well is measured by stock and then by fast before the next one, so that what else the machine does falls on both.
-Then all are measured by fast in one process, as a shard is.
+The real wells, and four wells of the demo batch. A well is measured by stock and then by fast before the next one, so
+that what else the machine does falls on both. Then all are measured by fast in one process, as a shard is.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
+import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
+import tifffile
 
 REPOSITORY = Path(__file__).parents[2]
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "containers")]
 
+from stagekit import equality  # noqa: E402
+
+from data.demo.plan import CHANNELS, FOUR_WELLS, PLATES  # noqa: E402
 from tasks.runtime import environments  # noqa: E402
 from tests.bench.cellprofiler_cost import Cost, measure  # noqa: E402
 from tests.stages.cellprofiler.plates import NUMBERS, REAL_IMAGES, Plate, real_sites, shaded_functions  # noqa: E402
 
 ENGINES = ("stock", "fast")
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
 SITES_A_PLATE = 3456
 
 
-class Parity:
-    """How the values of two engines agree, by family of features."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, int] = defaultdict(int)
-        self.equal: dict[str, int] = defaultdict(int)
-        self.beyond: dict[str, int] = defaultdict(int)
-        self.worst: dict[str, float] = defaultdict(float)
-
-    def add(self, stock: Path, fast: Path) -> None:
-        """Compare the tables of one well."""
-        for path in sorted(stock.rglob("*.csv")):
-            (header, own), (other_header, other) = (_table(place) for place in (path, fast / path.relative_to(stock)))
-            if header != other_header or len(own) != len(other):
-                sys.exit(f"{path.name}: the tables have other columns or rows")
-            for number, name in enumerate(header):
-                self._column(name.split("_")[0], [row[number] for row in own], [row[number] for row in other])
-
-    def _column(self, family: str, own: list[str], other: list[str]) -> None:
-        self.values[family] += len(own)
-        self.equal[family] += sum(a == b for a, b in zip(own, other, strict=True))
-        try:
-            stock, fast = np.array(own, float), np.array(other, float)
-        except ValueError:
-            self.beyond[family] += sum(a != b for a, b in zip(own, other, strict=True))
-            return
-        self.beyond[family] += int((~np.isclose(fast, stock, rtol=RELATIVE, atol=ABSOLUTE, equal_nan=True)).sum())
-        self.worst[family] = max([self.worst[family], *np.nan_to_num(np.abs(stock - fast))])
-
-    def table(self) -> list[str]:
-        """Return the lines of the report."""
-        lines = [f"{'values':<24}{'compared':>12}{'same text':>12}{'beyond':>8}{'largest difference':>20}"]
-        for family in sorted(self.values, key=lambda name: -self.values[name]):
-            counts = f"{self.values[family]:12,}{self.equal[family]:12,}{self.beyond[family]:8}"
-            lines.append(f"  {family:<22}{counts}{self.worst[family]:20.1e}")
-        total = f"{sum(self.values.values()):12,}{sum(self.equal.values()):12,}{sum(self.beyond.values()):8}"
-        return [*lines, f"  {'all':<22}{total}{max(self.worst.values()):20.1e}"]
+def agreement(compared: equality.Comparison) -> list[str]:
+    """Return the lines of how the values of both engines agree, by module."""
+    modules: dict[str, equality.Tally] = {}
+    for (_, module), tally in compared.tallies.items():
+        modules.setdefault(module, equality.Tally()).add(tally)
+    lines = [f"  {'values':<22}{'compared':>12}{'same text':>12}{'beyond':>8}{'largest difference':>20}"]
+    for module, tally in [*sorted(modules.items(), key=lambda item: -item[1].values), ("all", compared.all)]:
+        lines.append(f"  {module:<22}{tally.values:12,}{tally.equal:12,}{tally.bad:8}{tally.largest:20.1e}")
+    return lines
 
 
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    with open(path, newline="", encoding="utf-8") as source:
-        header, *rows = csv.reader(source)
-    return header, rows
+def real_plate(folder: Path, images: Path, wells: int) -> Plate:
+    """Return real wells, of eight channels."""
+    return Plate(folder, tuple(NUMBERS), real_sites(images)[:wells], at=images.resolve())
+
+
+def demo_plate(folder: Path, wells: int) -> Plate:
+    """Draw wells of the demo batch, of five channels."""
+    words = ["--root", str(folder), "--project", "p", "--source", "s", "--plates", PLATES[0]]
+    words += ["--wells", ",".join(FOUR_WELLS)]
+    subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=REPOSITORY, check=True, capture_output=True)
+    (images,) = folder.glob("p/s/images/*/images/*/Images")
+    return Plate(folder / "tables", tuple(CHANNELS), real_sites(images)[:wells], at=images)
 
 
 def costs(spent: dict[str, list[Cost]], wells: int) -> list[str]:
@@ -105,29 +87,41 @@ def _line(name: str, stock: float, fast: float) -> str:
     return f"  {name:<48}{stock:8.2f}{fast:8.2f}{stock / fast if fast else 1:8.1f}"
 
 
+def compare(python: Path, plate: Plate, folder: Path) -> Iterator[str]:
+    """Measure a plate's wells with both engines in turn, and yield the report; a value that differs ends it."""
+    first = next(plate.images.glob("*.tif*"))
+    shaded_functions(plate, tifffile.TiffFile(first).pages[0].shape[0])
+    plate.write_tables()
+    wells = len(plate.sites)
+    spent: dict[str, list[Cost]] = {engine: [] for engine in ENGINES}
+    compared = equality.Comparison()
+    for well in range(1, wells + 1):
+        for engine in ENGINES:
+            place = folder / f"{engine}{well}"
+            spent[engine].append(measure(python, plate, place, f"{well}/{wells}", engine))
+        compared.add(equality.compare(folder / f"fast{well}/files", folder / f"stock{well}/files"))
+    shard = measure(python, plate, folder / "shard", "1/1", "fast")
+    yield from (*costs(spent, wells), *of_shard(shard, wells), *agreement(compared))
+    if compared.all.bad:
+        sys.exit("\n".join(compared.first))
+
+
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--images", type=Path, default=REAL_IMAGES)
     flags.add_argument("--wells", type=int, default=4)
+    flags.add_argument("--plates", default="real,demo")
     args = flags.parse_args()
     environments.make("cellprofiler")
     python = environments.python("cellprofiler")
-    spent: dict[str, list[Cost]] = {engine: [] for engine in ENGINES}
-    parity = Parity()
-    with tempfile.TemporaryDirectory(prefix="fast-cellprofiler-") as scratch:
-        folder = Path(scratch)
-        plate = Plate(folder, tuple(NUMBERS), real_sites(args.images)[: args.wells], at=args.images.resolve())
-        shaded_functions(plate, 1080)
-        plate.write_tables()
-        wells = len(plate.sites)
-        for well in range(1, wells + 1):
-            for engine in ENGINES:
-                place = folder / f"{engine}{well}"
-                spent[engine].append(measure(python, plate, place, f"{well}/{wells}", engine))
-            parity.add(folder / f"stock{well}/files", folder / f"fast{well}/files")
-        shard = measure(python, plate, folder / "shard", "1/1", "fast")
-    print("\n".join([*costs(spent, wells), *of_shard(shard, wells), *parity.table()]))
-    sys.exit(1 if sum(parity.beyond.values()) else 0)
+    for name in args.plates.split(","):
+        with tempfile.TemporaryDirectory(prefix="fast-cellprofiler-") as scratch:
+            place = Path(scratch) / "plate"
+            real = name == "real"
+            plate = real_plate(place, args.images, args.wells) if real else demo_plate(place, args.wells)
+            print(f"{len(plate.sites)} wells, {name}, {len(plate.channels)} channels")
+            for line in compare(python, plate, Path(scratch)):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def make(plates: list[str], images: int) -> set[str]:
     """Lay the plates, and make every stage of them by a stub; return the stages."""
     from luigi.task import flatten
 
-    from tasks import pipeline, settings
+    from tasks import pipeline, provenance, settings
     from tasks.runtime import engines
     from tasks.runtime.job import Job, Outcome
     from tasks.stage_task import Staged
@@ -74,6 +74,7 @@ def make(plates: list[str], images: int) -> set[str]:
     units = mock.patch("tasks.gathering._check_units", lambda run, left_out, done: None)
     with stub, unchecked, units:
         run(pipeline.RunBatch(batch_id=BATCH))
+    provenance.write(layout, BATCH)
     return done
 
 

@@ -85,13 +85,14 @@ def aggregate(folder: Path, source: str, path: Path) -> Cost:
     sources = {**dict.fromkeys(("analysis", "backend", "cells"), []), source: [path]}
     words = [word for name, paths in sources.items() for word in (f"--{name}", *paths)]
     words += ["--plate", PLATE, "--source", source, "--method", "mean", "--behaviour", "corrected"]
+    words += ["--compartment_counts", "false", "--max_failed_fraction", "0"]
     words += ["--write_profiles", folder / f"{source}.csv.gz", "--output", folder / f"aggregate-{source}"]
     return run(PROGRAMS / "aggregate.py", *words)
 
 
 def collate(folder: Path, sqlite: bool, parquet: bool) -> Cost:
     words = ["--plate", PLATE, "--analysis", folder / "analysis", "--output", folder / "collate"]
-    words += ["--sqlite", str(sqlite).lower(), "--parquet", str(parquet).lower()]
+    words += ["--sqlite", str(sqlite).lower(), "--parquet", str(parquet).lower(), "--max_failed_fraction", "0"]
     words += ["--write_backend", folder / "plate.sqlite", "--write_cells", folder / "cells"]
     return run(PROGRAMS / "collate.py", *words)
 

@@ -15,7 +15,7 @@ REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
     """The whole demo, as `make demo` runs it, on the process engine; plan.json holds what was foretold."""
-    toolkit = Toolkit(tmp_path_factory.mktemp("demo"), "process")
+    toolkit = Toolkit(tmp_path_factory.mktemp("demo"), "process", audited=True)
     toolkit.draw(",".join(PLATES), ",".join(wells()))
     planned = toolkit.tasks("plan", "--batch-id", BATCH, "--json")
     (toolkit.folder / "plan.json").write_text(planned.stdout)

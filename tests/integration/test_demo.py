@@ -34,6 +34,15 @@ def test_the_demo_ends_well_and_says_where_its_results_are(demo):
 
 
 @pytest.mark.parametrize("plate", PLATES)
+def test_a_site_of_every_plate_was_measured_by_both_engines_with_the_same_values(demo, plate):
+    (audited,) = demo[0].audit(plate).values()
+
+    assert audited["values"] > 50_000
+    assert audited["differ"] == 0
+    assert audited["largest"] < 1e-9
+
+
+@pytest.mark.parametrize("plate", PLATES)
 @pytest.mark.parametrize("suffix", FILES)
 def test_every_profile_has_a_row_for_every_well_and_finite_values(demo, plate, suffix):
     profiles = demo[0].profiles(plate, suffix)

@@ -31,7 +31,7 @@ WRITTEN_DIGITS = 5  # float_format %.5g
 
 @pytest.fixture(scope="module")
 def in_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
-    toolkit = Toolkit(tmp_path_factory.mktemp("docker"), "docker")
+    toolkit = Toolkit(tmp_path_factory.mktemp("docker"), "docker", audited=True)
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
     return toolkit, toolkit.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
 
@@ -53,6 +53,13 @@ def test_the_chain_ends_well_and_leaves_no_container(in_docker):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "engine for the image cellprofiler: docker" in done.stderr
     assert containers() == []
+
+
+def test_a_site_of_the_plate_was_measured_by_both_engines(in_docker):
+    (audited,) = in_docker[0].audit(PLATE).values()
+
+    assert audited["values"] > 10_000
+    assert audited["differ"] == 0
 
 
 def test_the_benchmark_runs_in_its_container(in_docker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -29,6 +30,8 @@ class Toolkit:
     folder: Path
     engine: str
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
+    audited: bool = False
+    """Whether a site of every plate is measured by both engines, as it is by default."""
 
     @property
     def root(self) -> Path:
@@ -43,6 +46,8 @@ class Toolkit:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8")
         text = text.replace("root = data_root", "root = root").replace("engine = auto", f"engine = {self.engine}")
+        if not self.audited:
+            text = text.replace("; audit_sites = 1", "audit_sites = 0")
         for section, settings in self.extra.items():
             lines = "".join(f"{key} = {value}\n" for key, value in settings.items())
             text = text.replace(f"[{section}]\n", f"[{section}]\n{lines}") if f"[{section}]\n" in text else text
@@ -93,6 +98,12 @@ class Toolkit:
         """Return how many cells every measured site has, by the name of its folder."""
         tables = (self.dataset / "workspace/analysis" / batch / plate / "analysis").glob("*/Cells.csv")
         return {path.parent.name: len(path.read_text().splitlines()) - 1 for path in tables}
+
+    def audit(self, plate: str, batch: str = BATCH) -> dict[str, dict[str, float]]:
+        """Return what a plate's manifest says of the sites that both engines measured."""
+        (path,) = (self.root / ".work/manifests").glob(f"*/*/measure/{batch}/{plate}.json")
+        found: dict[str, dict[str, float]] = json.loads(path.read_text())["facts"]["audit"]
+        return found
 
     def published(self) -> dict[str, tuple[int, int]]:
         """Return every file outside the toolkit's own folder: path -> size and time of change."""

@@ -13,6 +13,8 @@ from luigi.configuration import LuigiConfigParser
 from tasks import layout as layouts
 from tasks import recall, recipes, settings, stages
 from tasks.layout import Layout
+from tasks.runtime import engines
+from tests.unit.fakes import FakeEngine, any_stage
 
 LoadSettings = Callable[[str], Layout]
 
@@ -80,6 +82,16 @@ def luigi_cfg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadS
 
     yield use
     forget_settings()
+
+
+@pytest.fixture
+def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """Let every stage be made by a stub, and let what it makes pass."""
+    made = FakeEngine(any_stage)
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: made)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_units", lambda run, left_out, done: None)
+    return made
 
 
 def forget_settings() -> None:

@@ -87,6 +87,23 @@ def good(job: Job, cancelled: threading.Event) -> Outcome:
     return Outcome(0, 0.0)
 
 
+def any_stage(job: Job, cancelled: threading.Event) -> Outcome:
+    """Make every promised output, of a set of plates too; load_data lists two sites."""
+    for word in (word for word in job.flags if word.startswith("/out/files")):
+        path = job.folder / word.removeprefix("/")
+        path.mkdir(parents=True, exist_ok=True) if not path.suffix else None
+        (path if path.suffix else path / f"{job.folder.name}.txt").write_text("made")
+    write_result(job)
+    if job.program == "load_data.py":
+        write_result(job, site=["A01-1", "A01-2"], channel=["DNA"])
+    return Outcome(0, 0.0)
+
+
+def build(task: luigi.Task) -> bool:
+    """Run a task as Luigi does; return whether all went well."""
+    return bool(luigi.build([task], local_scheduler=True, log_level="ERROR"))
+
+
 def make_stage(unit: str = "plate", **changes: object) -> Stage:
     """Return a stage that promises a file and a folder."""
     values: dict[str, object] = {

@@ -197,6 +197,9 @@ SAME = {
     "engine": "[runtime]\nengine = process\n",
     "cores": "[runtime]\ncores = 7\nmemory_gb = 3\n",
     "sites_per_shard": "[measure]\nsites_per_shard = 1\n",
+    "sites that may be left out": "[runtime]\nmax_failed_fraction = 0.5\n",
+    "audit_sites": "[measure]\naudit_sites = 3\n",
+    "storage": "[storage]\ndelete = measure\n",
     "resources": "[normalize]\nmemory_gb = 9\nminutes = 1\n",
 }
 
@@ -207,6 +210,15 @@ def test_how_a_stage_is_run_makes_nothing_stale(text: str, measured: Layout, lui
     luigi_cfg(text)
 
     assert changed(before) == []
+
+
+def test_a_plate_is_audited_and_a_look_at_some_of_its_wells_is_not(measured: Layout) -> None:
+    told = {stage: make(stage).describe({}).flags for stage in ("measure", "sample_measure")}
+
+    assert {stage: flags[flags.index("--audit_sites") + 1] for stage, flags in told.items()} == {
+        "measure": "1",
+        "sample_measure": "0",
+    }
 
 
 def test_a_parameter_makes_its_own_stage_stale(measured: Layout, luigi_cfg: LoadSettings) -> None:

@@ -27,7 +27,8 @@ def manual() -> dict[tuple[str, str], str]:
 def ours() -> dict[tuple[str, str], str]:
     """Return (section, key) -> default of every setting that our own code reads."""
     sections = {name: dict(section.get_params()) for name, section in settings.SECTIONS.items()}
-    sections |= pipeline.stage_settings()
+    for section, own in pipeline.stage_settings().items():
+        sections[section] = {**sections.get(section, {}), **own}
     return {
         (section, key): parameter.serialize(parameter._default)
         for section, parameters in sections.items()

@@ -78,6 +78,28 @@ def test_a_cost_is_the_sum_of_its_figures_times_the_quantities(tmp_path: Path, m
     assert cost == estimate.Cost(bytes=8 * 3 + 2 * 10, core_seconds=4 * 0.5)
 
 
+def test_an_audited_site_costs_what_stock_takes_for_it() -> None:
+    size = estimate.PlateSize(8, 999, 4, 2, 2, 1080, 1080, CELLS, True)
+    none, one, all_of_them = (estimate.of_measuring(size, "fast", audited) for audited in (0, 1, 99))
+    stock = estimate.of_measuring(size, "stock", 1)
+
+    assert none == estimate.of_stage("measure", size)
+    assert one.core_seconds == pytest.approx(none.core_seconds + stock.core_seconds / 4)
+    assert all_of_them.core_seconds == pytest.approx(none.core_seconds + stock.core_seconds)
+    assert stock.bytes == one.bytes == none.bytes
+
+
+def test_a_plan_knows_the_engine_and_the_audit(luigi_cfg: LoadSettings) -> None:
+    spent = {}
+    for text in ("engine = stock", "audit_sites = 0", "audit_sites = 1"):
+        luigi_cfg(f"[measure]\n{text}\n")
+        lines = planning.make(BATCH, [PLATE], "").lines
+        spent[text] = next(line.cost.core_seconds for line in lines if line.stage == "measure")
+
+    assert spent["audit_sites = 0"] < spent["audit_sites = 1"] < spent["audit_sites = 0"] * 1.01
+    assert 6 < spent["engine = stock"] / spent["audit_sites = 0"] < 12
+
+
 def test_every_stage_of_a_batchs_run_has_its_costs(luigi_cfg: LoadSettings) -> None:
     lay_plate(luigi_cfg(""))
     size = estimate.published_size(27_648, CELLS)

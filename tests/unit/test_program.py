@@ -150,10 +150,13 @@ def test_stagekit_is_written_in_python_3_8(source: Path) -> None:
     assert ast.parse(source.read_text(), feature_version=(3, 8))
 
 
-def test_what_a_program_needs_from_outside_and_lacks_ends_it_with_69(tmp_path: Path) -> None:
-    done = run(tmp_path, 'raise program.ServiceError("s3://bucket: no answer")')
+@pytest.mark.parametrize(("error", "code"), [("ServiceError", 69), ("CheckError", 76)])
+def test_what_is_not_the_inputs_fault_ends_a_program_with_a_code_of_its_own(
+    error: str, code: int, tmp_path: Path
+) -> None:
+    done = run(tmp_path, f'raise program.{error}("s3://bucket: no answer")')
 
-    assert done.returncode == 69
+    assert done.returncode == code
     assert done.stderr.splitlines()[-1] == "error: s3://bucket: no answer"
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "result.json").exists()

@@ -19,7 +19,7 @@ from tests.unit.fakes import BATCH, PLATE, FakeEngine, lay_plate, make_task, wri
 
 SITES = ["A01-1", "A01-2", "A02-1", "A02-2"]
 QUICK = "[retries]\nbackoff_seconds = 0\n"
-ALLOWED = QUICK + "[measure]\nmax_failed_fraction = 0.25\n"
+ALLOWED = QUICK + "[runtime]\nmax_failed_fraction = 0.25\n"
 
 
 class Bench:
@@ -114,7 +114,7 @@ def test_a_result_that_lacks_more_than_is_allowed_now_is_not_complete_and_only_t
     found = run("measure")
 
     assert (stale.state, stale.reasons) == (
-        "stale", ("1 of its sites were left out, more than [measure] max_failed_fraction",)
+        "stale", ("1 of its sites were left out, more than [runtime] max_failed_fraction",)
     )  # fmt: skip
     assert bench.measured == ["A01-2"]
     assert found.units == {"ok": 4}
@@ -123,7 +123,7 @@ def test_a_result_that_lacks_more_than_is_allowed_now_is_not_complete_and_only_t
 
 def test_the_setting_makes_no_whole_result_stale(listed: Layout, bench: Bench, luigi_cfg: LoadSettings) -> None:
     run("measure")
-    luigi_cfg("[measure]\nmax_failed_fraction = 0.9\n")
+    luigi_cfg("[runtime]\nmax_failed_fraction = 0.9\n")
 
     assert make("measure").complete()
 
@@ -148,8 +148,8 @@ def test_a_channel_is_never_left_out(listed: Layout, bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[measure]\nmax_failed_fraction = 5\n", "it must be a number from 0 to 1"),
-        ("[measure]\nmax_failed_fraction = few\n", "it must be a number from 0 to 1"),
+        ("[runtime]\nmax_failed_fraction = 5\n", "it must be a number from 0 to 1"),
+        ("[runtime]\nmax_failed_fraction = few\n", "it must be a number from 0 to 1"),
         ("[illumination]\nmax_failed_fraction = 0.1\n", "there is no setting 'max_failed_fraction'"),
         ("[retries]\ntries = 0\n", r"\[retries\] tries = 0: it must be a whole number of at least 1"),
         ("[retries]\nmost_memory_gb = much\n", "or auto"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from stagekit.program import EXIT_CHECK
 
 from tasks import reasons, retries
 from tasks.ledger import Unit
@@ -47,6 +48,14 @@ def test_what_may_pass_is_tried_whole_as_often_as_the_policy_says(reason: str, u
     assert second == [replace(first, attempt=2)]
     assert third == [replace(first, attempt=3)]
     assert again(third[0], reason) == []
+
+
+@pytest.mark.parametrize("units", [("A",), ("A", "B")], ids=["unit", "shard"])
+def test_what_does_not_stand_its_own_check_is_never_blamed_on_a_unit(units: tuple[str, ...]) -> None:
+    ended = Ended(make_job(*units), Outcome(EXIT_CHECK, 1.0), reasons.PROGRAM_ERROR, told(A="failed"))
+
+    assert retries.again(ended, POLICY, cut) == []
+    assert ended.blames_no_unit
 
 
 def test_each_further_try_of_what_may_pass_waits_twice_as_long() -> None:

@@ -95,6 +95,15 @@ def test_jobs_that_ended_well_are_taken_up_whatever_the_shards_are_now(tmp_path:
     ]
 
 
+def test_a_job_that_was_given_other_flags_is_not_taken_up(tmp_path: Path) -> None:
+    now = make_run(tmp_path, make_stage("site"), units=("A",))
+    (job,) = replace(now, flags=(*now.flags, "--audit_sites", "1")).jobs()
+    job.folder.mkdir(parents=True)
+    (job.folder / "job.json").write_text(job.as_json())
+
+    assert now.taken_up([job.folder]) == []
+
+
 def test_a_piece_of_a_job_has_a_folder_of_its_own_and_the_jobs_resources(tmp_path: Path) -> None:
     run = make_run(tmp_path, make_stage("site"), shards=1, units=("A", "B", "C"))
     (job,) = run.jobs()
@@ -152,7 +161,7 @@ def test_a_failure_says_what_the_programs_words_the_units_the_log_and_the_comman
         "    warning: x",
         "    error: P.csv: no row has a negcon",
         "    A01-1: corrupt_input: no nuclei in A01-1",
-        "  hint   the other 1 sites are done and kept; mend the cause and run again, or go on without: [paint] "
+        "  hint   the other 1 sites are done and kept; mend the cause and run again, or go on without: [runtime] "
         "max_failed_fraction = 0.5 in luigi.cfg (it is 0)",
         f"  log    {folder}/stderr.log",
         f"  again  sh {folder}/command",

@@ -37,9 +37,11 @@ BAD = {
     "endless cores": ("[runtime]\ncores = inf\n", r"\[runtime\] cores = inf: it must be a whole number"),
     "memory": ("[runtime]\nmemory_gb = -1\n", r"memory_gb = -1: it must be a number of at least 0.1, or auto"),
     "memory is no number": ("[runtime]\nmemory_gb = nan\n", r"\[runtime\] memory_gb = nan: it must be a number"),
+    "sites to audit": ("[measure]\naudit_sites = -1\n", r"\[measure\] audit_sites = -1: "),
     "cores of a stage": ("[measure]\ncpus = 0.5\n", r"cpus = 0.5: it must be a whole number of at least 1$"),
     "memory of a stage": ("[measure]\nmemory_gb = auto\n", r"memory_gb = auto: it must be a number of at least"),
     "minutes of a stage": ("[measure]\nminutes = 1h\n", r"\[measure\] minutes = 1h: it must be a number of at least"),
+    "a fraction above 1": ("[runtime]\nmax_failed_fraction = 2\n", r"max_failed_fraction = 2: "),
     "metadata pattern": ("[dataset]\nexternal_metadata = {x}.tsv\n", r"= {x}.tsv: in braces .*{platemap} or {stem}"),
 }  # fmt: skip
 

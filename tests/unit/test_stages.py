@@ -108,7 +108,8 @@ def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: Lo
     lay_plate(luigi_cfg(""))
     task = make_task(TASKS[name])
     inputs = {name: [] for name in task.definition.inputs}
-    flags = tuple(word for name, value in task.flags().items() for word in (f"--{name}", value))
+    given = task.flags() | task.asides()
+    flags = tuple(word for name, value in given.items() for word in (f"--{name}", value))
     run = make_run(Path("/runs"), task.definition, **inputs)
     said = {word for word in (*run.jobs()[0].words, *flags) if word.startswith("--")} - {"--method"}
     said |= {"--method"} & {*flags}

@@ -1,6 +1,6 @@
 """MeasureColocalization with ranks and thresholds found once a channel; the same settings and numbers.
 
-Colocalization of whole images and Costes' thresholds are measured by CellProfiler's own code.
+Colocalization of whole images and Costes' thresholds are measured by CellProfiler's own code, and it is said.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ class MeasureColocalization(stock.MeasureColocalization):
         self._images, self._objects, self._channels = {}, {}, {}  # of this image set
         super().run(workspace)
         del self._images, self._objects, self._channels
+
+    def run_image_pair_images(self, workspace, first_image_name, second_image_name):
+        assumptions.say_stock(self.module_name, f"{first_image_name} and {second_image_name}", assumptions.WHOLE_IMAGES)
+        return super().run_image_pair_images(workspace, first_image_name, second_image_name)
 
     def run_image_pair_objects(self, workspace, first_image_name, second_image_name, object_name):
         try:

@@ -22,6 +22,10 @@ class MeasureObjectIntensityDistribution(stock.MeasureObjectIntensityDistributio
         with mock.patch.object(stock.centrosome.cpmorphology, "distance_to_edge", rings.distance_to_edge):
             super().run(workspace)
 
+    def calculate_zernikes(self, workspace):
+        assumptions.say_stock(self.module_name, "Zernike moments", "those of intensities have no replacement")
+        super().calculate_zernikes(workspace)
+
     def do_measurements(self, workspace, image_name, object_name, center_name, center_choice, bin_settings, dd):
         words = (workspace, image_name, object_name, center_name, center_choice, bin_settings, dd)
         try:

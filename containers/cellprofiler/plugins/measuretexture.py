@@ -1,6 +1,6 @@
 """MeasureTexture with sparse co-occurrence matrices within objects; the same settings and numbers.
 
-Textures of whole images are measured by CellProfiler's own code: there are few of them.
+Textures of whole images are measured by CellProfiler's own code, and it is said: there are few of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ class MeasureTexture(stock.MeasureTexture):
     def run(self, workspace):
         self._greys, self._objects = {}, {}  # of this image set
         super().run(workspace)
+
+    def run_image(self, image_name, scale, workspace):
+        assumptions.say_stock(self.module_name, image_name, assumptions.WHOLE_IMAGES)
+        return super().run_image(image_name, scale, workspace)
 
     def run_one(self, image_name, object_name, scale, workspace):
         try:

@@ -193,12 +193,19 @@ class Programs:
         )  # fmt: skip
 
     def measure(
-        self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None, engine: str = "fast"
+        self,
+        plate: Plate,
+        output: Path,
+        shard: str = "1/1",
+        pipeline: Path | None = None,
+        engine: str = "fast",
+        audit_sites: int = 0,
     ) -> Outcome:
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
-            "--engine", engine, "--write_analysis", output / "files/analysis", "--output", output, "--shard", shard,
+            "--engine", engine, "--audit_sites", audit_sites, "--shard", shard,
+            "--write_analysis", output / "files/analysis", "--output", output,
         )  # fmt: skip
 
     def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.cellprofiler.plates import REPOSITORY, Plate, Programs, make_plate, rendered, without_modules
+from tests.stages.cellprofiler.plates import PLATE, REPOSITORY, Plate, Programs, make_plate, rendered, without_modules
 
 SLOW = (
     "MeasureGranularity",
@@ -62,6 +62,35 @@ def test_a_replacement_that_cannot_be_loaded_ends_the_run_before_its_first_site(
     assert all(word in outcome.stderr for word in words), outcome.stderr[-2000:]
     assert "Image # 1" not in outcome.stderr
     assert outcome.units() == {"A01-1": "skipped"}
+
+
+WITHOUT_REPLACEMENT = {
+    "Select where to measure correlation:": ("Within objects", "Both"),
+    "Measure whole images or objects?:": ("Objects", "Both"),
+    "Calculate intensity Zernikes?:": ("None", "Magnitudes only"),
+}
+
+
+def test_every_measurement_that_has_no_replacement_is_told(programs: Programs, plate: Plate, tmp_path: Path):
+    text = rendered(programs, plate.channels)
+    for setting, (before, after) in WITHOUT_REPLACEMENT.items():
+        assert setting + before in text
+        text = text.replace(setting + before, setting + after)
+    pipeline = tmp_path / "both.cppipe"
+    pipeline.write_text(text)
+    outcome = programs.measure(plate, tmp_path / "out", pipeline=pipeline)
+
+    assert outcome.code == 0, outcome.stderr[-2000:]
+    assert outcome.facts()["ran_stock"] == {
+        "MeasureColocalization ran its stock code: whole images have no replacement": "DNA and RNA",
+        "MeasureTexture ran its stock code: whole images have no replacement": "DNA",
+        "MeasureObjectIntensityDistribution ran its stock code: those of intensities have no replacement": (
+            "Zernike moments"
+        ),
+    }
+    header = next(outcome.analysis.glob(f"{PLATE}-*/Image.csv")).read_text().splitlines()[0]
+    assert "Correlation_RWC_DNA_RNA" in header
+    assert "Texture_Entropy_DNA_10_03_256" in header
 
 
 def test_a_setting_that_is_not_covered_runs_stock_and_the_manifest_says_why(

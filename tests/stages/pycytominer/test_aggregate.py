@@ -26,10 +26,10 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import aggregate
-from stagekit import program
+from stagekit.program import Report
 source, path, method, plate, written = sys.argv[2:]
 cells = aggregate.READERS[source](Path(path), plate)
-wells = aggregate.aggregate(cells, plate, aggregate.METHODS[method], program.Report(None))
+wells = aggregate.aggregate(cells, plate, aggregate.METHODS[method], Report(Path(written).parent), 0)
 wells.to_csv(written, index=False)
 """
 PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
@@ -38,7 +38,7 @@ PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 @pytest.fixture
 def backend(stage, analysis, tmp_path) -> Path:
     path = tmp_path / "plate.sqlite"
-    outputs = {"write_backend": path, "write_cells": tmp_path / "cells"}
+    outputs = {"write_backend": path, "write_cells": tmp_path / "cells", "max_failed_fraction": 0}
     stage("collate", analysis=analysis, sqlite="true", parquet="true", **outputs)
     return path
 
@@ -47,7 +47,8 @@ def backend(stage, analysis, tmp_path) -> Path:
 def aggregate(stage, backend, tmp_path):
     def run(path: Path = backend, source: str = "backend", plate: str = PLATE, **flags):
         paths = {**dict.fromkeys(("analysis", "backend", "cells"), []), source: path}
-        settings = {"method": "mean", "behaviour": "corrected", **flags}
+        settings = {"method": "mean", "behaviour": "corrected", "compartment_counts": "false"}
+        settings |= {"max_failed_fraction": 0, **flags}
         return stage("aggregate", plate=plate, source=source, **paths, **settings, write_profiles=tmp_path / WELLS)
 
     return run
@@ -62,7 +63,7 @@ def test_wells_are_what_pycytominer_makes_of_the_backend(oracle, backend, tmp_pa
 
     ours = pd.read_csv(tmp_path / "ours.csv", dtype={"Metadata_Plate": str})
     theirs = pd.read_csv(tmp_path / "theirs.csv", dtype={"Metadata_Plate": str})
-    ours = ours.drop(columns=[f"Metadata_{name}_Count" for name in ("Cells", "Cytoplasm", "Nuclei")])
+    ours = ours.drop(columns=[f"Metadata_Count_{name}" for name in ("Cells", "Cytoplasm", "Nuclei")])
     assert set(ours) == set(theirs)
     assert features(ours) == features(theirs)
     pd.testing.assert_frame_equal(ours, theirs[list(ours)], rtol=1e-9, atol=0)
@@ -77,16 +78,44 @@ def test_sites_and_objects_are_counted_those_without_a_cell_too(
     stage, aggregate, analysis, load, tmp_path, source, empty
 ):
     path = empty(f"{PLATE}-A02-2")
-    outputs = {"write_backend": tmp_path / "plate.sqlite", "write_cells": tmp_path / "cells"}
+    outputs = {"write_backend": tmp_path / "plate.sqlite", "write_cells": tmp_path / "cells", "max_failed_fraction": 0}
     stage("collate", analysis=analysis, sqlite="true", parquet="true", **outputs)
-    aggregate(tmp_path / SOURCES[source], source)
+    aggregate(tmp_path / SOURCES[source], source, compartment_counts="true")
     wells = load(tmp_path / WELLS).set_index("Metadata_Well")
     cells = {well: sum(count_rows(analysis / f"{PLATE}-{well}-{site}") for site in (1, 2)) for well in wells.index}
 
     assert not count_rows(path)
     assert wells["Metadata_Site_Count"].to_dict() == dict.fromkeys(cells, "2")
-    for name in ("Object", "Cells", "Cytoplasm", "Nuclei"):
-        assert wells[f"Metadata_{name}_Count"].astype(int).to_dict() == cells
+    for name in ("Object_Count", "Count_Cells", "Count_Cytoplasm", "Count_Nuclei"):
+        assert wells[f"Metadata_{name}"].astype(int).to_dict() == cells
+
+
+COUNTED = """
+import sys
+from pycytominer.cyto_utils.cells import SingleCells
+backend, written = sys.argv[1:]
+cells = SingleCells("sqlite:///" + backend, image_feature_categories=["Count"], add_image_features=True)
+cells.aggregate_profiles().to_csv(written, index=False)
+"""
+
+
+def test_objects_are_counted_under_the_names_and_with_the_numbers_of_pycytominer(
+    aggregate, oracle, backend, load, tmp_path
+):
+    aggregate(compartment_counts="true")
+    oracle(COUNTED, backend, tmp_path / "theirs.csv")
+
+    ours, theirs = load(tmp_path / WELLS), load(tmp_path / "theirs.csv")
+    names = [name for name in ours if "_Count" in name]
+    assert names == [name for name in theirs if "_Count" in name] and len(names) == 5
+    np.testing.assert_array_equal(ours[names].astype(float), theirs[names].astype(float))
+
+
+def test_objects_of_the_compartments_are_counted_only_if_asked_for(aggregate, load, tmp_path):
+    aggregate()
+
+    wells = load(tmp_path / WELLS)
+    assert [name for name in wells if "Count" in name] == ["Metadata_Site_Count", "Metadata_Object_Count"]
 
 
 def count_rows(folder: Path) -> int:
@@ -107,7 +136,7 @@ def empty(analysis, edit_csv):
 
 
 def test_as_published_nothing_is_counted(aggregate, load, tmp_path):
-    aggregate(behaviour="as_published")
+    aggregate(behaviour="as_published", compartment_counts="true")
 
     wells = load(tmp_path / WELLS)
     assert [name for name in wells if name.startswith("Metadata_")] == ["Metadata_Plate", "Metadata_Well"]

@@ -9,6 +9,7 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
+WHOLE_IMAGES = "whole images have no replacement"
 MOST_PIXELS = 2**28  # positions are 32-bit integers
 
 
@@ -42,6 +43,6 @@ def labels_of(objects: Any, pixels: np.ndarray) -> np.ndarray:
     return labels
 
 
-def say_stock(module: str, what: str, reason: Unsuited) -> None:
+def say_stock(module: str, what: str, reason: Unsuited | str) -> None:
     """Log that a module measures something with CellProfiler's own code; the runner reads this line."""
     logger.warning("%s measures %s with its stock code: %s", module, what, reason)

@@ -1,0 +1,62 @@
+"""Measure some sites of a plate with CellProfiler's own modules too, and refuse the plate if a value differs.
+
+Which sites, the plate's name and chance decide: the same however the plate is cut into shards. What is audited is what
+is published.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import load_data
+import run_cellprofiler
+from sites import Sites
+from stagekit import equality, program
+
+
+def chosen(whole: load_data.LoadData, plate: str, count: int) -> list[str]:
+    """Return the sites of a whole plate that are audited."""
+    return equality.choose(plate, [load_data.site_name(row) for row in whole.rows], count)
+
+
+def audit(sites: Sites, audited: Sequence[str], analysis: Path, report: program.Report) -> None:
+    """Audit those of the sites that are chosen, and report how they compare; raise CheckError if a value differs."""
+    found = {}
+    for name in [name for name in sites.names if name in audited]:
+        compared = _compare(sites.only(name), analysis, report)
+        whole = compared.all
+        if whole.bad:
+            reason = f"{whole.bad} of {whole.values} values differ between the engines"
+            report.unit(name, "failed", reason=f"audit: {reason}")
+            raise program.CheckError(_difference(name, reason, compared.first))
+        found[name] = {"values": whole.values, "equal": whole.equal, "differ": whole.bad, "largest": whole.largest}
+    report.fact("audit", found)
+
+
+def _compare(site: Sites, analysis: Path, report: program.Report) -> equality.Comparison:
+    """Measure a site with stock, and compare what both engines say of it."""
+    name = site.names[0]
+    folder = f"{site.plate}-{name}"
+    print(f"audit: site {name} is measured by engine = stock too", flush=True)
+    with tempfile.TemporaryDirectory(prefix="audit-") as scratch:
+        try:
+            site.measure("stock", Path(scratch), lambda image, seconds: None)
+        except run_cellprofiler.Failure as failure:
+            report.unit(name, "failed", reason=f"audit: {str(failure).splitlines()[0]}")
+            message = f"the audit of site {name}: engine = fast measured it, but engine = stock failed: {failure}"
+            raise program.DataError(message) from failure
+        return equality.compare(analysis / folder, Path(scratch) / folder)
+
+
+def _difference(name: str, reason: str, first: Sequence[str]) -> str:
+    tolerance = f"more than {equality.RELATIVE:g} (relative) and {equality.ABSOLUTE:g}"
+    return "\n  ".join(
+        [
+            f"the audit of site {name}: {reason}, by {tolerance}; by engine = fast, not as by engine = stock:",
+            *first,
+            "Nothing is published. Measure with [measure] engine = stock, and tell us of the pipeline; "
+            "python -m tasks verify --against stock shows more sites",
+        ]
+    )

@@ -1,0 +1,91 @@
+"""Measure some sites of a plate with both engines of [measure], as a run does, and compare; nothing is published."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from luigi.task import flatten
+from stagekit import equality
+
+from tasks import attempts, ledger, pipeline, settings
+from tasks import run as runs
+from tasks.errors import MissingInputError
+from tasks.gathering import Findings, gather
+from tasks.progress import Bar
+from tasks.run import Run
+from tasks.runtime import engines, locks
+from tasks.runtime.places import Local
+
+logger = logging.getLogger(__name__)
+
+ENGINES = ("fast", "stock")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How the values of some sites of a plate compare, and what the fast engine said of itself."""
+
+    plate: str
+    sites: Sequence[str]
+    comparison: equality.Comparison
+    fast: Findings
+    folder: Path
+    """Where both measurements lie, unless they agree."""
+
+
+def measure(batch: str, plate: str, count: int, seed: int) -> Measured:
+    """Measure sites that chance chooses with both engines; MissingInputError if the plate is not ready for it."""
+    kind: Any = pipeline.Measure
+    task = kind(batch_id=batch, plate=plate)
+    if not all(required.complete() for required in flatten(task.requires())):
+        again = f"luigi --module tasks Illumination --batch-id {batch} --plate {plate}"
+        raise MissingInputError(f"{plate}: its images are not listed, or have no illumination functions; type: {again}")
+    layout = settings.load().layout
+    folder = layout.run(task.stage, batch, plate, "both-engines")
+    with locks.alone(layout.lock(task.stage, batch, plate), f"{task.stage}/{plate}"):
+        shutil.rmtree(folder, ignore_errors=True)
+        whole = task.describe({})
+        sites = equality.choose(plate, whole.units, count, seed)
+        logger.info("%s: %s by both engines", plate, ", ".join(sites))
+        found = _carry_out({engine: _part(task, whole, sites, engine, folder) for engine in ENGINES})
+        compared = equality.compare(*(folder / engine / "files" for engine in ENGINES))
+        if not compared.all.bad:
+            shutil.rmtree(folder)
+    return Measured(plate, sites, compared, found["fast"], folder)
+
+
+def _part(task: Any, whole: Run, sites: Sequence[str], engine: str, folder: Path) -> Run:
+    """Return the run of an engine on some sites of a plate."""
+    flags = {**task.flags(), **task.asides(), "engine": engine, "audit_sites": "0"}
+    return replace(
+        whole,
+        folder=folder / engine,
+        flags=tuple(word for name, value in flags.items() for word in (f"--{name}", value)),
+        shards=task.shard_count(len(sites)),
+        units=tuple(sites),
+    )
+
+
+def _carry_out(each: Mapping[str, Run]) -> dict[str, Findings]:
+    """Run all jobs of both engines side by side, and check them."""
+    (image,) = {run.stage.image for run in each.values()}
+    engine = engines.choose(settings.load().engine, image)
+    jobs = {name: run.jobs() for name, run in each.items()}
+    both = [job for own in jobs.values() for job in own]
+    with Bar("both engines", "site", sum(len(run.units) for run in each.values()), lambda percent, said: None) as bar:
+
+        def show() -> None:
+            done = sum(ledger.counts(ledger.units(job.folder for job in own)).get("ok", 0) for own in jobs.values())
+            bar.update(done, 0)
+
+        outcomes = dict(zip(both, Local(engine, settings.load().slots).run(both, show), strict=True))
+    for name, run in each.items():
+        bad = [attempts.ended(job, outcomes[job]) for job in jobs[name] if not outcomes[job].ok]
+        if bad:
+            raise runs.failure(run, bad, 0.0)
+    return {name: gather(run, jobs[name]) for name, run in each.items()}
