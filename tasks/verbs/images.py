@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -27,7 +28,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
-    actions.add_parser("list", help="show every image: built, its digest, its environment")
+    listing = actions.add_parser("list", help="show every image: built, its digest, its environment")
+    listing.add_argument("--json", action="store_true", help="print a list for programs")
 
 
 def act(args: argparse.Namespace) -> int:
@@ -40,6 +42,8 @@ def act(args: argparse.Namespace) -> int:
             print(f"{image} {images.pull(image, args.registry)}")
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
+    elif args.json:
+        print(json.dumps(_rows(), indent=1))
     else:
         Console().print(_table())
     return 0
@@ -72,13 +76,22 @@ def _bases(given: list[str]) -> dict[str, str]:
     return bases
 
 
-def _table() -> Table:
-    table = Table("image", "what it holds", "built", "environment")
+def _rows() -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
     for name, image in stages.images().items():
         locked = images.read_lock().get(name)
-        state = "no" if not locked else locked["digest"][7:19]
-        if locked and locked["recipe"] != recipes.recipe_hash(name):
-            state += " (of an older recipe)"
-        made = "made" if environments.unmakeable(name) is None and environments.python(name).exists() else "no"
-        table.add_row(name, image.summary, state, made)
+        current = locked is not None and locked["recipe"] == recipes.recipe_hash(name)
+        made = environments.unmakeable(name) is None and environments.python(name).exists()
+        digest = locked["digest"] if locked else ""
+        rows.append({"image": name, "holds": image.summary, "digest": digest, "current": current, "environment": made})
+    return rows
+
+
+def _table() -> Table:
+    table = Table("image", "what it holds", "built", "environment")
+    for row in _rows():
+        state = (
+            str(row["digest"])[7:19] + ("" if row["current"] else " (of an older recipe)") if row["digest"] else "no"
+        )
+        table.add_row(str(row["image"]), str(row["holds"]), state, "made" if row["environment"] else "no")
     return table
