@@ -5,15 +5,15 @@ Barcodes repeat across batches, so an acquisition is addressed by (batch, plate)
 
 from __future__ import annotations
 
-import csv
 import functools
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stagekit import contracts
+from stagekit import contracts, tables
 from stagekit.program import DataError
 
 from tasks.errors import DefinitionError, MissingInputError, SettingsError, unknown
@@ -117,15 +117,13 @@ def _check(group: Mapping[str, Any], values: Mapping[str, Sequence[Any]], batch:
 
 
 def _read(path: Path) -> list[Acquisition]:
-    with open(path, newline="", encoding="utf-8-sig") as table:
-        reader = csv.DictReader(table, delimiter="\t")
-        try:
-            contracts.EXPERIMENT_METADATA.check(reader.fieldnames or [], str(path))
-        except DataError as error:
-            raise MissingInputError(str(error)) from error
-        rows = [{name: value or "" for name, value in row.items()} for row in reader]
-    keys = [(row[BATCH], row[PLATE]) for row in rows]
-    twice = sorted({f"{batch} {plate}" for batch, plate in keys if keys.count((batch, plate)) > 1})
+    try:
+        columns, rows = tables.records(path, "\t")
+        contracts.EXPERIMENT_METADATA.check(columns, str(path))
+    except DataError as error:
+        raise MissingInputError(str(error)) from error
+    counts = Counter(f"{row[BATCH]} {row[PLATE]}" for row in rows)
+    twice = sorted(each for each, count in counts.items() if count > 1)
     if twice:
         raise MissingInputError(f"{path}: a plate of a batch has one row, but there are several of {', '.join(twice)}")
     return [Acquisition(row[BATCH], row[PLATE], row) for row in rows]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks import recipes, settings, stages
 from tasks.errors import EngineError
-from tasks.runtime import engines, images
+from tasks.runtime import engines, gpus, images
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 LEAST_FREE_GB = 5
+DEEP_IMAGE = "deepprofiler"
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,12 @@ def _images() -> Iterator[Finding]:
 
 
 def _gpu() -> Finding:
-    if not shutil.which("nvidia-smi"):
-        return Finding("GPU", NOTE, "none: there is no nvidia-smi", "only DeepProfiler gains by one")
-    done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=30)
-    words = (done.stdout or done.stderr).strip().splitlines()
-    if done.returncode or not words:
-        return Finding("GPU", NOTE, f"nvidia-smi says: {words[0] if words else 'nothing'}", "look at the driver")
-    return Finding("GPU", GOOD, "; ".join(line.split(" (UUID")[0] for line in words))
+    names, reason = gpus.found()
+    if reason:
+        return Finding("GPU", NOTE, reason, "only DeepProfiler gains by one; without it runs on the CPU")
+    said = "; ".join(names)
+    try:
+        unusable = gpus.unusable(settings.load().engine, DEEP_IMAGE)
+    except EngineError as error:
+        unusable = str(error)
+    return Finding("GPU", NOTE, f"{said}; not used", unusable) if unusable else Finding("GPU", GOOD, said)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from stagekit import contracts
+from stagekit import contracts, tables
 from stagekit.program import DataError
 
 from tasks import errors
@@ -108,18 +107,17 @@ def label_table(layout: Layout, batch: str, plate: str, patterns: list[str]) -> 
 
 def _platemap_names(layout: Layout, batch: str) -> dict[str, str]:
     path = existing_file(layout.barcode_platemap(batch), f"the list of plates of batch {batch}")
-    with open(path, newline="", encoding="utf-8-sig") as table:
-        reader = csv.DictReader(table)
-        try:
-            contracts.BARCODE_PLATEMAP.check(reader.fieldnames or [], str(path))
-        except DataError as error:
-            raise MissingInputError(str(error)) from error
-        names = {}
-        for row in reader:
-            if not row["Assay_Plate_Barcode"] or not row["Plate_Map_Name"]:
-                raise MissingInputError(f"{path}, line {reader.line_num}: a row needs a plate and a platemap")
-            names[row["Assay_Plate_Barcode"]] = row["Plate_Map_Name"]
-        return names
+    try:
+        columns, rows = tables.records(path)
+        contracts.BARCODE_PLATEMAP.check(columns, str(path))
+    except DataError as error:
+        raise MissingInputError(str(error)) from error
+    names = {}
+    for number, row in enumerate(rows, start=2):
+        if not row["Assay_Plate_Barcode"] or not row["Plate_Map_Name"]:
+            raise MissingInputError(f"{path}, line {number}: a row needs a plate and a platemap")
+        names[row["Assay_Plate_Barcode"]] = row["Plate_Map_Name"]
+    return names
 
 
 def existing_file(path: Path, what: str) -> Path:

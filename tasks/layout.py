@@ -29,7 +29,14 @@ FOLDERS = {
     "quality_control": "workspace/quality_control/{batch}/{plate}",
     "fetched": "workspace/fetched/{batch}",
     "benchmark": "workspace/benchmark/{batch}",
+    "deep_profiles": "workspace/profiles/{batch}_DL/{plate}",
+    "locations": "workspace_dl/locations/{batch}/{plate}",
+    "embeddings": "workspace_dl/embeddings",
+    "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
+    "checkpoints": "workspace_dl/checkpoints",
+    "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
     "provenance": "workspace/provenance/{batch}",
+    "report": "workspace/report/{batch}",
 }
 
 LOOKED_UP = "__*"
@@ -102,8 +109,22 @@ class Layout:
     def external_metadata(self, file_name: str) -> Path:
         return self.dataset / "workspace/metadata/external_metadata" / checked_name("external metadata", file_name)
 
+    def deep_batch(self, batch: str) -> str:
+        """Return the batch that holds the deep profiles of this one's plates, as the gallery names it."""
+        return f"{checked_name('batch', batch)}_DL"
+
     def benchmark(self, batch: str, definition: str) -> Path:
         return self.published("benchmark", batch, "all") / checked_name("definition", definition)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return the folder of the networks' weights."""
+        return self.dataset / FOLDERS["checkpoints"]
+
+    def embeddings(self, network: str, batch: str, plate: str) -> Path:
+        """Return where a network's features of a plate's cells lie, as in the gallery below the network's name."""
+        names = (checked_name("network", network), checked_name("batch", batch), checked_name("plate", plate))
+        return self.dataset.joinpath(FOLDERS["embeddings"], *names)
 
     def provenance(self, batch: str) -> Path:
         """Return the folder of a batch's RO-Crate."""
@@ -135,7 +156,12 @@ class Layout:
 
     def run(self, stage: str, batch: str, plate: str, run_id: str) -> Path:
         """Return the run folder: inputs' description, command, logs, and the files until they are published."""
-        return self._own("runs") / stage / checked_name("batch", batch) / checked_name("plate", plate) / run_id
+        return self.runs / stage / checked_name("batch", batch) / checked_name("plate", plate) / run_id
+
+    @property
+    def runs(self) -> Path:
+        """Return the folder of all run folders: <stage>/<batch>/<plate>/<run>/."""
+        return self._own("runs")
 
     def manifest(self, stage: str, batch: str, plate: str) -> Path:
         names = checked_name("batch", batch), checked_name("plate", plate)
@@ -162,6 +188,10 @@ class Layout:
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""
         return self._own("adopted") / checked_name("batch", batch) / f"{checked_name('plate', name)}.json"
+
+    def record(self, batch: str) -> Path:
+        """Return where the facts of a batch's results are written for its report."""
+        return self._own("records") / f"{checked_name('batch', batch)}.json"
 
     def _own(self, kind: str) -> Path:
         return self.work / kind / self.project / self.source

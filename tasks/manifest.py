@@ -45,6 +45,8 @@ class Manifest:
     """name -> what was read: path, digest, files, bytes of each; a path outside of the data root is told whole."""
     by: str = ""
     """Who ran it: the user's name on that machine."""
+    used: Mapping[str, float] = field(default_factory=dict)
+    """jobs, their seconds together, and the largest one's memory, peak_memory_gb, where the engine tells it."""
     version: int = VERSION
 
     def artifacts(self, root: Path) -> dict[str, Artifact]:

@@ -1,7 +1,8 @@
 """The whole graph: every task, so that `luigi --module tasks` finds it, and what luigi.cfg may say of each.
 
 The edges stand in `sources` (what lies there or is fetched), `measuring` (images to single cells), `profiling` (single
-cells to profiles), `benchmark` (profiles to figures), and `runs` (what a person asks for).
+cells to profiles), `deep` (single cells to deep profiles), `benchmark` (profiles to figures), `report`, and `runs`
+(what a person asks for).
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import luigi
 
 from tasks.benchmark import *  # noqa: F403
+from tasks.deep import *  # noqa: F403
 from tasks.measuring import *  # noqa: F403
 from tasks.profiling import *  # noqa: F403
+from tasks.report import *  # noqa: F403
 from tasks.run_benchmark import *  # noqa: F403
 from tasks.runs import *  # noqa: F403
 from tasks.sources import *  # noqa: F403

@@ -13,7 +13,8 @@ from tasks import layout, stages
 from tasks.stages import Stage
 
 ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
-PROGRAM_FILES = ("*.py", "pipelines/*", "plugins/**/*.py")
+PROGRAM_FILES = ("*.py", "pipelines/*", "plugins/**/*.py", "templates/*")
+LOADED_FILES = ("**/*.py", "*.html", "*.css", "*.js")
 
 
 @functools.cache
@@ -41,7 +42,8 @@ def bases() -> dict[str, str]:
 @functools.cache
 def program_hash(stage: Stage) -> str:
     """Hash a stage's program, the modules that it imports, directly or through others, and those that it loads."""
-    loaded = _matching(stage.program_path.parent, [f"{folder}/**/*.py" for folder in stage.loads])
+    patterns = [f"{folder}/{pattern}" for folder in stage.loads for pattern in LOADED_FILES]
+    loaded = _matching(stage.program_path.parent, patterns)
     return _hash_files(sorted(_imported(stage.program_path, {stage.program_path}) | {*loaded}))
 
 

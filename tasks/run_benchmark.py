@@ -11,6 +11,7 @@ from tasks import catalogue, comparison, inputs, provenance, selection, settings
 from tasks.benchmark import FEATURES, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
 from tasks.plate_task import LAID, START_FROM
+from tasks.report import Report
 from tasks.runs import RunBatch
 from tasks.selection import Group
 from tasks.settings import setting
@@ -43,7 +44,8 @@ class RunBenchmark(luigi.Task):
 
     def requires(self) -> list[luigi.Task]:
         if self.start_from != LAID:
-            return [RunBatch(**{name: getattr(self, name) for name in ("batch_id", "plates", "where", "start_from")})]
+            named = ("batch_id", "plates", "where", "start_from", "features")
+            return [RunBatch(**{name: getattr(self, name) for name in named}, report=False)]
         return self.parts()
 
     def parts(self) -> list[luigi.Task]:
@@ -61,12 +63,18 @@ class RunBenchmark(luigi.Task):
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the profiles that are there by now, and show the results."""
         yield self.parts()
+        yield [self.report()]
         for features in self._features():
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]
             comparison.show(tabulate.place("comparison"), features, tabulate.results, absent)
         provenance.write(settings.load().layout, self.batch_id)
+        print(f"report: {self.report().place('report') / f'{self.batch_id}_report.html'}")
         self.told = True
+
+    def report(self) -> Report:
+        """Return the page about the batch."""
+        return Report(batch_id=self.batch_id)
 
     def _features(self) -> list[str]:
         named = [name.strip() for name in self.features.split(",") if name.strip()]

@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 
 import luigi
 
-from tasks import provenance, settings, storage
+from tasks import deep, provenance, settings, storage
 from tasks.batch_task import BatchTask, PlateSet
+from tasks.benchmark import FEATURES
+from tasks.deep import AnnotateDeep
+from tasks.errors import SettingsError, unknown
 from tasks.measuring import Montage, SampleMontage
 from tasks.plate_task import LAID, PlateTask
 from tasks.profiling import (
@@ -19,12 +22,14 @@ from tasks.profiling import (
     SelectFeaturesNegcon,
     SelectFeaturesNegconBatch,
 )
+from tasks.report import Report
 from tasks.sources import FetchMetadata, Profiles
 
 
 class RunPlate(PlateTask, luigi.WrapperTask):
     """All that is made of one plate, from where `start_from` says; or a look at some of its wells."""
 
+    features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")
     sample = luigi.IntParameter(default=0, description="12: only measure one site in 12 wells, into one picture")
 
     @property
@@ -37,6 +42,12 @@ class RunPlate(PlateTask, luigi.WrapperTask):
             return [self.clone(SampleMontage, wells=self.sample)]
         if self.start_from == "profiles":
             return [self.clone(Profiles)]
+        deep_profiles = [self.clone(AnnotateDeep)] if "deepprofiler" in feature_sets(self.features) else []
+        if "cellprofiler" not in feature_sets(self.features):
+            return deep_profiles
+        return [*self._cellprofiler(), *deep_profiles]
+
+    def _cellprofiler(self) -> list[luigi.Task]:
         profiles = [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon)]
         if self.start_from == "backend":
             return profiles
@@ -52,6 +63,8 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 class RunBatch(PlateSet, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
+    features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")
+    report = luigi.BoolParameter(default=True, significant=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING)
     jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
 
     def requires(self) -> list[luigi.Task]:
@@ -60,11 +73,17 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
         yield self.parts()
+        yield self.reports()
         provenance.write(settings.load().layout, self.batch_id)
 
     def complete(self) -> bool:
-        made = bool(super().complete()) and all(part.complete() for part in self.parts())
+        made = bool(super().complete()) and all(part.complete() for part in [*self.parts(), *self.reports()])
         return made and provenance.is_current(settings.load().layout, self.batch_id)
+
+    def reports(self) -> list[luigi.Task]:
+        """Return the page about the batch, unless another run that goes on with its profiles will make it."""
+        wanted = self.report and self.start_from != "profiles"  # what is only fetched was not made here
+        return [Report(batch_id=self.batch_id)] if wanted else []
 
     @classmethod
     def kinds(cls, start_from: str) -> list[type[BatchTask]]:
@@ -75,10 +94,22 @@ class RunBatch(PlateSet, luigi.WrapperTask):
     def parts(self) -> list[luigi.Task]:
         """Return what is made of every plate, and of all of them."""
         same = {"batch_id": self.batch_id, "start_from": self.start_from}
-        plates: list[luigi.Task] = [RunPlate(plate=plate, **same) for plate in self.members]
+        plates: list[luigi.Task] = [RunPlate(plate=plate, features=self.features, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
-        jointly = [kind(**self.same_set()) for kind in self.kinds(self.start_from)]
+        sets = feature_sets(self.features)
+        kinds = self.kinds(self.start_from) if "cellprofiler" in sets else []
+        jointly: list[BatchTask] = [kind(**self.same_set()) for kind in kinds]
+        jointly += deep.groups_of(self) if "deepprofiler" in sets else []
         for task in jointly:
             task.settle()  # refused before the plates are run, not after
         return [*plates, *jointly]
+
+
+def feature_sets(text: str) -> list[str]:
+    """Return the feature sets that `--features` names; raise SettingsError for one that there is not."""
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    for name in named:
+        if name not in FEATURES:
+            raise SettingsError(unknown("feature set", name, FEATURES, f"--features {text}"))
+    return named

@@ -284,6 +284,11 @@ def _pattern(text: str) -> str:
     return text
 
 
+def resolved(path: str) -> Path:
+    """Return a path of luigi.cfg, which may be relative to its folder."""
+    return _base() / path
+
+
 def _base() -> Path:
     """Return the folder that a relative path of luigi.cfg starts from: luigi.cfg's own."""
     named = os.environ.get("LUIGI_CONFIG_PATH")

@@ -28,8 +28,8 @@ from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job
-from tasks.runtime.places import Local, forget
-from tasks.stages import Stage
+from tasks.runtime.places import Local, forget, used
+from tasks.stages import Resources, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -186,13 +186,17 @@ class Staged(luigi.Task):
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
             units=units,
-            resources=settings.resources(self.definition),
+            resources=self.job_resources(),
             passed=self.passed(),
         )
 
     def shard_count(self, units: int) -> int:
         """Return into how many jobs a sharded stage is cut: by default one a unit."""
         return units
+
+    def job_resources(self) -> Resources:
+        """Return what one job may use."""
+        return settings.resources(self.definition)
 
     def _units(self) -> tuple[str, ...]:
         """Return the units to be accounted for: those that a required task lists, but for what one of them lacks."""
@@ -262,6 +266,7 @@ class Staged(luigi.Task):
             facts=findings.facts,
             inputs={name: [manifest.told(each, root) for each in found] for name, found in run.inputs.items()},
             by=manifest.user(),
+            used=used(run.folder / "shards"),
         )
 
 

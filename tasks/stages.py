@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class Stage:
     intermediate: bool = False
     """Whether luigi.cfg may have its results deleted once all that is made from them is there."""
     loads: tuple[str, ...] = ()
-    """Folders beside the program whose modules it has loaded by path, which no import of its own shows."""
+    """Folders beside the program whose modules or templates it has loaded by path, which no import of its own shows."""
 
     @property
     def sharded(self) -> bool:
@@ -85,6 +85,8 @@ class Image:
     """A script of the image's folder that compiles its own sources into the environment; empty if it has none."""
     host_commands: Mapping[str, str]
     """Commands that the process engine needs to build the environment, with the Debian packages that bring them."""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Other images of the same Dockerfile: the variant's name, and the lock that it installs instead."""
 
     @property
     def folder(self) -> Path:
@@ -115,10 +117,10 @@ def images() -> Mapping[str, Image]:
     found = {}
     for path in sorted(layout.CONTAINERS.glob("*/image.toml")):
         entry = _read(path)
-        commands = entry.pop("host", {}).get("commands", {})
+        commands, variants = entry.pop("host", {}).get("commands", {}), entry.pop("variants", {})
         entry = {"compile": ""} | entry
         _check_keys(path, path.parent.name, entry, {"summary", "base", "python", "compile"})
-        found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, **entry)
+        found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, variants=variants, **entry)
     return found
 
 
@@ -135,11 +137,11 @@ def stage(name: str) -> Stage:
 
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
-    keys = {field.name for field in fields(Stage)} - {"name", "image"}
+    keys = {each.name for each in fields(Stage)} - {"name", "image"}
     defaults: dict[str, Any] = {"contract": {}, "loads": [], "intermediate": False}
     entry = defaults | entry
     _check_keys(table, name, entry, keys)
-    _check_keys(table, f"{name} resources", entry["resources"], {field.name for field in fields(Resources)})
+    _check_keys(table, f"{name} resources", entry["resources"], {each.name for each in fields(Resources)})
     lists = {}
     for key in ("inputs", "loads"):
         if not isinstance(entry[key], list):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, FrozenSet, List
 
 import numpy as np
 import wells
-from stagekit import contracts, program
+from stagekit import contracts, program, tables
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ def _labels(profiles: wells.Profiles, args: argparse.Namespace) -> tuple[str, Li
 
 
 def _annotation(path: Path, column: str) -> Dict[str, str]:
-    with open(path, encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="," if path.suffix == ".csv" else "\t")
-        if "broad_sample" not in (rows.fieldnames or []):
-            raise program.DataError(f"{path.name}: a table of labels needs the column broad_sample; add it")
-        return {row["broad_sample"]: row[column] or "" for row in rows} if column in rows.fieldnames else {}
+    columns, rows = tables.records(path, "," if path.suffix == ".csv" else "\t")
+    if "broad_sample" not in columns:
+        raise program.DataError(f"{path.name}: a table of labels needs the column broad_sample; add it")
+    return {row["broad_sample"]: row[column] for row in rows} if column in columns else {}

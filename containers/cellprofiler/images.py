@@ -11,6 +11,7 @@ import tifffile
 import load_data
 
 Shape = tuple[int, ...]
+MOST_PIXELS = 2**27  # the kernels take 2**28; a file of a few bytes can claim any number of them
 
 
 def inspect(table: load_data.LoadData, folder: Path) -> tuple[dict[str, Shape], dict[str, str]]:
@@ -41,7 +42,11 @@ def read(path: Path) -> np.ndarray:
     if not path.is_file():
         raise ValueError(f"{path.name} is missing")
     try:
-        pixels = tifffile.imread(path)
+        with tifffile.TiffFile(path) as tiff:
+            plane = tiff.series[0]
+            if plane.size > MOST_PIXELS:
+                raise ValueError(f"it claims {_size(plane.shape)} pixels; an image may have {MOST_PIXELS:,}")
+            pixels = plane.asarray()
     except Exception as error:  # tifffile and its codecs raise many kinds
         raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
     if pixels.ndim != 2 or pixels.size == 0:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 
 from faults import Fault
 from image_index import Site, normal_well
-from stagekit import contracts
+from stagekit import contracts, tables
 
 
 def check(sites: Iterable[Site], platemap: Path) -> list[Fault]:
     """Return wells that the platemap does not know or writes otherwise, and wells without images."""
-    with open(platemap, newline="", encoding="utf-8-sig") as handle:
-        reader = csv.DictReader(handle, delimiter="\t")
-        contracts.PLATEMAP.check(reader.fieldnames or [], platemap.name)
-        mapped = {row["well_position"] for row in reader}
+    columns, rows = tables.records(platemap, "\t")
+    contracts.PLATEMAP.check(columns, platemap.name)
+    mapped = {row["well_position"] for row in rows}
     odd = sorted(well for well in mapped if normal_well(well) != well)
     known = mapped | {normal_well(well) for well in odd}
     imaged = {site.well for site in sites}

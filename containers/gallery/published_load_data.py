@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +9,7 @@ from pathlib import Path
 
 from faults import Fault
 from image_index import Found, Site, normal_well
-from stagekit import contracts
+from stagekit import contracts, tables
 from stagekit.program import DataError
 
 POSITIONS = ("Metadata_PositionX", "Metadata_PositionY")
@@ -84,8 +82,7 @@ def as_found(listed: Listed, order: Mapping[str, str]) -> Found:
 
 
 def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as source:
-        lines = [line for line in csv.reader(source) if line]
+    lines = tables.lines(path)
     if len(lines) < 2:
         raise DataError(f"{path.name}: it lists no site; fetch it again, or use [load_data] source = images")
     for number, line in enumerate(lines[1:], start=2):

@@ -13,6 +13,8 @@ from faults import Fault
 from image_index import Found
 
 READERS = 8
+MOST_PIXELS = 2**27
+"""Of an image: five times what a large camera has. A file of a few bytes can claim any number of them."""
 READ_ERRORS = (tifffile.TiffFileError, OSError, IndexError, ValueError, KeyError)
 
 
@@ -51,6 +53,8 @@ def _header(path: Path) -> Header | str:
             page = tiff.pages[0]
             if len(page.shape) != 2:
                 return f"it is no grey image but has the shape {page.shape}"
+            if page.size > MOST_PIXELS:
+                return f"it claims {_by(page.shape)} pixels; an image may have {MOST_PIXELS:,}"
             end = max(offset + count for offset, count in zip(page.dataoffsets, page.databytecounts))
             if end > path.stat().st_size:
                 return f"it is cut off: {path.stat().st_size} of at least {end} bytes"

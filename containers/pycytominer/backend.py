@@ -74,17 +74,11 @@ class Reader:
 
     def _place(self) -> None:
         """Make the table `place`: which well an image belongs to."""
-        names = {row[1] for row in self.database.execute('PRAGMA table_info("Image")')}
-        # Older backends prefix the image's columns too.
-        prefix = "Image_" if "Image_Metadata_Well" in names else ""
-        columns = f"TableNumber, ImageNumber, {prefix}Metadata_Plate AS plate, {prefix}Metadata_Well AS well"
+        prefix = image_prefix(self.database)
+        columns = f"TableNumber, ImageNumber, {prefix}Metadata_Well AS well"
         self.database.execute(f"CREATE TEMP TABLE place AS SELECT {columns} FROM Image")
         self.database.execute("CREATE INDEX place_well ON place (well)")
-        query = "SELECT DISTINCT CAST(plate AS TEXT) FROM place ORDER BY 1"
-        plates = [row[0] for row in self.database.execute(query)]
-        if plates != [self.plate]:
-            held = ", ".join(map(str, plates)) or "no image"
-            raise program.DataError(f"the backend of plate {self.plate} holds {held}; give it the plate's own sqlite")
+        check_plate(self.database, self.plate, prefix)
         query = "SELECT 1 FROM place GROUP BY TableNumber, ImageNumber HAVING count(*) > 1"
         if self.database.execute(query).fetchone():
             message = f"the backend of plate {self.plate} has a (TableNumber, ImageNumber) twice"
@@ -110,6 +104,21 @@ class Reader:
         while chunk := rows.fetchmany(CELLS_AT_ONCE):
             parts.append(np.array(chunk, dtype="float64"))
         return np.concatenate(parts)
+
+
+def image_prefix(database: sqlite3.Connection) -> str:
+    """Return what stands before the names of the image's columns: older backends prefix them too."""
+    names = {row[1] for row in database.execute('PRAGMA table_info("Image")')}
+    return "Image_" if "Image_Metadata_Well" in names else ""
+
+
+def check_plate(database: sqlite3.Connection, plate: str, prefix: str) -> None:
+    """Raise DataError if a backend holds anything but this plate."""
+    query = f"SELECT DISTINCT CAST({prefix}Metadata_Plate AS TEXT) FROM Image ORDER BY 1"
+    plates = [row[0] for row in database.execute(query)]
+    if plates != [plate]:
+        held = ", ".join(map(str, plates)) or "no image"
+        raise program.DataError(f"the backend of plate {plate} holds {held}; give it the plate's own sqlite")
 
 
 def _check_limit(columns: Dict[str, List[str]]) -> None:

@@ -10,7 +10,7 @@ from typing import List
 
 import numpy as np
 import pandas as pd
-from stagekit import contracts, program
+from stagekit import contracts, program, tables
 
 PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
 BEHAVIOURS = ("corrected", "as_published")  # of the defects that the published workflow had
@@ -48,12 +48,7 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
 
 def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
     """Read and check a table of nothing but text: csv, or tab separated with any other ending."""
-    separator = "," if path.suffix == ".csv" else "\t"
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as lines:
-            rows = [row for row in csv.reader(lines, delimiter=separator) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise program.DataError(f"{path.name}: not a table of text: {error}") from error
+    rows = tables.lines(path, "," if path.suffix == ".csv" else "\t")
     header = rows[0] if rows else []
     contract.check(header, path.name)
     for number, row in enumerate(rows[1:], start=2):

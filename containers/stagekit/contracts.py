@@ -8,7 +8,8 @@ from typing import Dict, Iterable, List, Set, Tuple
 from stagekit.program import DataError
 
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
-FEATURE_PREFIXES = tuple(f"{compartment}_" for compartment in COMPARTMENTS)
+DEEP_PREFIX = "efficientnet_"  # of deep features, as pycytominer names them: efficientnet_0, efficientnet_1, ...
+FEATURE_PREFIXES = (*(f"{compartment}_" for compartment in COMPARTMENTS), DEEP_PREFIX)
 
 
 @dataclass(frozen=True)

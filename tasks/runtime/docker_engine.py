@@ -15,6 +15,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
+from docker.types import DeviceRequest
 from docker.types import Mount as DockerMount
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
@@ -66,6 +67,7 @@ class DockerEngine:
         options = create_options(job)
         words = ["docker", "run", "--rm", "--init", "--read-only", f"--user={options['user']}"]
         words += ["--cap-drop=ALL", "--security-opt=no-new-privileges", f"--network={options['network_mode']}"]
+        words += [f"--gpus={job.resources.gpus}"] if job.resources.gpus else []
         words += [f"--memory={options['mem_limit']}", f"--cpus={job.resources.cpus}"]
         words += [f"--tmpfs={path}:{how}" for path, how in options["tmpfs"].items()]
         words += [f"--env={name}={value}" for name, value in options["environment"].items() if name != "STAGE_GUARD"]
@@ -176,6 +178,21 @@ def _container(job: Job) -> Iterator[Container]:
         _remove(container)
 
 
+def _gpus(job: Job) -> list[DeviceRequest]:
+    gpus = job.resources.gpus
+    return [DeviceRequest(count=gpus, capabilities=[["gpu"]])] if gpus else []
+
+
+def gpu_runtime() -> bool:
+    """Say whether the daemon can give a container a GPU."""
+    try:
+        info = _client().info()
+    except (DockerException, APIError):
+        return False
+    devices = [device.get("ID", "") for device in info.get("DiscoveredDevices") or []]
+    return "nvidia" in (info.get("Runtimes") or {}) or any("nvidia.com/gpu" in device for device in devices)
+
+
 def _create(job: Job) -> Container:
     options = create_options(job)
     options["environment"] |= _passed(job)
@@ -187,6 +204,7 @@ def _create(job: Job) -> Container:
         mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in _mounts(job)],
         stdin_open=True,
         detach=False,
+        device_requests=_gpus(job),
         **options | {"nano_cpus": int(min(job.resources.cpus, _engine_cores()) * 10**9)},
     )
 

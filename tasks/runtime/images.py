@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from tasks import layout, recipes, stages
-from tasks.errors import EngineError, RecipeError
+from tasks.errors import EngineError, RecipeError, unknown
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +63,9 @@ def read_lock() -> dict[str, dict[str, str]]:
     return lock
 
 
-def build(image: str, bases: Mapping[str, str]) -> str:
-    """Build an image with the docker command and lock its digest; return the digest."""
-    options = [*build_options(image, bases), str(layout.CONTAINERS)]
+def build(image: str, bases: Mapping[str, str], variant: str = "") -> str:
+    """Build an image, or a variant of it, with the docker command and lock its digest; return the digest."""
+    options = [*build_options(image, bases, variant), str(layout.CONTAINERS)]
     logger.info("building the image %s", image)
     started = time.monotonic()
     with tempfile.NamedTemporaryFile("r") as identity:
@@ -74,14 +74,14 @@ def build(image: str, bases: Mapping[str, str]) -> str:
             again = shlex.join(["docker", "buildx", "build", *options])
             raise EngineError(f"the image {image!r} could not be built; docker's words are above; again: {again}")
         digest = Path(identity.name).read_text().strip()
-    write_lock(image, digest)
+    write_lock(image, digest, variant)
     logger.info("built the image %s in %.0f s", image, time.monotonic() - started)
     return digest
 
 
-def pull(image: str, registry: str) -> str:
+def pull(image: str, registry: str, variant: str = "") -> str:
     """Pull the image of this very recipe from a registry and lock its digest; return the digest."""
-    name = f"{registry}/{image}:{recipes.recipe_hash(image)[:RECIPE_DIGITS]}"
+    name = f"{registry}/{image}:{recipes.recipe_hash(image)[:RECIPE_DIGITS]}" + (f"-{variant}" if variant else "")
     if subprocess.run(["docker", "pull", name], check=False).returncode:
         message = f"{name} could not be pulled; docker's words are above; an image bears its recipe's hash as tag, so"
         raise EngineError(f"{message} this recipe may never have been pushed: {BUILD} {image}")
@@ -90,19 +90,29 @@ def pull(image: str, registry: str) -> str:
     if (found["Config"]["Labels"] or {}).get(RECIPE_LABEL) != recipes.recipe_hash(image):
         raise RecipeError(f"{name} does not bear this recipe's label; {BUILD} {image}")
     subprocess.run(["docker", "tag", name, tag(image)], check=True)
-    write_lock(image, found["Id"])
+    write_lock(image, found["Id"], variant)
     return str(found["Id"])
 
 
-def build_options(image: str, bases: Mapping[str, str]) -> list[str]:
+def build_options(image: str, bases: Mapping[str, str], variant: str = "") -> list[str]:
     """Return the options of `docker build` for an image: base by digest, labels, tag."""
     definition = stages.images()[image]
     base = {**recipes.bases(), **bases}[definition.base]
     arguments = {"BASE": base, "TITLE": f"platewright/{image}", "VERSION": metadata.version("platewright")}
     arguments["REVISION"] = _revision()
+    if variant:
+        arguments["LOCK"] = lock_of(image, variant)
     options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image)]
     options += ["--label", f"{RECIPE_LABEL}={recipes.recipe_hash(image)}"]
     return options + [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
+
+
+def lock_of(image: str, variant: str) -> str:
+    """Return the lock that a variant of an image installs; raise EngineError if there is no such variant."""
+    known = stages.images()[image].variants
+    if variant not in known:
+        raise EngineError(unknown("variant", variant, known, f"the image {image}"))
+    return known[variant]
 
 
 def _revision() -> str:
@@ -111,9 +121,10 @@ def _revision() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def write_lock(image: str, digest: str) -> None:
-    """Record what an image's recipe and digest are on this machine."""
-    lock = read_lock() | {image: {"recipe": recipes.recipe_hash(image), "digest": digest}}
+def write_lock(image: str, digest: str, variant: str = "") -> None:
+    """Record what an image's recipe, digest and variant are on this machine."""
+    own = {"recipe": recipes.recipe_hash(image), "digest": digest} | ({"variant": variant} if variant else {})
+    lock = read_lock() | {image: own}
     partial = layout.IMAGES_LOCK.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(partial, layout.IMAGES_LOCK)

@@ -77,6 +77,14 @@ def forget(parent: Path) -> None:
         (folder / "outcome.json").unlink(missing_ok=True)
 
 
+def used(parent: Path) -> dict[str, float]:
+    """Return what the jobs that ended well took: their number, seconds, and the largest peak of memory if told."""
+    ended = [json.loads((folder / "outcome.json").read_text(encoding="utf-8")) for folder in finished(parent)]
+    peaks = [each["peak_memory_gb"] for each in ended if each["peak_memory_gb"] is not None]
+    taken = {"jobs": len(ended), "seconds": round(sum(each["seconds"] for each in ended), 3)}
+    return taken | ({"peak_memory_gb": max(peaks)} if peaks else {})
+
+
 def _record(job: Job, outcome: Outcome) -> None:
     if outcome.ok and (job.folder / "out" / "result.json").exists():
         partial = _outcome_file(job).with_suffix(".partial")

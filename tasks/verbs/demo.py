@@ -6,6 +6,7 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import luigi
 
@@ -14,9 +15,12 @@ from tasks import layout, manifest, pipeline, settings, stages
 from tasks.runtime import engines
 from tasks.verbs import images
 
+FAILED = 30  # as [retcode] task_failed
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plates", default="", help="A,B: only these plates")
+    parser.add_argument("--features", default="cellprofiler", help="cellprofiler,deepprofiler: deep features too")
     parser.add_argument("--wells", default="", help="A01,B02: only these wells")
 
 
@@ -25,16 +29,33 @@ def act(args: argparse.Namespace) -> int:
     plates = args.plates.split(",") if args.plates else list(PLATES)
     _draw(plates, args.wells)
     if given.engine == "process" or given.engine == "auto" and not _containers_usable():
-        images.prepare(stages.stage_images())
-    task = pipeline.RunBatch(batch_id=BATCH, plates=plates)
+        images.prepare([name for name in stages.stage_images() if name in args.features or name != "deepprofiler"])
+    if not _seed(args.features, plates[0]):
+        return FAILED
+    task = pipeline.RunBatch(batch_id=BATCH, plates=plates, features=args.features)
     was_complete = task.complete()
     if not was_complete and not luigi.build([task], local_scheduler=True, log_level="INFO"):
-        return 30  # as [retcode] task_failed
+        return FAILED
     if was_complete:
         print("everything is complete already; nothing was run")
     for plate in plates:
         _show(plate, task.subject)
+    page = manifest.read(given.layout.manifest("report", BATCH, BATCH))
+    if page:
+        print(f"\nopen  {_short(given.layout.root / page.outputs['report']['path'])}")
     return 0
+
+
+def _seed(features: str, plate: str) -> bool:
+    """Draw a network's weights where the default setting looks, if deep features are asked for and none lie there."""
+    if "deepprofiler" not in pipeline.feature_sets(features):
+        return True
+    subject: dict[str, Any] = {"batch_id": BATCH, "plate": plate}
+    profile = pipeline.DeepProfile(**subject)
+    if profile.checkpoint or (settings.load().layout.checkpoints / f"{profile.features}.hdf5").exists():
+        return True
+    seed = pipeline.SeedCheckpoint(**subject)
+    return bool(luigi.build([seed], local_scheduler=True, log_level="INFO"))
 
 
 def _draw(plates: list[str], wells: str) -> None:

@@ -11,6 +11,7 @@ from tasks import explain, inputs, pipeline, settings, stages
 from tasks.batch_task import BatchTask
 from tasks.errors import DefinitionError, MissingInputError, unknown
 from tasks.layout import Layout
+from tasks.report import Report
 from tasks.stage_task import Staged, StageTask
 
 
@@ -41,7 +42,7 @@ def task(stage: str, batch: str, name: str) -> Staged:
     if issubclass(made, StageTask):
         on_plate: Staged = made(batch_id=batch or batch_of(settings.load().layout, name), plate=name)
         return on_plate
-    if not issubclass(made, BatchTask):
+    if not issubclass(made, (BatchTask, Report)):
         raise DefinitionError(f"{stage} is no stage of a plate or a batch; name one that is")
     known = settings.load().layout.batches()
     if name not in known:

@@ -23,9 +23,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
     )
+    build.add_argument("--variant", default="", help="another lock of the images named: deepprofiler has cuda")
     pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
+    pull.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
     listing = actions.add_parser("list", help="show every image: built, its digest, its environment")
@@ -36,10 +38,10 @@ def act(args: argparse.Namespace) -> int:
     if args.action == "build":
         bases = _bases(args.base)
         for image in _named(args.images):
-            images.build(image, bases)
+            images.build(image, bases, args.variant)
     elif args.action == "pull":
         for image in _named(args.images):
-            print(f"{image} {images.pull(image, args.registry)}")
+            print(f"{image} {images.pull(image, args.registry, args.variant)}")
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
     elif args.json:
@@ -79,19 +81,19 @@ def _bases(given: list[str]) -> dict[str, str]:
 def _rows() -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name, image in stages.images().items():
-        locked = images.read_lock().get(name)
-        current = locked is not None and locked["recipe"] == recipes.recipe_hash(name)
+        locked = images.read_lock().get(name) or {}
+        current = locked.get("recipe") == recipes.recipe_hash(name)
         made = environments.unmakeable(name) is None and environments.python(name).exists()
-        digest = locked["digest"] if locked else ""
-        rows.append({"image": name, "holds": image.summary, "digest": digest, "current": current, "environment": made})
+        built = {"digest": locked.get("digest", ""), "variant": locked.get("variant", ""), "current": current}
+        rows.append({"image": name, "holds": image.summary, **built, "environment": made})
     return rows
 
 
 def _table() -> Table:
     table = Table("image", "what it holds", "built", "environment")
     for row in _rows():
-        state = (
-            str(row["digest"])[7:19] + ("" if row["current"] else " (of an older recipe)") if row["digest"] else "no"
-        )
+        state = str(row["digest"])[7:19] or "no"
+        state += " (of an older recipe)" if row["digest"] and not row["current"] else ""
+        state += f" ({row['variant']})" if row["variant"] else ""
         table.add_row(str(row["image"]), str(row["holds"]), state, "made" if row["environment"] else "no")
     return table

@@ -74,6 +74,7 @@ def make(plates: list[str], images: int) -> set[str]:
     units = mock.patch("tasks.gathering._check_units", lambda run, left_out, done: None)
     with stub, unchecked, units:
         run(pipeline.RunBatch(batch_id=BATCH))
+        run(pipeline.Report(batch_id=BATCH))
     provenance.write(layout, BATCH)
     return done
 

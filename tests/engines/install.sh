@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Install a Docker Engine, Compose v2, buildx and what the project's environments are compiled with (Debian 12, root).
+# Install a Docker Engine, Compose v2, buildx, a browser, and what the project's environments are compiled with
+# (Debian 12, root).
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 source "$here/common.sh"
@@ -10,6 +11,7 @@ PACKAGES=(
     docker.io iptables mmdebstrap docker-registry         # the engine, its bridge, the base images, a registry
     openjdk-17-jdk-headless default-libmysqlclient-dev    # the process engine compiles two packages of CellProfiler
     pkg-config gcc libc6-dev
+    chromium                                              # the report is opened and clicked in it
 )
 # Not in bookworm. From trixie they need libc6 >= 2.34 only, so these two files fit, and nothing else comes from there.
 PLUGINS=(docker-compose docker-buildx)

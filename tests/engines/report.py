@@ -12,7 +12,8 @@ from tasks import stages
 from tasks.runtime import environments
 from tasks.runtime.engines import engine
 
-ENGINES = ("process", "docker", "compose")
+ENGINES = ("process", "docker", "compose", "chromium")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @functools.cache
@@ -20,11 +21,18 @@ def absent(name: str) -> str | None:
     """Return why an engine cannot be tested here; None if it can."""
     if name == "compose":
         return absent("docker") or _compose()
+    if name == "chromium":
+        return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
     if name == "process":
         missing = {package for image in stages.stage_images() for package in environments.missing_host_packages(image)}
         return f"type: {environments.install_line(sorted(missing))}" if missing else None
     reasons = [engine(name).unusable(image) for image in stages.stage_images()]
     return next((reason for reason in reasons if reason), None)
+
+
+def browser() -> str | None:
+    """Return the browser in which the report is opened and clicked."""
+    return next((path for path in map(shutil.which, BROWSERS) if path), None)
 
 
 def _compose() -> str | None:

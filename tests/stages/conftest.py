@@ -34,6 +34,11 @@ def benchmark_python() -> Path:
     return _python("benchmark")
 
 
+@pytest.fixture(scope="session")
+def deepprofiler_python() -> Path:
+    return _python("deepprofiler")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test here as one of the process engine, whose environments it runs in."""
     for item in items:

@@ -39,7 +39,7 @@ network = false
 [frame]
 summary = "Frame a picture."
 program = "frame.py"
-loads = ["plugins"]
+loads = ["plugins", "templates"]
 inputs = ["picture"]
 folder = "profiles"
 outputs = { frame = "{plate}.txt" }
@@ -126,6 +126,7 @@ def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
         "native/brush.c": "int hairs = 12;\n",
         "plugins/varnish.py": "LAYERS = 2\n",
         "plugins/inner/gloss.py": "HIGH = True\n",
+        "templates/label.html": "<b>title</b>\n",
     }
     for name, text in texts.items():
         (easel / name).parent.mkdir(parents=True, exist_ok=True)

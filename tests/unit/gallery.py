@@ -32,6 +32,15 @@ def lay(folder: Path, names: Iterable[str], shape: tuple[int, ...] = (8, 8), kin
     return folder
 
 
+def claim_many_pixels(path: Path) -> None:
+    """Make a TIFF of some hundred bytes claim to be 3.6 billion pixels."""
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint16), compression="lzw")
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        for tag in ("ImageWidth", "ImageLength"):
+            tiff.pages[0].tags[tag].overwrite(60_000, dtype="I")
+    assert path.stat().st_size < 1000
+
+
 @dataclass
 class Done:
     """How a program ended, and what it left."""

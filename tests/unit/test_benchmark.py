@@ -167,15 +167,17 @@ def test_it_shows_the_results_each_time(
     columns = ["task", "Description", "labels", "retrieved", "fr", "mean_average_precision", "fr_published", "agrees"]
     lay_table(folder / "cellprofiler_comparison.csv", ",", [*columns, "map_published", "note"], [[*row, ""]])
     before = run.complete()
-    for parts in run.run():  # as a Luigi worker goes on, once these are complete
-        assert [type(part).__name__ for part in parts] == ["Tabulate", "Figures"]
+    # As a Luigi worker goes on, once these are complete.
+    steps = [[type(part).__name__ for part in parts] for parts in run.run()]
     shown = capsys.readouterr().out
 
+    assert steps == [["Tabulate", "Figures"], ["Report"]]
     assert (before, run.complete()) == (False, True)
     assert "compound_A549_short" in shown
     assert "0.660" in shown
     assert "without profiles, and left out: C2, G2" in shown
     assert str(folder) in shown
+    assert f"{BATCH}_report.html" in shown
 
 
 def test_a_column_that_says_nothing_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,7 +190,7 @@ def test_a_column_that_says_nothing_is_not_shown(tmp_path: Path, capsys: pytest.
 
 
 def test_every_benchmark_stage_is_a_task_of_the_pipeline() -> None:
-    ours = {name for name, stage in stages.load().items() if stage.image == "benchmark"}
+    ours = {name for name, stage in stages.load().items() if stage.folder == "benchmark"}
 
     assert ours == {name for name, task in pipeline.stage_tasks().items() if issubclass(task, GroupTask)}
 

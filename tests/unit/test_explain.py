@@ -153,3 +153,12 @@ def test_a_stage_of_all_plates_is_explained_by_its_batch(
     )
     assert command.main() == 1
     assert f"there is no batch 'another'; known: {BATCH}" in capsys.readouterr().err
+
+
+def test_the_report_is_explained_by_its_batch(
+    made: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["tasks", "explain", "report", BATCH])
+
+    assert command.main() == 0
+    assert f"report/{BATCH} is {MISSING}" in capsys.readouterr().out

@@ -38,6 +38,7 @@ BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "be
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
+DEEP = {"locate_cells", "deep_profile", "seed_checkpoint", "aggregate_deep", "annotate_deep", "spherize_deep"}
 
 
 def make(stage: str) -> Staged:
@@ -110,13 +111,14 @@ def test_run_batch_reaches_every_stage_but_those_asked_for_by_name(luigi_cfg: Lo
     from_images = reached(pipeline.RunBatch(batch_id=BATCH))
     luigi_cfg("[load_data]\nsource = published\n")
 
-    assert from_images == {*STAGES} - {"localise_load_data", *SAMPLE, *BY_NAME, *FETCHES, *BENCHMARK}
+    assert from_images == {*STAGES} - {"localise_load_data", *SAMPLE, *BY_NAME, *FETCHES, *BENCHMARK, *DEEP}
     assert reached(pipeline.RunBatch(batch_id=BATCH)) == {*STAGES} - {
         "load_data",
         *SAMPLE,
         *BY_NAME,
         *FETCHES,
         *BENCHMARK,
+        *DEEP,
     }
 
 

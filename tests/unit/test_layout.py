@@ -52,6 +52,8 @@ TAKES_A_NAME: dict[str, Callable[[Layout, str], Path]] = {
     "run of plate": lambda layout, name: layout.run("measure", "b", name, "1"),
     "benchmark of batch": lambda layout, name: layout.benchmark(name, "final"),
     "benchmark of definition": lambda layout, name: layout.benchmark("b", name),
+    "record": lambda layout, name: layout.record(name),
+    "published of deep batch": lambda layout, name: layout.published("profiles", layout.deep_batch(name), "p"),
     "manifest of batch": lambda layout, name: layout.manifest("measure", name, "p"),
     "manifest of plate": lambda layout, name: layout.manifest("measure", "b", name),
     "adopted of batch": lambda layout, name: layout.adopted(name, "p"),
@@ -106,6 +108,13 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "fetched": "workspace/fetched/B",
         "benchmark": "workspace/benchmark/B",
         "provenance": "workspace/provenance/B",
+        "deep_profiles": "workspace/profiles/B_DL/P",
+        "locations": "workspace_dl/locations/B/P",
+        "embeddings": "workspace_dl/embeddings",
+        "deep_cells": "workspace_dl/single_cells/B/P",
+        "checkpoints": "workspace_dl/checkpoints",
+        "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
+        "report": "workspace/report/B",
     }
 
 

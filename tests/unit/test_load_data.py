@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from tests.unit.fakes import PLATE
-from tests.unit.gallery import Gallery, name
+from tests.unit.gallery import Gallery, claim_many_pixels, name
 
 CHANNELS = ["Mito", "AGP", "RNA", "ER", "DNA", "HighZBF", "LowZBF", "Brightfield"]
 A01, N09 = (1, 1), (14, 9)
@@ -164,6 +164,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], tuple[str, str, str]]] = 
     "empty": (name(1, 1, 5), lambda path: path.write_bytes(b""), ("unreadable", "A01-1", name(1, 1, 5))),
     "no TIFF": (name(1, 1, 5), lambda path: path.write_bytes(b"<html>" * 9), ("unreadable", "A01-1", name(1, 1, 5))),
     "colour": (name(1, 1, 5), random_image(8, 8, 3), ("unreadable", "A01-1", name(1, 1, 5))),
+    "bomb": (name(1, 1, 5), claim_many_pixels, ("unreadable", "A01-1", name(1, 1, 5))),
     "cut at 20 %": (name(1, 1, 5), cut(0.2), ("unreadable", "A01-1", name(1, 1, 5))),
     "cut at 60 %": (name(1, 1, 5), cut(0.6), ("unreadable", "A01-1", name(1, 1, 5))),
     "cut at 99 %": (name(1, 1, 5), cut(0.99), ("unreadable", "A01-1", name(1, 1, 5))),

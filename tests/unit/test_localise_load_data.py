@@ -63,6 +63,21 @@ def test_both_dialects_name_the_images_that_are_here(gallery: Gallery, dialect: 
     assert done.faults == []
 
 
+@pytest.mark.parametrize("name_of_a_file", ["../../../../etc/passwd", "/etc/passwd", "images/../../secret.tiff"])
+def test_a_name_that_leads_elsewhere_leads_nowhere(gallery: Gallery, name_of_a_file: str) -> None:
+    done = take(gallery, change(rows(), FileName_OrigDNA=name_of_a_file))
+
+    assert done.code == 65
+    assert ("error", "file_missing", "A01-1", name_of_a_file.rpartition("/")[2]) in done.faults
+
+
+def test_a_well_that_is_a_path_is_no_well(gallery: Gallery) -> None:
+    done = take(gallery, change(rows(), Metadata_Well="../../A01"))
+
+    assert done.code == 65
+    assert "a well is written A01" in done.said
+
+
 def change(table: Rows, **cells: str) -> Rows:
     return [{**table[0], **cells}, *table[1:]]
 

@@ -28,6 +28,7 @@ CHANGES = {
     "easel/native/brush.c": {"environment", "recipe"},
     "easel/plugins/varnish.py": {"recipe", "frame"},
     "easel/plugins/inner/gloss.py": {"recipe", "frame"},
+    "easel/templates/label.html": {"recipe", "frame"},
     "easel/Dockerfile": {"environment", "recipe"},
     "easel/requirements.lock": {"environment", "recipe"},
     "easel/image.toml": {"environment", "recipe"},

@@ -56,26 +56,25 @@ def words_of(flags: dict[str, Any]) -> list[str]:
     return words
 
 
+def run_program(python: Path, folder: Path, name: str, **flags: Any) -> Outcome:
+    """Run a program as a stage is run, in a folder of its own."""
+    folder.mkdir()
+    flags = {"plate": "g", "output": folder / "out", **flags}
+    flags = {key: folder / value if key.startswith("write_") else value for key, value in flags.items()}
+    # Compiling UMAP takes longer than a small one does; test_run_benchmark draws a compiled one.
+    own = {"PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}
+    words = [str(python), str(PROGRAMS / f"{name}.py"), *words_of(flags)]
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **own})
+    result = folder / "out" / "result.json"
+    told = json.loads(result.read_text()) if result.exists() else {}
+    return Outcome(done.returncode, done.stderr, folder, **told)
+
+
 @pytest.fixture
 def program(benchmark_python: Path, tmp_path: Path) -> Callable[..., Outcome]:
-    """Return a function that runs a program as a stage is run, in a folder of its own."""
+    """Return a function that runs a program by its name and flags."""
     count = iter(range(1000))
-
-    def run(name: str, **flags: Any) -> Outcome:
-        folder = tmp_path / f"{name}_{next(count)}"
-        folder.mkdir()
-        flags = {"plate": "g", "output": folder / "out", **flags}
-        flags = {key: folder / value if key.startswith("write_") else value for key, value in flags.items()}
-        # Compiling UMAP takes longer than a small one does; test_run_benchmark draws a compiled one.
-        own = {"PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}
-        environment = {**os.environ, **own}
-        words = [str(benchmark_python), str(PROGRAMS / f"{name}.py"), *words_of(flags)]
-        done = subprocess.run(words, capture_output=True, text=True, env=environment)
-        result = folder / "out" / "result.json"
-        told = json.loads(result.read_text()) if result.exists() else {}
-        return Outcome(done.returncode, done.stderr, folder, **told)
-
-    return run
+    return lambda name, **flags: run_program(benchmark_python, tmp_path / f"{name}_{next(count)}", name, **flags)
 
 
 @pytest.fixture

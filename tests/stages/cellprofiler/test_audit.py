@@ -75,7 +75,7 @@ def test_a_replacement_that_measures_otherwise_stops_the_plate(cellprofiler_pyth
     audited, unaudited = (broken.measure(plate, tmp_path / str(count), audit_sites=count) for count in (1, 0))
     (site,) = equality.choose(PLATE, NAMES, 1)
 
-    assert audited.code == 70
+    assert audited.code == 76
     assert not (audited.output / "result.json").exists()
     assert audited.units() == dict.fromkeys(NAMES, "ok") | {site: "failed"}
     assert f"error: the audit of site {site}: " in audited.stderr

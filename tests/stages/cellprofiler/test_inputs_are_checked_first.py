@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from tests.stages.cellprofiler.plates import PLATE, Plate, Programs, make_plate
+from tests.unit.gallery import claim_many_pixels
 
 Fault = tuple[str, str, str]
 
@@ -54,6 +55,14 @@ def test_channels_of_different_size_are_named(programs: Programs, plate: Plate, 
     tifffile.imwrite(plate.image("A01", "1", "RNA"), np.zeros((64, 60), np.uint16))
 
     assert "A01-1: r01c01f01p01-ch3sk1fk1fl1.tiff is 64 x 60" in refused(programs, plate, tmp_path)
+
+
+def test_a_tiff_bomb_is_named_and_not_unpacked(programs: Programs, plate: Plate, tmp_path: Path):
+    claim_many_pixels(plate.image("A01", "1", "RNA"))
+
+    assert "ch3sk1fk1fl1.tiff does not decode (ValueError: it claims 60000 x 60000 pixels" in refused(
+        programs, plate, tmp_path
+    )
 
 
 def test_a_colour_image_is_named(programs: Programs, plate: Plate, tmp_path: Path):

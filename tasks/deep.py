@@ -1,0 +1,228 @@
+"""Deep features: from CellProfiler's cells to spherized deep profiles; a class per stage.
+
+The profiles lie in a batch beside the plates' own, <batch>_DL, as CPJUMP1 has them; the tasks bear the name of the
+plates' own batch.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from tasks import catalogue, manifest, selection, settings
+from tasks.batch_task import BatchTask, PlateSet
+from tasks.errors import EngineError, MissingInputError
+from tasks.measuring import Measure, load_data_of
+from tasks.plate_task import LaidTask, PlateTask
+from tasks.profiling import Annotate, Behaving, Collate, ReadsSites, Spherize
+from tasks.runtime import gpus, passing
+from tasks.settings import NEGCON, setting
+from tasks.sources import Backend, ExternalMetadata, Images, Platemap
+from tasks.stage_task import Staged, StageTask
+from tasks.stages import Resources
+
+NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
+
+
+class Network:
+    """Which network computes features, and where its weights are."""
+
+    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=NETWORKS, default=NETWORKS[0])
+    checkpoint = setting("deep_profile", "checkpoint", luigi.OptionalParameter, default="", significant=False)
+    checkpoint_sha256 = setting(
+        "deep_profile", "checkpoint_sha256", luigi.OptionalParameter, default="", significant=False
+    )
+
+
+class LocateCells(ReadsSites):
+    stage = "locate_cells"
+    source = setting(
+        "locate_cells", "source", luigi.ChoiceParameter, choices=["analysis", "backend"], default="analysis"
+    )
+
+    def requires(self) -> luigi.Task:
+        if self.start_from == "backend":
+            return self.clone(Backend)
+        return self.clone(Measure if self.source == "analysis" else Collate)
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
+
+
+class LaidCheckpoint(LaidTask):
+    """The weights of a network: the file that luigi.cfg names, or the one that lies where all look."""
+
+    name = "checkpoint"
+    file = luigi.Parameter(default="")
+    features = luigi.ChoiceParameter(choices=NETWORKS, default=NETWORKS[0])
+
+    def path(self) -> Path:
+        default = settings.load().layout.checkpoints / f"{self.features}.hdf5"
+        path = settings.resolved(self.file) if self.file else default
+        if not path.is_file():
+            message = (
+                f"{path}: the weights of {self.features} are not there; lay them, or give [deep_profile] checkpoint"
+            )
+            raise MissingInputError(f"{message} a file or a URL (docs/deep_profiles.md says where they are published)")
+        return path
+
+
+class FetchCheckpoint(Network, Staged):
+    """Fetches a network's weights by their URL, once for all plates."""
+
+    stage = "fetch_checkpoint"
+    scope = ("batch_id", "features")
+    batch_id = "checkpoints"
+
+    @property
+    def subject(self) -> str:
+        return str(self.features)
+
+    def flags(self) -> dict[str, str]:
+        return {"url": str(self.checkpoint or ""), "sha256": str(self.checkpoint_sha256 or "")}
+
+    def passed(self) -> tuple[str, ...]:
+        return passing.PROXIES
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.checkpoints / "fetched"
+
+
+class SeedCheckpoint(StageTask):
+    """Asked for by name: a drawn checkpoint for the demo and for tests, where the default setting looks."""
+
+    stage = "seed_checkpoint"
+    features = setting("deep_profile", "features", luigi.ChoiceParameter, choices=NETWORKS, default=NETWORKS[0])
+    seed = luigi.IntParameter(default=0)
+
+    @property
+    def subject(self) -> str:
+        return str(self.features)
+
+    def requires(self) -> list[luigi.Task]:
+        return [load_data_of(self), self.clone(Images), self.clone(LocateCells)]
+
+    def flags(self) -> dict[str, str]:
+        return super().flags() | {"barcode": str(self.plate)}
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.checkpoints
+
+
+class DeepProfile(Network, StageTask):
+    stage = "deep_profile"
+    device = setting(
+        "deep_profile",
+        "device",
+        luigi.ChoiceParameter,
+        choices=["auto", "cpu", "gpu"],
+        default="auto",
+        significant=False,
+    )
+    batch_size = setting("deep_profile", "batch_size", luigi.IntParameter, default=128, significant=False)
+    sites_per_shard = setting("deep_profile", "sites_per_shard", luigi.IntParameter, default=96, significant=False)
+
+    def requires(self) -> list[luigi.Task]:
+        return [load_data_of(self), self.clone(Images), self.clone(LocateCells), self._weights()]
+
+    def _units(self) -> tuple[str, ...]:
+        """Return the sites whose cells are known: without those that were not measured."""
+        measure: Any = self.clone(Measure)
+        measured = None if self.start_from == "backend" else manifest.read(measure.manifest_path())
+        lacking = measured.facts.get("quarantined", ()) if measured else ()
+        return tuple(unit for unit in super()._units() if unit not in lacking)
+
+    def _weights(self) -> luigi.Task:
+        given = str(self.checkpoint or "")
+        if "://" in given:
+            same: dict[str, Any] = {"features": self.features}
+            return FetchCheckpoint(**same)
+        return self.clone(LaidCheckpoint, file=given, features=self.features)
+
+    @property
+    def kept_as(self) -> str:
+        """Return a name for each network: features of one stay when another's are made."""
+        return f"{self.features}.{self.subject}"
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.embeddings(self.features, self.batch_id, self.plate)
+
+    def asides(self) -> dict[str, str]:
+        """Return what makes no other features: the device, the size of batches, and what is checked first."""
+        sha256, device = str(self.checkpoint_sha256 or ""), "gpu" if self._gpu() else "cpu"
+        return {"checkpoint_sha256": sha256, "device": device, "batch_size": str(self.batch_size)}
+
+    def job_resources(self) -> Resources:
+        found = super().job_resources()
+        return Resources(**{**found.__dict__, "gpus": 1}) if self._gpu() else found
+
+    def shard_count(self, units: int) -> int:
+        """Return a multiple of the cores; on a GPU one, which has it for itself."""
+        if self._gpu():
+            return 1
+        cores = settings.load().slots.cores
+        per_shard: int = self.sites_per_shard
+        return min(units, cores * math.ceil(units / (cores * per_shard)))
+
+    def _gpu(self) -> bool:
+        """Say whether a GPU is used; raise EngineError if one is wanted and none is usable."""
+        if self.device == "cpu":
+            return False
+        reason = gpus.unusable(settings.load().engine, self.definition.image)
+        if reason and self.device == "gpu":
+            raise EngineError(
+                f"[deep_profile] device = gpu, but no GPU is usable: {reason}; auto or cpu goes on without"
+            )
+        return reason is None
+
+
+class AggregateDeep(Behaving, StageTask):
+    stage = "aggregate_deep"
+    parquet = setting("aggregate_deep", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="false")
+
+    def requires(self) -> luigi.Task:
+        return self.clone(DeepProfile)
+
+    def unmade(self) -> set[str]:
+        return {"cells"} if self.parquet == "false" else set()
+
+    def place(self, output: str) -> Path:
+        folder = "deep_cells" if output == "cells" else self.definition.folder
+        return settings.load().layout.published(folder, self.batch_id, self.plate)
+
+
+class AnnotateDeep(Annotate):
+    stage = "annotate_deep"
+
+    def requires(self) -> list[luigi.Task]:
+        return [self.clone(AggregateDeep), self.clone(Platemap), self.clone(ExternalMetadata)]
+
+
+class SpherizeDeep(Spherize):
+    """Of plates that belong together: RunBatch makes one of each group."""
+
+    stage = "spherize_deep"
+    samples = setting("spherize_deep", "samples", luigi.Parameter, default=NEGCON)
+
+    def requires(self) -> list[PlateTask]:
+        return self.each(AnnotateDeep)
+
+
+def groups_of(run: PlateSet) -> list[BatchTask]:
+    """Return the whitening of each group of a run's plates: one perturbation, cell line and time, as far as known."""
+    layout = settings.load().layout
+    batch = catalogue.of_batch(layout, run.batch_id)
+    known = {each.plate: each for each in batch}
+    members = run.members
+    if not set(members) <= set(known):
+        return [SpherizeDeep(**run.same_set())]
+    chosen = [known[plate] for plate in members]
+    groups = selection.groups(chosen, batch, selection.columns("auto", batch))
+    if len(groups) == 1:
+        return [SpherizeDeep(**run.same_set())]
+    same: dict[str, Any] = {"batch_id": run.batch_id, "start_from": run.start_from, "replaces": run.replaces}
+    sets: list[dict[str, Any]] = [{"plates": group.plates, "plate_set": group.name} for group in groups]
+    return [SpherizeDeep(**same, **each) for each in sets]

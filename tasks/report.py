@@ -1,0 +1,101 @@
+"""Report: one page of what lies there of a batch, whatever made it; nothing is started to have more to show."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import luigi
+
+from tasks import record, settings
+from tasks.errors import MissingInputError
+from tasks.fingerprint import Artifact
+from tasks.gathering import Findings
+from tasks.layout import Layout
+from tasks.manifest import Manifest
+from tasks.run import Run
+from tasks.runtime.engines import Engine
+from tasks.stage_task import Staged
+
+SHOWN = {
+    "pictures": "quality_control",
+    "summary": "quality_control",
+    "montage": "montage",
+    "comparison": "tabulate",
+    "replicability_map": "tabulate",
+    "matching_map": "tabulate",
+    "gene_compound_matching_map": "tabulate",
+    "figures": "figures",
+}
+"""The results that are shown, by the name of the output, and the stage that makes them."""
+
+Found = dict[str, list[Artifact]]
+
+
+class Report(Staged):
+    """One page about a batch: of all that has been made of it by now, and of the runs that did not end well."""
+
+    stage = "report"
+    scope = ("batch_id",)
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+    seen: tuple[bytes, Found] | None = None
+
+    @property
+    def subject(self) -> str:
+        return str(self.batch_id)
+
+    def place(self, output: str) -> Path:
+        return settings.load().layout.published(self.definition.folder, self.batch_id, self.batch_id)
+
+    def complete(self) -> bool:
+        """Look afresh each time: what it shows may have changed since it was made, a moment ago."""
+        complete: bool = Staged.complete.__wrapped__(self)  # type: ignore[attr-defined]
+        return complete
+
+    def inputs(self) -> Found:
+        content, found = self.seen or self._look()
+        path = settings.load().layout.record(self.batch_id)
+        return {**found, "record": [Artifact(path, hashlib.sha256(content).hexdigest(), 1, len(content))]}
+
+    def _run(self) -> None:
+        self.seen = self._look()  # once: another run may publish something while this one works
+        try:
+            super()._run()
+        finally:
+            self.seen = None
+
+    def _carry_out(self, run: Run, engine: Engine) -> Findings:
+        content, _ = self.seen or self._look()
+        path = settings.load().layout.record(self.batch_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(content)
+        os.replace(partial, path)
+        return super()._carry_out(run, engine)
+
+    def _look(self) -> tuple[bytes, Found]:
+        """Return the record, and the files that are shown, in the order in which the record lists them."""
+        layout = settings.load().layout
+        recorded = record.of_batch(layout, self.batch_id)
+        if not recorded["runs"] and not recorded["unfinished"]:
+            raise MissingInputError(
+                f"nothing has been made of batch {self.batch_id} below {layout.dataset}: run it first"
+            )
+        shown = _shown(layout, record.manifests(layout, self.batch_id))
+        listed = {name: [told for told, _ in each] for name, each in shown.items()}
+        return record.encoded(recorded | {"shown": listed}), {
+            name: [made for _, made in each] for name, each in shown.items()
+        }
+
+
+def _shown(layout: Layout, found: list[Manifest]) -> dict[str, list[tuple[dict[str, Any], Artifact]]]:
+    """Return the results to be shown by the input's name: whose each is, and where it lies."""
+    shown: dict[str, list[tuple[dict[str, Any], Artifact]]] = {name: [] for name in SHOWN}
+    for each in found:
+        for key, made in each.artifacts(layout.root).items():
+            name, _, plate = key.partition("/")
+            if SHOWN.get(name) == each.stage and made.path.exists():
+                shown[name].append(({"subject": each.plate, "plate": plate or each.plate}, made))
+    return shown

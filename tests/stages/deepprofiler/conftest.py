@@ -1,0 +1,37 @@
+"""Checkpoints that are drawn once, and a drawn plate for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.stages.deepprofiler.plate import Plate, call
+
+NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
+
+
+@pytest.fixture(scope="session")
+def seeded(deepprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives a network's drawn checkpoint; each is made once."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def checkpoint(network: str, seed: int = 0) -> Path:
+        path = folder / f"{network}-{seed}.hdf5"
+        if not path.exists():
+            plate = Plate(folder / "plate")
+            plate.draw(cells=20)
+            flags = {"barcode": plate.barcode, "features": network, "seed": seed, "write_checkpoint": path}
+            done = call(deepprofiler_python, "seed_checkpoint", folder / "out", network, **plate.inputs, **flags)
+            assert done.code == 0, done.stderr
+        return path
+
+    return checkpoint
+
+
+@pytest.fixture
+def plate(tmp_path: Path) -> Plate:
+    plate = Plate(tmp_path / "plate")
+    plate.draw()
+    return plate

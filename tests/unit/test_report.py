@@ -1,0 +1,177 @@
+"""The report's record says what was made and what was not; the report is stale when what it shows has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tasks import manifest, record
+from tasks.errors import MissingInputError
+from tasks.layout import Layout
+from tasks.pipeline import Report, RunBatch, RunBenchmark
+from tasks.runtime import engines
+from tests.unit.conftest import LoadSettings
+from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_experiment, lay_plate, make_manifest
+
+
+@pytest.fixture
+def made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A batch of which a montage and a joint quality control were made."""
+    layout = luigi_cfg("")
+    lay_plate(layout)
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
+    publish(layout, "montage", {"montage": layout.published("quality_control", BATCH, PLATE) / f"{PLATE}_montage.png"})
+    picture = layout.published("quality_control", BATCH, PLATE) / f"{PLATE}_quality.png"
+    publish(layout, "quality_control", {f"pictures/{PLATE}": picture}, plate=BATCH, members=(PLATE,))
+    return layout
+
+
+def publish(layout: Layout, stage: str, outputs: dict[str, Path], **changes: object) -> None:
+    for path in outputs.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"picture")
+    found = make_manifest(outputs, layout.root, stage, **changes)
+    path = layout.manifest(stage, found.batch, found.plate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write(path, found)
+
+
+def leave_a_failure(layout: Layout, run: str, when: float, stage: str = "montage") -> Path:
+    """Leave a run folder as a run does that failed: its log, its units, no result.json."""
+    shard = layout.run(stage, BATCH, PLATE, run) / "shards" / "1of1"
+    (shard / "out").mkdir(parents=True)
+    (shard / "job.json").write_text("{}")
+    (shard / "stderr.log").write_text(f"error: {layout.root}/a.tiff is cut\n")
+    unit = {"unit": "A01-1", "state": "failed", "seconds": 1.0, "reason": "cut"}
+    (shard / "out" / "units.jsonl").write_text(json.dumps(unit) + "\n")
+    os.utime(shard / "job.json", (when, when))
+    return shard
+
+
+def report() -> Report:
+    task = Report(batch_id=BATCH)
+    task.set_progress_percentage = task.set_status_message = lambda said: None  # as a Luigi worker gives them
+    return task
+
+
+def test_it_is_made_and_then_complete(made: Layout) -> None:
+    before = report().complete()
+    report().run()
+    page = made.dataset / "workspace/report" / BATCH / f"{BATCH}_report.html"
+
+    assert (before, report().complete()) == (False, True)
+    assert page.read_text() == "made"
+
+
+CHANGES = {
+    "a result was made again": {"seconds": 2.0},
+    "a warning": {"warnings": ("beware",)},
+    "a unit was quarantined": {"facts": {"quarantined": {"A01-1": "no cells"}}},
+    "another setting": {"fingerprint": {"stage": "montage", "parameters": {"x": "1"}}},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_it_is_stale_when_what_it_shows_has_changed(made: Layout, change: dict[str, object]) -> None:
+    report().run()
+    publish(
+        made, "montage", {"montage": made.published("quality_control", BATCH, PLATE) / f"{PLATE}_montage.png"}, **change
+    )
+
+    assert not report().complete()
+
+
+def test_it_is_not_stale_for_another_batch_or_its_own_manifest(made: Layout) -> None:
+    report().run()
+    path = made.published("quality_control", "other", PLATE) / "x.png"
+    publish(made, "montage", {"montage": path}, batch="other")
+
+    assert report().complete()
+
+
+def test_the_deep_profiles_of_the_batch_are_part_of_it(made: Layout) -> None:
+    path = made.published("profiles", made.deep_batch(BATCH), PLATE) / f"{PLATE}.csv.gz"
+    publish(made, "normalize", {"profiles": path}, batch=made.deep_batch(BATCH))
+
+    assert {run["batch"] for run in record.of_batch(made, BATCH)["runs"]} == {BATCH, f"{BATCH}_DL"}
+
+
+def test_the_program_gets_the_record_and_the_files_that_it_lists_in_their_order(made: Layout) -> None:
+    task = report()
+    task.run()
+    found = task.inputs()
+    recorded = json.loads(made.record(BATCH).read_text())
+
+    assert [each.path.name for each in found["montage"]] == [f"{PLATE}_montage.png"]
+    assert recorded["shown"]["montage"] == [{"plate": PLATE, "subject": PLATE}]
+    assert recorded["shown"]["pictures"] == [{"plate": PLATE, "subject": BATCH}]
+    assert recorded["shown"]["figures"] == []
+    assert found["record"][0].bytes == made.record(BATCH).stat().st_size
+
+
+def test_a_picture_that_was_removed_is_not_shown(made: Layout) -> None:
+    (made.published("quality_control", BATCH, PLATE) / f"{PLATE}_montage.png").unlink()
+
+    assert report().inputs()["montage"] == []
+
+
+def test_the_record_holds_no_path_of_this_machine(made: Layout) -> None:
+    leave_a_failure(made, "later", when=4e9)
+    text = json.dumps(record.of_batch(made, BATCH))
+
+    assert str(made.root) not in text
+    assert "<data root>/a.tiff is cut" in text
+
+
+def test_a_run_that_failed_since_is_told_with_its_units_and_last_words(made: Layout) -> None:
+    leave_a_failure(made, "later", when=4e9)
+    (told,) = record.of_batch(made, BATCH)["unfinished"]
+
+    assert (told["stage"], told["subject"], told["shards"], told["not_ended"]) == ("montage", PLATE, 1, 1)
+    assert told["failed"] == [{"unit": "A01-1", "reason": "cut"}]
+
+
+def test_a_failure_that_a_result_has_replaced_is_not_told(made: Layout) -> None:
+    leave_a_failure(made, "earlier", when=1e9)
+    good_one = leave_a_failure(made, "stale", when=4e9, stage="normalize")
+    (good_one / "out" / "result.json").write_text("{}")
+
+    assert record.of_batch(made, BATCH)["unfinished"] == []
+
+
+def test_plates_that_were_not_run_are_listed_with_what_is_known_of_them(luigi_cfg: LoadSettings) -> None:
+    layout = luigi_cfg("")
+    lay_experiment(layout)
+    path = layout.published("quality_control", BATCH, "C1") / "C1_montage.png"
+    publish(layout, "montage", {"montage": path}, plate="C1")
+    (plate,) = record.of_batch(layout, BATCH)["plates"]
+
+    assert plate["plate"] == "C1"
+    assert plate["conditions"]["Cell_type"] == "A549"
+
+
+def test_an_empty_batch_has_no_report(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+
+    with pytest.raises(MissingInputError, match="nothing has been made of batch nothing"):
+        Report(batch_id="nothing").inputs()
+
+
+def test_a_table_of_facts_stays_out_of_the_record(made: Layout) -> None:
+    path = made.published("load_data_csv", BATCH, PLATE) / "load_data.csv"
+    facts = {"site": ["A01-1"] * 5000, "wells": 24, "seed": "x"}
+    publish(made, "load_data", {"load_data": path}, facts=facts)
+    (run,) = [run for run in record.of_batch(made, BATCH)["runs"] if run["stage"] == "load_data"]
+
+    assert run["facts"] == {"wells": 24, "seed": "x"}
+
+
+def test_a_batch_ends_with_its_report_unless_the_benchmark_makes_it(made: Layout) -> None:
+    alone, inner = RunBatch(batch_id=BATCH), RunBenchmark(batch_id=BATCH, start_from="images").requires()[0]
+
+    assert [type(task) for task in alone.reports()] == [Report]
+    assert inner.reports() == []
+    assert RunBatch(batch_id=BATCH, start_from="profiles").reports() == []
