@@ -84,7 +84,7 @@ class Ledger:
 
     def append(self, event: str, **facts: object) -> None:
         """Add a line; it is on the disk when this returns."""
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"event": event, "at": now, **facts}) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:

@@ -76,7 +76,8 @@ def _state(layout: Layout, stage: str, batch: str, subject: str) -> State:
     if made and (told is None or told.ended == ledger.MADE):
         counts = dict(made.units)
         bad = tuple(each for each in told.units.values() if each.state == ledger.QUARANTINED) if told else ()
-        return State(stage, batch, subject, DONE, unit, sum(counts.values()), counts, made.started, "", None, bad, told)
+        began = told.began if told else made.started
+        return State(stage, batch, subject, DONE, unit, sum(counts.values()), counts, began, "", None, bad, told)
     if told is None:
         return State(stage, batch, subject, STOPPED, unit, 0, {}, "", "nothing says how")
     state = FAILED if told.ended == ledger.GIVEN_UP else STOPPED

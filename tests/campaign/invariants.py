@@ -9,6 +9,8 @@ from pathlib import Path
 from tasks import fingerprint, manifest
 from tasks.layout import Layout
 
+TIMED = {"provenance", "report"}
+
 
 def broken(layout: Layout, laid: frozenset[str]) -> list[str]:
     """Return what is half published: a claim that does not hold, or a file that no manifest or intent claims."""
@@ -41,8 +43,8 @@ def _wrong(made: fingerprint.Artifact) -> list[str]:
 
 
 def published(layout: Layout) -> list[str]:
-    """Return every file below the dataset but the crates, which tell of the time."""
-    files = (path for path in layout.dataset.rglob("*") if path.is_file() and "provenance" not in path.parts)
+    """Return every file below the dataset but the crates and reports, which tell of the time."""
+    files = (path for path in layout.dataset.rglob("*") if path.is_file() and not TIMED & {*path.parts})
     return sorted(path.relative_to(layout.root).as_posix() for path in files)
 
 

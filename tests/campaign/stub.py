@@ -1,8 +1,8 @@
 """Stands in for any stage's program: takes its time, writes in pieces, and what it writes depends on its inputs only.
 
-    python stub.py '{"profiles": ["Metadata_Plate", ...]}' --plate P ... --write_<output> <path> ... --output /out
+    python stub.py '{"columns": {...}, "fault": {...}}' --plate P ... --write_<output> <path> ... --output /out
 
-The first word holds the columns of the outputs that have a contract.
+The first word holds the columns of the outputs that have a contract, and what the program is to suffer from.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,10 +24,13 @@ CHANNELS = ("DNA", "ER", "RNA")
 
 
 def main() -> None:
-    columns, flags = json.loads(sys.argv[1]), _flags(sys.argv[2:])
+    told, flags = json.loads(sys.argv[1]), _flags(sys.argv[2:])
+    columns, fault = told["columns"], told["fault"]
     output = Path(flags["output"][0])
     units = flags.get("shard", ["1/1"])[0].split(",")
     with program.Report(output) as report:
+        if fault and fault.get("unit", units[0]) in units:
+            _suffer(fault["act"])
         seed = _digest(flags)
         for name, paths in flags.items():
             if name.startswith("write_"):
@@ -38,6 +43,16 @@ def main() -> None:
             report.fact("site", [f"{well}-1" for well in WELLS])
             report.fact("channel", list(CHANNELS))
         time.sleep(PAUSE_SECONDS)
+
+
+def _suffer(act: str) -> None:
+    print(f"suffers from {act}", file=sys.stderr, flush=True)
+    if act == "hang":
+        time.sleep(3600)
+    if act == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if act == "memory":
+        raise MemoryError("no room for 8 GiB")
 
 
 def _flags(words: list[str]) -> dict[str, list[str]]:
