@@ -90,7 +90,7 @@ def test_a_daemon_that_is_killed_is_waited_for_and_the_run_ends_well(tmp_path, u
 def test_a_container_that_runs_out_of_memory_is_given_more(tmp_path, undisturbed):
     toolkit = started(tmp_path, illumination={"memory_gb": "0.06"})
     done = toolkit.luigi(*WORDS)
-    attempts = [line for line in told(toolkit).attempts]
+    attempts = told(toolkit).attempts
     gb = {line["memory_gb"] for line in attempts if line["reason"] == "out_of_memory"}
 
     assert 0.06 in gb, done.stderr
