@@ -26,6 +26,8 @@ class Transform(NamedTuple):
     stretch: np.ndarray
     rest: float
     elbow: int
+    beyond: bool
+    """Whether the elbow was looked for in vain among what the wells span, and the last of that stands for it."""
 
 
 def main() -> None:
@@ -79,6 +81,9 @@ def _whiten(table: pd.DataFrame, chosen: pd.Series, plate_set: str, report: prog
     transform = fit(values[chosen.to_numpy()], plate_set)
     report.fact("reference_wells", int(chosen.sum()))
     report.fact("elbow", transform.elbow)
+    if transform.beyond:
+        told = f"{chosen.sum()} wells to fit on span {transform.elbow + 1} directions and their eigenvalues bend after"
+        report.warn(f"{told} the last: a tenth of that one bounds them; more wells make the whitening surer")
     whitened = pd.DataFrame(apply(transform, values), columns=features, index=table.index)
     return table[profiles.metadata_of(table)].join(whitened)
 
@@ -97,14 +102,18 @@ def fit(wells: np.ndarray, plate_set: str) -> Transform:
     eigenvalues = np.zeros(wells.shape[1])
     eigenvalues[: len(singular)] = singular**2 / (len(wells) - 1)
     places = range(len(eigenvalues))
+    # Beyond what the wells span there is rounding only, another one on each machine; a tenth of it would bound nothing.
+    spanned = int(np.sum(singular > singular[0] * max(wells.shape) * np.finfo(float).eps))
     elbow = KneeLocator(places, eigenvalues, S=1.0, curve="convex", direction="decreasing").elbow
-    if elbow is None or eigenvalues[elbow] <= 0:
+    if elbow is None or not spanned:
         message = f"{plate_set}: the eigenvalues of the {len(wells)} wells to fit on have no elbow"
         raise program.DataError(f"{message}; choose other wells or more plates ([spherize] samples, --plates)")
+    beyond = elbow >= spanned
+    elbow = min(elbow, spanned - 1)
     least = eigenvalues[elbow] / 10
     stretch = 1 / np.sqrt(np.maximum(eigenvalues[: len(singular)], least))
     scale = 1 / np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-    return Transform(mean, scale, axes.T, stretch, 1 / float(np.sqrt(least)), int(elbow))
+    return Transform(mean, scale, axes.T, stretch, 1 / float(np.sqrt(least)), int(elbow), beyond)
 
 
 def apply(transform: Transform, values: np.ndarray) -> np.ndarray:
