@@ -6,9 +6,9 @@ import argparse
 import sys
 
 from tasks.errors import StageError
-from tasks.verbs import browse, clean, demo, doctor, explain, images, plan, provenance, verify
+from tasks.verbs import browse, clean, demo, doctor, explain, images, logs, plan, provenance, retry, status, verify
 
-MODULES = (browse, clean, demo, doctor, explain, images, plan, provenance, verify)
+MODULES = (browse, clean, demo, doctor, explain, images, logs, plan, provenance, retry, status, verify)
 VERBS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 

@@ -48,9 +48,8 @@ class Carried:
 def make(run: Run, place: Place, policy: Policy, book: Ledger, show: Show, allowed: float) -> Findings:
     """Carry out a run and bring together what it made; raise StageError if more than `allowed` of its units failed.
 
-    Whatever happens, the ledger's last line says how it ended.
+    `book` has begun. Whatever happens but a kill, its last line says how it ended.
     """
-    book.begin(run.stage.unit, len(run.units))
     end, said = ledger.STOPPED, ""
     try:
         carried = carry_out(run, place, policy, book, show)

@@ -183,7 +183,12 @@ class Layout:
 
     def ledger(self, stage: str, batch: str, subject: str) -> Path:
         """Return the folder of the records of how every unit of a stage ended: a file a run."""
-        return self._own("ledger") / stage / checked_name("batch", batch) / checked_name("plate", subject)
+        return self.ledgers / stage / checked_name("batch", batch) / checked_name("plate", subject)
+
+    @property
+    def ledgers(self) -> Path:
+        """Return the folder of all ledgers: <stage>/<batch>/<plate>/."""
+        return self._own("ledger")
 
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""

@@ -63,9 +63,13 @@ class History:
     ended: str
     """One of MADE, GIVEN_UP, STOPPED; empty if no line says so."""
     said: str
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """The Luigi task: `family` and `params`, as text."""
     units: Mapping[str, Account] = field(default_factory=dict)
     attempts: tuple[Mapping[str, Any], ...] = ()
     """Every job that ended, as it was written."""
+    done_before: int = 0
+    """How many units had ended well when it was taken up again."""
 
 
 class Ledger:
@@ -80,7 +84,7 @@ class Ledger:
 
     def append(self, event: str, **facts: object) -> None:
         """Add a line; it is on the disk when this returns."""
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"event": event, "at": now, **facts}) + "\n"
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
@@ -89,9 +93,10 @@ class Ledger:
         finally:
             os.close(handle)
 
-    def begin(self, unit: str, total: int) -> None:
-        """Say which run this is of, in what it counts, and of how many."""
-        self.append(BEGIN, run=self.run, unit=unit, total=total, host=socket.gethostname(), pid=os.getpid())
+    def begin(self, unit: str, total: int, task: Mapping[str, object] | None = None) -> None:
+        """Say which run this is of, in what it counts, of how many, and which task (family, parameters) it serves."""
+        host, pid = socket.gethostname(), os.getpid()
+        self.append(BEGIN, run=self.run, unit=unit, total=total, host=host, pid=pid, task=task or {})
 
 
 def history(folder: Path) -> History | None:
@@ -101,7 +106,9 @@ def history(folder: Path) -> History | None:
     if not read:
         return None
     first = read[-1][0]
-    same = [line for lines in read if lines[0]["run"] == first["run"] for line in lines]
+    same_run = [lines for lines in read if lines[0]["run"] == first["run"]]
+    same = [line for lines in same_run for line in lines]
+    earlier = _accounts(line for lines in same_run[:-1] for line in lines)
     end = read[-1][-1] if read[-1][-1]["event"] == END else {}
     return History(
         run=first["run"],
@@ -112,8 +119,10 @@ def history(folder: Path) -> History | None:
         total=first["total"],
         ended=str(end.get("state", "")),
         said=str(end.get("said", "")),
+        task=first.get("task", {}),
         units=_accounts(same),
         attempts=tuple(line for line in same if line["event"] == ATTEMPT),
+        done_before=sum(each.state == OK for each in earlier.values()),
     )
 
 

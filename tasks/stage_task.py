@@ -211,6 +211,7 @@ class Staged(luigi.Task):
         given, kind = settings.load(), self.definition.unit
         folder = given.layout.ledger(self.stage, self.batch_id, self.kept_as)
         book = Ledger(folder, run.folder.relative_to(given.layout.root).as_posix())
+        book.begin(kind, len(run.units), {"family": self.task_family, "params": self.to_str_params()})
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
             place, allowed = Local(engine, given.slots), settings.max_failed_fraction(self.definition)

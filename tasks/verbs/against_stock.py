@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Sequence
 
@@ -38,9 +39,27 @@ def act(args: argparse.Namespace) -> int:
     whole = equality.Comparison()
     for each in found:
         whole.add(each.comparison)
+    if args.json:
+        print(json.dumps(_plain(found, whole), indent=1))
+        return 1 if whole.all.bad else 0
     _show(whole)
     _tell(found, whole)
     return 1 if whole.all.bad else 0
+
+
+def _plain(found: Sequence[Measured], whole: equality.Comparison) -> dict[str, object]:
+    """Return the counts by table and module, the sites, and the first differences, as JSON takes them."""
+    tallies = [
+        {"table": name, "module": module, **_counts(one)} for (name, module), one in sorted(whole.tallies.items())
+    ]
+    plates = [{"plate": each.plate, "sites": list(each.sites), "warnings": list(each.fast.warnings)} for each in found]
+    first = [str(difference) for difference in whole.first]
+    return {"all": _counts(whole.all), "tallies": tallies, "plates": plates, "first_differences": first}
+
+
+def _counts(tally: Tally) -> dict[str, object]:
+    counts = {state: getattr(tally, state) for state in STATES}
+    return {"values": tally.values, **counts, "nan_in_one": tally.nan, "largest_difference": tally.largest}
 
 
 def _show(whole: equality.Comparison) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -29,7 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
-    actions.add_parser("list", help="show every image: built, its digest, its environment")
+    listing = actions.add_parser("list", help="show every image: built, its digest, its environment")
+    listing.add_argument("--json", action="store_true", help="print a list for programs")
 
 
 def act(args: argparse.Namespace) -> int:
@@ -42,6 +44,8 @@ def act(args: argparse.Namespace) -> int:
             print(f"{image} {images.pull(image, args.registry, args.variant)}")
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
+    elif args.json:
+        print(json.dumps(_rows(), indent=1))
     else:
         Console().print(_table())
     return 0
@@ -74,14 +78,22 @@ def _bases(given: list[str]) -> dict[str, str]:
     return bases
 
 
+def _rows() -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for name, image in stages.images().items():
+        locked = images.read_lock().get(name) or {}
+        current = locked.get("recipe") == recipes.recipe_hash(name)
+        made = environments.unmakeable(name) is None and environments.python(name).exists()
+        built = {"digest": locked.get("digest", ""), "variant": locked.get("variant", ""), "current": current}
+        rows.append({"image": name, "holds": image.summary, **built, "environment": made})
+    return rows
+
+
 def _table() -> Table:
     table = Table("image", "what it holds", "built", "environment")
-    for name, image in stages.images().items():
-        locked = images.read_lock().get(name)
-        state = "no" if not locked else locked["digest"][7:19]
-        if locked and locked["recipe"] != recipes.recipe_hash(name):
-            state += " (of an older recipe)"
-        state += f" ({locked['variant']})" if locked and "variant" in locked else ""
-        made = "made" if environments.unmakeable(name) is None and environments.python(name).exists() else "no"
-        table.add_row(name, image.summary, state, made)
+    for row in _rows():
+        state = str(row["digest"])[7:19] or "no"
+        state += " (of an older recipe)" if row["digest"] and not row["current"] else ""
+        state += f" ({row['variant']})" if row["variant"] else ""
+        table.add_row(str(row["image"]), str(row["holds"]), state, "made" if row["environment"] else "no")
     return table

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -38,11 +40,15 @@ def act(args: argparse.Namespace) -> int:
         for kind, paths in ours.items()
         for path in (paths if known[kind] else ())
     ]
-    _show(found)
-    for kind in ours:
-        if not known[kind]:
-            print(f"{kind}: the reference has no such file, of any plate; not compared")
     bad = [each for each in found if not each.good]
+    alone = [kind for kind in ours if not known[kind]]
+    if args.json:
+        files = [{**asdict(each), "good": each.good} for each in found]
+        print(json.dumps({"files": files, "not_compared": alone}, indent=1))
+        return 1 if bad else 0
+    _show(found)
+    for kind in alone:
+        print(f"{kind}: the reference has no such file, of any plate; not compared")
     print(f"{len(found) - len(bad)} of {len(found)} files agree with {args.reference}")
     return 1 if bad else 0
 

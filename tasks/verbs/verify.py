@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="only this batch")
     parser.add_argument("--plate", default="", help="only this plate; with --against: A,B, or all of the batch")
     parser.add_argument("--deep", action="store_true", help="read everything, and compare with the hashes")
+    parser.add_argument("--json", action="store_true", help="print what was found for programs")
     reference.add(parser)
     against_stock.add(parser)
 
@@ -50,6 +52,11 @@ def act(args: argparse.Namespace) -> int:
     promises = [promise for each in found for promise in _promises(layout, each)]
     with ThreadPoolExecutor(fingerprint.READERS) as pool:
         faults = [fault for fault in pool.map(lambda promise: _fault(promise, args.deep), promises) if fault]
+    if args.json:
+        print(
+            json.dumps({"results": len(found), "checked": len(promises), "deep": args.deep, "faults": faults}, indent=1)
+        )
+        return 1 if faults else 0
     for fault in faults:
         print(fault)
     how = "read and compared" if args.deep else "compared by size"

@@ -156,7 +156,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_published(tmp_path):
         subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 
 
-@pytest.mark.parametrize("number", [2, 9], ids=["Ctrl-C", "SIGKILL"])
+@pytest.mark.parametrize("number", [2, 15, 9], ids=["Ctrl-C", "SIGTERM", "SIGKILL"])
 def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_same_bytes(tmp_path, cut, number):
     toolkit = Toolkit(tmp_path, "process")
     toolkit.draw(PLATE, WELLS)

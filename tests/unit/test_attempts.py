@@ -80,6 +80,7 @@ def run_of(folder: Path, shards: int = 2, units: tuple[str, ...] = UNITS) -> Run
 def make(folder: Path, program: Callable[..., Outcome], allowed: float = 0, **how: object) -> Findings:
     place = Local(FakeEngine(program), Slots(folder / "slots", 4, 8))
     book = Ledger(folder / "ledger", ".work/abc123")
+    book.begin("site", len(UNITS))
     return attempts.make(run_of(folder, **how), place, POLICY, book, lambda jobs: None, allowed)
 
 

@@ -1,0 +1,102 @@
+"""How all batches stand, from the manifests, the ledgers and what running programs say: nothing is started or hashed.
+
+Read while other processes run: whether one is at a stage its lock says, which the kernel takes from a dead one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tasks import ledger, manifest, stages
+from tasks.layout import Layout
+from tasks.ledger import Account, History
+from tasks.runtime import locks
+
+DONE, RUNNING, FAILED, STOPPED = "done", "running", "failed", "stopped"
+STATES = (DONE, RUNNING, FAILED, STOPPED)
+HOW_IT_STOPPED = {
+    ledger.STOPPED: "interrupted",
+    ledger.MADE: "made, and not yet published",
+    ledger.GIVEN_UP: "",
+    "": "killed: it left no last word",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """How a stage stands on one plate or set of plates."""
+
+    stage: str
+    batch: str
+    subject: str
+    state: str
+    unit: str
+    total: int
+    units: dict[str, int]
+    """How many units ended in each state: ok, failed, quarantined, skipped."""
+    began: str = ""
+    said: str = ""
+    """Why it failed, or how it stopped."""
+    seconds_left: float | None = None
+    bad: tuple[Account, ...] = ()
+    """The units that failed or were left out."""
+    history: History | None = field(default=None, repr=False)
+
+
+def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "") -> list[State]:
+    """Return every stage of every plate that has a result or was ever run here, in the order in which they began."""
+    found = set(_places(layout.manifests, "*/*/*.json")) | set(_places(layout.ledgers, "*/*/*"))
+    asked = [
+        each
+        for each in found
+        if stage in ("", each[0]) and batch in ("", each[1]) and subject in ("", each[2]) and each[0] in stages.load()
+    ]
+    states = sorted((_state(layout, *each) for each in asked), key=lambda state: (state.began, state.subject))
+    order = {stage: place for place, stage in enumerate(dict.fromkeys(state.stage for state in states))}
+    return sorted(states, key=lambda state: (state.batch, order[state.stage], state.subject))
+
+
+def _places(folder: Path, pattern: str) -> Iterator[tuple[str, str, str]]:
+    for path in folder.glob(pattern):
+        yield path.parent.parent.name, path.parent.name, path.name.removesuffix(".json")
+
+
+def _state(layout: Layout, stage: str, batch: str, subject: str) -> State:
+    made = manifest.read(layout.manifest(stage, batch, subject))
+    told = ledger.history(layout.ledger(stage, batch, subject))
+    unit = stages.stage(stage).unit
+    if told and not told.ended and locks.is_held(layout.lock(stage, batch, subject)):
+        now = State(stage, batch, subject, RUNNING, unit, told.total, {}, told.began, history=told)
+        return _running(layout, told, now)
+    # The manifest has the last word: a publication that was cut short is finished by the next run.
+    if made and (told is None or told.ended == ledger.MADE):
+        counts = dict(made.units)
+        bad = tuple(each for each in told.units.values() if each.state == ledger.QUARANTINED) if told else ()
+        began = told.began if told else made.started
+        return State(stage, batch, subject, DONE, unit, sum(counts.values()), counts, began, "", None, bad, told)
+    if told is None:
+        return State(stage, batch, subject, STOPPED, unit, 0, {}, "", "nothing says how")
+    state = FAILED if told.ended == ledger.GIVEN_UP else STOPPED
+    said = told.said or HOW_IT_STOPPED[told.ended]
+    bad = tuple(each for each in told.units.values() if each.state in (ledger.FAILED, ledger.QUARANTINED))
+    counts = dict(Counter(each.state for each in told.units.values()))
+    return State(stage, batch, subject, state, unit, told.total, counts, told.began, said, None, bad, told)
+
+
+def _running(layout: Layout, told: History, state: State) -> State:
+    """Return how far a run is: what the ledger holds, and what its programs have said since."""
+    folders = [path.parent for path in (layout.root / told.run / "shards").glob("*/job.json")]
+    live = {unit.name: unit.state for unit in ledger.units(folders)}
+    units = {**live, **{name: each.state for name, each in told.units.items() if each.state == ledger.OK}}
+    counts = dict(Counter(units.values()))
+    bad = tuple(each for each in told.units.values() if units.get(each.name) == ledger.FAILED)
+    done = counts.get(ledger.OK, 0)
+    began = datetime.datetime.fromisoformat(told.began)
+    elapsed = max(0.0, (datetime.datetime.now(datetime.UTC) - began).total_seconds())  # a clock may jump
+    fresh = done - told.done_before
+    left = elapsed / fresh * (told.total - done) if fresh > 0 and told.total else None
+    return replace(state, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders))
