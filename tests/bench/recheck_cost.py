@@ -25,9 +25,12 @@ def main() -> None:
         (Path(folder) / "luigi.cfg").write_text("[paths]\nroot = root\n[core]\nlocal_scheduler = true\n")
         plates = [f"P{number:03d}" for number in range(args.plates)]
         made = make(plates, args.images)
+        before = time.process_time()
         seconds = recheck()
+        cpu = time.process_time() - before
     stages = len(made)
-    print(f"{args.plates} plates, {stages} stages, {args.images} images a plate: complete in {seconds:.2f} s")
+    told = f"complete in {seconds:.2f} s ({cpu:.2f} CPU)"
+    print(f"{args.plates} plates, {stages} stages, {args.images} images a plate: {told}")
 
 
 def make(plates: list[str], images: int) -> set[str]:
