@@ -92,7 +92,8 @@ class Run:
         place = f"{label}-{_short_hash(units)}" if units else label
         folder = folder or self.folder / "shards" / place
         return Job(
-            name=f"platewright-{self.stage.name}-{self.plate}-{self.folder.name}-{folder.name}",
+            # By the whole path: two data roots on one machine may have the same run.
+            name=f"platewright-{self.stage.name}-{self.plate}-{_short_hash([str(self.folder)])}-{folder.name}",
             image=self.stage.image,
             program=self.stage.program,
             flags=("--plate", self.plate, *self.flags, *reads, *writes, *shard),

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES, wells
+from tasks.runtime import locks
 from tests.integration.toolkit import Toolkit, lay_real_wells
 
 REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
+
+
+@pytest.fixture(scope="module")
+def docker_alone() -> Iterator[None]:
+    """Keep the Docker Engine to one file of tests: some count its containers, some kill its daemon."""
+    with locks.alone(Path(tempfile.gettempdir()) / "platewright-tests-of-docker.lock", "the tests of docker"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from tasks.stages import Resources
 from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, wait_for
 from tests.stages.gallery.service import new_bucket, served
 
-pytestmark = pytest.mark.engine("docker")
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
 
 PLATE = PLATES[0]
 WRITTEN_DIGITS = 5  # float_format %.5g

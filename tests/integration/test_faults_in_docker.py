@@ -16,7 +16,7 @@ from tests.campaign import invariants
 from tests.integration.test_docker import containers, running_containers
 from tests.integration.toolkit import REPOSITORY, Toolkit, wait_for
 
-pytestmark = pytest.mark.engine("docker")
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
 
 PLATE = PLATES[0]
 WORDS = ("Illumination", "--batch-id", BATCH, "--plate", PLATE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +61,14 @@ def test_each_shard_has_its_own_number_folder_and_name(tmp_path: Path) -> None:
     assert [job.flags[-2:] for job in jobs] == [("--shard", unit) for unit in ("A", "B", "C")]
     assert [job.folder.parent for job in jobs] == [tmp_path / "abc123/shards"] * 3
     assert [job.folder.name.partition("-")[0] for job in jobs] == ["1of3", "2of3", "3of3"]
-    assert [job.name for job in jobs] == [f"platewright-paint-{PLATE}-abc123-{job.folder.name}" for job in jobs]
+    assert len({job.name for job in jobs}) == 3
+    assert all(re.fullmatch(rf"platewright-paint-{PLATE}-[0-9a-f]{{8}}-{job.folder.name}", job.name) for job in jobs)
+
+
+def test_the_same_run_below_two_data_roots_has_two_names(tmp_path: Path) -> None:
+    here, there = (make_run(tmp_path / root, make_stage()).jobs()[0].name for root in ("here", "there"))
+
+    assert here != there
 
 
 def test_the_sites_of_a_well_stay_in_one_shard_and_every_site_is_in_one(tmp_path: Path) -> None:
