@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping, Sequence, Tuple
 
+import embeddings
 import networks
 import numpy as np
-from fields import Field, load
+from fields import Field, Unusable, load
 
 NETWORK = networks.NETWORKS["imagenet_efficientnet_b0"]
 EPSILON = 1e-7  # a crop of one grey value becomes 0, not 0 / 0
@@ -45,6 +46,9 @@ def run(
             started = time.monotonic()
             with tensorflow.device(place):
                 found = features(forward, load(field), field.cells, batch_size)
+            fault = embeddings.fault(found, len(field.cells), NETWORK.features)
+            if fault:
+                raise Unusable(f"{field.name}: {fault}")
             ended(field.name, time.monotonic() - started)
             yield field, found
 

@@ -16,7 +16,7 @@ import deepprofiler_run
 import embeddings
 import networks
 import numpy as np
-from fields import Field, listed, read
+from fields import Field, Unusable, listed, read
 from stagekit import program
 
 
@@ -85,13 +85,10 @@ def _computed(
         found, facts = runner(fields, size, args.checkpoint, scratch / "project", args.device, args.batch_size, ended)
         for name, value in facts.items():
             report.fact(name, value)
-        for field, features in found:
-            fault = embeddings.fault(features, len(field.cells), networks.NETWORKS[args.features].features)
-            if fault:
-                report.unit(field.name, "failed", reason=fault)
-                raise program.DataError(f"{field.name}: {fault}")
-            yield field, features
-    except ValueError as error:
+        yield from found
+    except Unusable as error:
+        site, _, fault = str(error).partition(": ")
+        report.unit(site, "failed", reason=fault)
         raise program.DataError(str(error)) from error
 
 

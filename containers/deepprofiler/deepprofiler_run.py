@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 import driver
 import embeddings
 import numpy as np
-from fields import CENTRE, Field, load
+from fields import CENTRE, Field, Unusable, load
 from stagekit import program
 
 PLATE = "plate"  # an alias: pandas would read the barcode 00117013 as a number, and DeepProfiler then finds no cells
@@ -39,13 +39,13 @@ def run(
 ) -> Tuple[Iterator[Tuple[Field, np.ndarray]], Mapping[str, Any]]:
     """Return the features of every field that has cells, and facts of the run.
 
-    `ended` is told of every site and its seconds. Raises DataError for what DeepProfiler could not use.
+    `ended` is told of every site and its seconds. Raises Unusable for a site that it could not use.
     """
     names = {f"{field.well}-{number}": field for number, field in enumerate(fields, start=1)}
     lay(project, names, size, checkpoint, batch_size)
     _call(project, device, names, ended)
     facts: Dict[str, Any] = json.loads((project / driver.FACTS).read_text(encoding="utf-8"))
-    return ((field, _features(project, name)) for name, field in names.items()), facts
+    return ((field, _features(project, name, field)) for name, field in names.items()), facts
 
 
 def lay(project: Path, names: Mapping[str, Field], size: Tuple[int, int], checkpoint: Path, batch_size: int) -> None:
@@ -131,18 +131,25 @@ def _failure(code: int, last: Sequence[str], undone: Sequence[Field]) -> Excepti
     for field in undone:
         try:
             load(field)
-        except ValueError as error:
-            return program.DataError(f"{field.name}: {error}; mend it, or leave the site out ([preflight] exclude)")
+        except Unusable as error:
+            return Unusable(f"{error}; mend it, or leave the site out ([preflight] exclude)")
     words = "\n  ".join(last)
     return Crash(f"DeepProfiler ended with exit code {code}; its last words:\n  {words}")
 
 
-def _features(project: Path, name: str) -> np.ndarray:
+def _features(project: Path, name: str, field: Field) -> np.ndarray:
     well, _, site = name.rpartition("-")
     path = driver.features(project) / PLATE / well / f"{site}.npz"
     if not path.exists():
-        raise ValueError("DeepProfiler wrote no features for it")
-    return embeddings.read_features(path)
+        raise Unusable(f"{field.name}: DeepProfiler wrote no features for it")
+    try:
+        features = embeddings.read_features(path)
+    except Unusable as error:
+        raise Unusable(f"{field.name}: {error}") from error
+    fault = embeddings.fault(features, len(field.cells), driver.NETWORK.features)
+    if fault:
+        raise Unusable(f"{field.name}: {fault}")
+    return features
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:

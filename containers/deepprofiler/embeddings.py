@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Mapping
 
 import numpy as np
+from fields import Unusable
 
 
 def write(path: Path, features: np.ndarray, cells: np.ndarray, metadata: Mapping[str, str]) -> None:
@@ -17,12 +18,12 @@ def write(path: Path, features: np.ndarray, cells: np.ndarray, metadata: Mapping
 
 
 def read_features(path: Path) -> np.ndarray:
-    """Return the features of a file; ValueError if it is not whole."""
+    """Return the features of a file; Unusable if it is not whole."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return file["features"]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path.name} is no whole npz ({error})") from error
+        raise Unusable(f"{path.name} is no whole npz ({error})") from error
 
 
 def fault(features: np.ndarray, cells: int, width: int) -> str:

@@ -18,6 +18,10 @@ CENTRE = ("Nuclei_Location_Center_X", "Nuclei_Location_Center_Y")
 NAMED = 8  # so many faults an error tells
 
 
+class Unusable(Exception):
+    """What is wrong with a site."""
+
+
 @dataclass(frozen=True)
 class Field:
     """A site: `images` in the order of the network's channels; `cells` has a row (x, y) of pixels for every cell."""
@@ -62,7 +66,7 @@ def listed(table: Path, images: Path, channels: Sequence[str], plate: str) -> Li
         raise program.DataError(f"{table.name}: Metadata_Plate is {', '.join(others[:3])}, but the plate is {plate}")
     names = [tuple(images / row[f"FileName_Orig{channel}"] for channel in channels) for row in rows]
     found = [Listed(row["Metadata_Well"], row["Metadata_Site"], paths) for row, paths in zip(rows, names)]
-    contracts.LOAD_DATA.check_keys([(plate, each.well, str(int(each.site))) for each in found], table.name)
+    contracts.LOAD_DATA.check_keys([(plate, each.well, plain(each.site)) for each in found], table.name)
     return found
 
 
@@ -79,11 +83,9 @@ def read(sites: Sequence[Listed], locations: Path, report: program.Report) -> Tu
             own = _size(each.images)
             size = size if any(size) else own
             if own != size:
-                raise ValueError(
-                    f"{each.images[0].name} is {_by(own)} pixels, those of {sites[0].name} are {_by(size)}"
-                )
+                raise Unusable(f"{each.images[0].name} is {_by(own)} pixels, those of {sites[0].name} are {_by(size)}")
             fields.append(Field(each.well, each.site, each.images, centres(_locations(locations, each), size)))
-        except ValueError as error:
+        except Unusable as error:
             faults[each.name] = str(error)
             report.unit(each.name, "failed", reason=str(error))
     if faults:
@@ -92,20 +94,25 @@ def read(sites: Sequence[Listed], locations: Path, report: program.Report) -> Tu
 
 
 def centres(path: Path, size: Tuple[int, int]) -> np.ndarray:
-    """Return the (x, y) of every cell that a locations file names; ValueError says what is wrong with it."""
+    """Return the (x, y) of every cell that a locations file names; Unusable says what is wrong with it."""
     if not path.is_file():
-        raise ValueError(f"{path.name} is missing: locate the cells again")
+        raise Unusable(f"{path.name} is missing: locate the cells again")
     with open(path, encoding="utf-8", newline="") as lines:
         reader = csv.DictReader(lines)
         if not set(CENTRE) <= set(reader.fieldnames or []):
             what = f"has no column {CENTRE[0]} and {CENTRE[1]}" if reader.fieldnames else "is empty"
-            raise ValueError(f"{path.name} {what}: locate the cells again")
+            raise Unusable(f"{path.name} {what}: locate the cells again")
         cells = [_centre(path, number, row, size) for number, row in enumerate(reader, start=2)]
     return np.array(cells, dtype="float64").reshape(-1, 2)
 
 
+def plain(site: str) -> str:
+    """Return a site's number without zeros before it."""
+    return str(int(site)) if site.isdigit() else site
+
+
 def load(field: Field) -> np.ndarray:
-    """Return a field's pixels, height x width x channels; ValueError names an image that does not decode."""
+    """Return a field's pixels, height x width x channels; Unusable names an image that does not decode."""
     import tifffile
 
     planes = []
@@ -113,7 +120,8 @@ def load(field: Field) -> np.ndarray:
         try:
             planes.append(tifffile.imread(path))
         except Exception as error:  # tifffile and its codecs raise many kinds
-            raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
+            what = f"{path.name} does not decode ({type(error).__name__}: {error})"
+            raise Unusable(f"{field.name}: {what}") from error
     return np.stack(planes, axis=-1)
 
 
@@ -121,17 +129,17 @@ def _centre(path: Path, line: int, row: Dict[str, str], size: Tuple[int, int]) -
     try:
         x, y = (float(row[name] or "nan") for name in CENTRE)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path.name}, line {line}: {error}") from error
+        raise Unusable(f"{path.name}, line {line}: {error}") from error
     for name, value, most in ((CENTRE[0], x, size[1]), (CENTRE[1], y, size[0])):
         if not (math.isfinite(value) and 0 <= value < most):
-            raise ValueError(f"{path.name}, line {line}: {name} is {value:g}, outside 0 to {most} pixels")
+            raise Unusable(f"{path.name}, line {line}: {name} is {value:g}, outside 0 to {most} pixels")
     return x, y
 
 
 def _locations(folder: Path, site: Listed) -> Path:
     """Return where a site's locations lie: a site that load_data calls 01 is 1 to who locates cells."""
     exact = folder / f"{site.name}-Nuclei.csv"
-    return exact if exact.exists() else folder / f"{site.well}-{int(site.site)}-Nuclei.csv"
+    return exact if exact.exists() else folder / f"{site.well}-{plain(site.site)}-Nuclei.csv"
 
 
 def _size(paths: Sequence[Path]) -> Tuple[int, int]:
@@ -140,27 +148,27 @@ def _size(paths: Sequence[Path]) -> Tuple[int, int]:
     first = sizes[paths[0]]
     for path, size in sizes.items():
         if size != first:
-            raise ValueError(f"{path.name} is {_by(size)} pixels, but {paths[0].name} is {_by(first)}")
+            raise Unusable(f"{path.name} is {_by(size)} pixels, but {paths[0].name} is {_by(first)}")
     return first
 
 
 def _header(path: Path) -> Tuple[int, int]:
-    """Return the size of a grey TIFF whose pixels are all there; ValueError says what is wrong with it."""
+    """Return the size of a grey TIFF whose pixels are all there; Unusable says what is wrong with it."""
     import tifffile
 
     if not path.is_file():
-        raise ValueError(f"{path.name} is missing")
+        raise Unusable(f"{path.name} is missing")
     try:
         with tifffile.TiffFile(path) as tiff:
             page = tiff.pages[0]
             kind, shape = page.dtype, page.shape
             ends = [start + count for start, count in zip(page.dataoffsets, page.databytecounts)]
     except Exception as error:  # tifffile raises many kinds
-        raise ValueError(f"{path.name} is no whole TIFF ({type(error).__name__}: {error})") from error
+        raise Unusable(f"{path.name} is no whole TIFF ({type(error).__name__}: {error})") from error
     if kind not in (np.uint8, np.uint16) or len(shape) != 2:
-        raise ValueError(f"{path.name} holds {kind} of shape {shape}; a grey plane of 8 or 16 bits is needed")
+        raise Unusable(f"{path.name} holds {kind} of shape {shape}; a grey plane of 8 or 16 bits is needed")
     if not ends or max(ends) > path.stat().st_size:
-        raise ValueError(f"{path.name} is cut off: it has {path.stat().st_size} of {max(ends, default=0)} bytes")
+        raise Unusable(f"{path.name} is cut off: it has {path.stat().st_size} of {max(ends, default=0)} bytes")
     return int(shape[0]), int(shape[1])
 
 

@@ -12,7 +12,6 @@ from stagekit import program
 
 LEAST_VARIANCE = 1e-3
 LEAST_WELLS = 3
-NOTHING = 1e-9  # of the largest eigenvalue
 
 
 class Transform(NamedTuple):
@@ -24,6 +23,8 @@ class Transform(NamedTuple):
     stretch: np.ndarray
     rest: float
     elbow: int
+    beyond: bool
+    """Whether the elbow was looked for in vain among what the wells span, and the last of that stands for it."""
 
 
 def fit(wells: np.ndarray, plate_set: str) -> Transform:
@@ -44,14 +45,23 @@ def fit(wells: np.ndarray, plate_set: str) -> Transform:
     eigenvalues[: len(singular)] = singular**2 / (len(wells) - 1)
     places = range(len(eigenvalues))
     elbow = KneeLocator(places, eigenvalues, S=1.0, curve="convex", direction="decreasing").elbow
-    # Wells vary in fewer directions than they are: an elbow beyond would stretch what rounding leaves of nothing.
-    if elbow is None or eigenvalues[elbow] <= NOTHING * eigenvalues[0]:
+    # Beyond what the wells span there is rounding only, another one on each machine; a tenth of it would bound nothing.
+    spanned = int(np.sum(singular > singular[0] * max(wells.shape) * np.finfo(float).eps))
+    if elbow is None or not spanned:
         message = f"{plate_set}: the eigenvalues of the {len(wells)} wells to fit on have no elbow"
         raise program.DataError(f"{message}; choose other wells (the samples setting of the stage) or more plates")
+    beyond = elbow >= spanned
+    elbow = min(elbow, spanned - 1)
     least = eigenvalues[elbow] / 10
     stretch = 1 / np.sqrt(np.maximum(eigenvalues[: len(singular)], least))
     scale = 1 / np.sqrt(np.maximum(variance, LEAST_VARIANCE))
-    return Transform(mean, scale, axes.T, stretch, 1 / float(np.sqrt(least)), int(elbow))
+    return Transform(mean, scale, axes.T, stretch, 1 / float(np.sqrt(least)), int(elbow), beyond)
+
+
+def warning(transform: Transform, wells: int) -> str:
+    """Say what it means that the elbow lies beyond what the wells span."""
+    told = f"{wells} wells to fit on span {transform.elbow + 1} directions and their eigenvalues bend after"
+    return f"{told} the last: a tenth of that one bounds them; more wells make the whitening surer"
 
 
 def apply(transform: Transform, values: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.demo.plan import BATCH, PLATES
+from data.demo.plan import BATCH, COMPOUNDS, PLATES
 from tests.integration.conftest import REAL_BATCH, REAL_PLATE
 from tests.integration.toolkit import Toolkit, average_precision, features
 
@@ -44,21 +44,24 @@ def test_every_well_of_the_demo_has_a_deep_profile_of_finite_values(deep_demo):
             assert np.isfinite(values.to_numpy(float)).all()
 
 
-def test_whitened_controls_vary_alike_in_all_directions_that_they_span(deep_demo):
+def test_whitened_controls_vary_where_they_span_directions_and_nowhere_else(deep_demo):
     profiles = spherized(deep_demo)
     controls = features(profiles)[profiles.Metadata_control_type == "negcon"].to_numpy(float)
     centred = controls - controls.mean(axis=0)
     variances = np.linalg.svd(centred, compute_uv=False) ** 2 / (len(controls) - 1)
 
-    assert np.abs(controls.mean(axis=0)).max() < 1e-2
-    assert variances[len(controls) - 1 :].max() < 1e-3
-    assert 0.9 < variances[0] / variances[3] < 1.2  # those before the elbow are made equal
+    assert np.abs(controls.mean(axis=0)).max() < 1e-4
+    assert variances[len(controls) - 1 :].max() < 1e-6
+    # Not all 1: features that hardly vary are bounded (a variance of 1e-3), and so is what lies beyond the elbow.
+    assert variances[len(controls) - 2] > 0.1
+    assert variances[0] < 10
 
 
 def test_replicates_of_planted_phenotypes_are_found_by_deep_profiles_of_drawn_weights(deep_demo):
     found = average_precision(spherized(deep_demo))
+    planted = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
 
-    assert np.mean(list(found.values())) > 0.3
+    assert np.mean(planted) > 0.47  # of 3 replicates among 8 controls; chance has 0.42
 
 
 def test_what_was_made_with_drawn_weights_says_so(deep_demo):

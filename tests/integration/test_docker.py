@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
@@ -113,6 +114,24 @@ def test_normalized_values_agree_with_the_process_engine_where_the_spread_is_rea
 
     assert len(solid) > 500
     assert difference.max().max() <= 1e-3
+
+
+def test_deep_features_agree_with_the_process_engine(in_docker, cut):
+    subject = ("--batch-id", BATCH, "--plate", PLATE)
+    seeded = in_docker[0].luigi("SeedCheckpoint", *subject)
+    checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (in_docker[0], cut[0])]
+    shutil.copytree(*checkpoints)  # a person's own file there: the same weights in both
+    found = []
+    for toolkit in (in_docker[0], cut[0]):
+        done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        paths = sorted((toolkit.dataset / "workspace_dl/embeddings/cell_painting_cnn" / BATCH / PLATE).rglob("*.npz"))
+        found.append({path.parent.name: np.load(path)["features"] for path in paths})
+
+    assert seeded.returncode == 0, seeded.stdout[-3000:] + seeded.stderr[-3000:]
+    assert list(found[0]) == list(found[1]) == sorted(FOUR_WELLS)
+    for well in FOUR_WELLS:
+        np.testing.assert_allclose(found[0][well], found[1][well], atol=1e-3 * found[1][well].std())
 
 
 def test_changing_the_engine_makes_nothing_stale(in_docker):

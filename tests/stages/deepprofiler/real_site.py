@@ -13,7 +13,7 @@ import pytest
 
 from tests.stages.deepprofiler.plate import CHANNELS, Plate, write_csv
 
-CACHE = Path(__file__).parents[3] / ".environments" / "deepprofiler-0.5.1-source"
+CACHE = Path(__file__).parents[3] / ".environments" / "source-of-deepprofiler-0.5.1"
 SHA256 = "a2deab70fcd2871844cbacd921eb7365d88e62a11280996d51034839a6627f15"
 BELOW = "deepprofiler-0.5.1/tests/data/cpg0000/BR00116991/A01-1/"
 NUMBERS = {"Mito": 2, "AGP": 1, "RNA": 3, "ER": 4, "DNA": 5}  # as the plate's Index.idx.xml names the channels

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from tests.stages.deepprofiler.plate import BARCODE, CENTRE, Outcome, Plate, features, profile, write_csv
+from tests.stages.deepprofiler.plate import BARCODE, CENTRE, PROGRAMS, Outcome, Plate, features, profile, write_csv
 
 CNN = "cell_painting_cnn"
 BY_HAND = """
@@ -184,6 +184,59 @@ def test_an_image_whose_pixels_do_not_decode_is_named(run, plate):
 
     assert done.code == 65
     assert "A01-2: A01-2-ER.tiff does not decode" in done.stderr
+    assert done.units["A01-2"][0] == "failed"
+
+
+LIAR = """
+import sys
+import deep_profile, deepprofiler_run, driver
+import numpy as np
+from stagekit import program
+how = sys.argv.pop(1)
+def lie(project, device, names, ended):
+    (project / driver.FACTS).write_text("{}")
+    for name, field in names.items():
+        well, _, site = name.rpartition("-")
+        path = driver.features(project) / deepprofiler_run.PLATE / well / f"{site}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = np.ones((len(field.cells) - (how == "fewer cells"), 5 if how == "fewer features" else 672), "float32")
+        values[0, 0] = np.nan if how == "not finite" else 1
+        if how != "nothing" or name != "A01-2":
+            np.savez(path, features=values)
+        if how == "cut off":
+            path.write_bytes(path.read_bytes()[:100])
+        ended(field.name, 0.0)
+deepprofiler_run._call = lie
+program.run(deep_profile.main)
+"""
+LIES = {
+    "nothing": ("A01-2", "DeepProfiler wrote no features for it"),
+    "cut off": ("A01-1", "1.npz is no whole npz"),
+    "fewer cells": ("A01-1", r"features of shape \(4, 672\) came for 5 cells and 672 features"),
+    "fewer features": ("A01-1", r"features of shape \(5, 5\) came for 5 cells and 672 features"),
+    "not finite": ("A01-1", "1 cells have features that are not finite"),
+}
+
+
+@pytest.mark.parametrize(("how", "site", "said"), [(how, *told) for how, told in LIES.items()], ids=LIES)
+def test_what_deepprofiler_says_of_itself_is_not_believed(
+    how, site, said, deepprofiler_python, plate, seeded, tmp_path
+):
+    """A fake stands in for DeepProfiler, which ends well and has written something else."""
+    flags = {"checkpoint": seeded(CNN), "checkpoint_sha256": "", "features": CNN, "batch_size": 8, "device": "cpu"}
+    flags |= {**plate.inputs, "write_embeddings": tmp_path / "files", "shard": "1/1", "output": tmp_path / "out"}
+    words = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
+    environment = {**os.environ, "PYTHONPATH": f"{PROGRAMS}{os.pathsep}{PROGRAMS.parent}"}
+    command = [str(deepprofiler_python), "-c", LIAR, how, "--plate", BARCODE, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    units = [json.loads(line) for line in (tmp_path / "out/units.jsonl").read_text().splitlines()]
+    last = {unit["unit"]: unit for unit in units}[site]
+
+    assert done.returncode == 65
+    assert re.search(f"{site}: {said}", done.stderr), done.stderr
+    assert last["state"] == "failed"
+    assert re.search(said, last["reason"])
+    assert not (tmp_path / "out/result.json").exists()
 
 
 def test_a_site_without_cells_is_counted_and_has_no_file(run, plate, tmp_path):

@@ -85,6 +85,26 @@ def test_the_negative_controls_are_whitened_along_their_strong_axes(spherize, wr
     np.testing.assert_allclose(strong, 1, rtol=1e-3)
 
 
+@pytest.mark.parametrize("behaviour", ["corrected", "as_published"])
+def test_the_covariance_of_the_negative_controls_of_deep_profiles_is_the_identity(spherize, written, behaviour):
+    """Where no variance is small: nothing is bounded, so nothing but the identity may come out."""
+    mixing = np.eye(8) + 0.35 * np.random.default_rng(1).normal(size=(8, 8))
+    plates = []
+    for plate in ("P1", "P2"):
+        table = draw(plate, wells=192, features=0)
+        values = np.random.default_rng(sum(map(ord, plate))).normal(size=(192, 8)) @ mixing + 3
+        plates.append(table.join(pd.DataFrame(values, columns=[f"efficientnet_{at}" for at in range(8)])))
+    outcome = spherize(*plates, behaviour=behaviour)
+    files = [written(number) for number in (0, 1)]
+    table = files[0] if behaviour == "as_published" else pd.concat(files)
+    negcon = table[table["Metadata_control_type"] == "negcon"].iloc[:, 4:].to_numpy()
+
+    assert outcome.code == 0, outcome.stderr
+    assert negcon.shape == (128, 8)
+    assert len(files[0]) == (384 if behaviour == "as_published" else 192)
+    np.testing.assert_allclose(np.cov(negcon, rowvar=False), np.eye(8), atol=1e-4)
+
+
 def test_corrected_each_plate_holds_its_own_wells_and_as_published_those_of_all(spherize, written):
     plates = [draw("P1"), draw("P2").iloc[:40]]
     spherize(*plates)
@@ -131,3 +151,20 @@ def test_controls_that_are_all_alike_are_an_error(spherize):
 
     assert outcome.code == 65
     assert "have no elbow" in outcome.stderr
+
+
+def test_few_controls_that_bend_nowhere_are_bounded_by_the_last_direction_they_span(spherize, written):
+    """16 wells span 15 directions: what lies beyond is rounding, and would stretch wells a thousandfold millions."""
+    table = draw("P1", wells=48, features=0)
+    values = np.random.default_rng(0).normal(size=(48, 400)) + 5
+    table = table.join(pd.DataFrame(values, columns=[f"efficientnet_{at}" for at in range(400)]))
+    outcome = spherize(table)
+    made = written(0).iloc[:, 4:].to_numpy()
+    negcon = made[(table["Metadata_control_type"] == "negcon").to_numpy()]
+    variances = np.linalg.svd(negcon - negcon.mean(axis=0), compute_uv=False) ** 2 / 15
+
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.facts["elbow"] == 14
+    assert "16 wells to fit on span 15 directions" in outcome.warnings[0]
+    np.testing.assert_allclose(variances[:15], 1, rtol=1e-3)
+    assert np.abs(made).max() < 100
