@@ -72,9 +72,8 @@ def whiten(table: pd.DataFrame, chosen: pd.Series, plate: str, report: program.R
         return table[profiles.metadata_of(table)]
     values = table[whole].to_numpy()
     transform = whitening.fit(values[chosen.to_numpy()], plate)
-    told = transform.told(int(chosen.sum()))
-    if told:
-        report.warn(told)
+    if transform.beyond:
+        report.warn(whitening.warning(transform, int(chosen.sum())))
     whitened = pd.DataFrame(whitening.apply(transform, values), columns=whole, index=table.index)
     return table[profiles.metadata_of(table)].join(whitened)
 

@@ -67,9 +67,8 @@ def _whiten(table: pd.DataFrame, chosen: pd.Series, plate_set: str, report: prog
     transform = whitening.fit(values[chosen.to_numpy()], plate_set)
     report.fact("reference_wells", int(chosen.sum()))
     report.fact("elbow", transform.elbow)
-    told = transform.told(int(chosen.sum()))
-    if told:
-        report.warn(told)
+    if transform.beyond:
+        report.warn(whitening.warning(transform, int(chosen.sum())))
     whitened = pd.DataFrame(whitening.apply(transform, values), columns=features, index=table.index)
     return table[profiles.metadata_of(table)].join(whitened)
 

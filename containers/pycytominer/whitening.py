@@ -26,13 +26,6 @@ class Transform(NamedTuple):
     beyond: bool
     """Whether the elbow was looked for in vain among what the wells span, and the last of that stands for it."""
 
-    def told(self, wells: int) -> str:
-        """Return what a person should know of it, if anything."""
-        if not self.beyond:
-            return ""
-        span = f"{wells} wells to fit on span {self.elbow + 1} directions and their eigenvalues bend after the last"
-        return f"{span}: a tenth of that one bounds them; more wells make the whitening surer"
-
 
 def fit(wells: np.ndarray, plate_set: str) -> Transform:
     """Return the transform that whitens these wells.
@@ -51,9 +44,9 @@ def fit(wells: np.ndarray, plate_set: str) -> Transform:
     eigenvalues = np.zeros(wells.shape[1])
     eigenvalues[: len(singular)] = singular**2 / (len(wells) - 1)
     places = range(len(eigenvalues))
+    elbow = KneeLocator(places, eigenvalues, S=1.0, curve="convex", direction="decreasing").elbow
     # Beyond what the wells span there is rounding only, another one on each machine; a tenth of it would bound nothing.
     spanned = int(np.sum(singular > singular[0] * max(wells.shape) * np.finfo(float).eps))
-    elbow = KneeLocator(places, eigenvalues, S=1.0, curve="convex", direction="decreasing").elbow
     if elbow is None or not spanned:
         message = f"{plate_set}: the eigenvalues of the {len(wells)} wells to fit on have no elbow"
         raise program.DataError(f"{message}; choose other wells (the samples setting of the stage) or more plates")
@@ -63,6 +56,12 @@ def fit(wells: np.ndarray, plate_set: str) -> Transform:
     stretch = 1 / np.sqrt(np.maximum(eigenvalues[: len(singular)], least))
     scale = 1 / np.sqrt(np.maximum(variance, LEAST_VARIANCE))
     return Transform(mean, scale, axes.T, stretch, 1 / float(np.sqrt(least)), int(elbow), beyond)
+
+
+def warning(transform: Transform, wells: int) -> str:
+    """Say what it means that the elbow lies beyond what the wells span."""
+    told = f"{wells} wells to fit on span {transform.elbow + 1} directions and their eigenvalues bend after"
+    return f"{told} the last: a tenth of that one bounds them; more wells make the whitening surer"
 
 
 def apply(transform: Transform, values: np.ndarray) -> np.ndarray:
