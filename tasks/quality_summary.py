@@ -46,7 +46,7 @@ def tell(layout: Layout) -> None:
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = layout.work / "quality_summary.partial"
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
 

@@ -12,27 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import luigi
-from luigi import configuration, interface, retcodes, scheduler, worker
+from luigi import configuration
 
-from tasks import stages
+from tasks import sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
-from tasks.runtime import engines
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
 NEGCON = "Metadata_control_type == 'negcon'"
 """The pandas query that finds negative controls, where luigi.cfg gives no other."""
-LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
-    "core": interface.core,
-    "worker": worker.worker,
-    "scheduler": scheduler.scheduler,
-    "retcode": retcodes.retcode,
-}
-# Read by Luigi from [core] without a declared parameter.
-LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
-FOREIGN_SECTIONS = {"resources", "email", "logging"}
 Range = tuple[type[float], float, float]
 """The kind of a number, the least and the most that it may be."""
 RESOURCE_KEYS: Mapping[str, Range] = {
@@ -42,60 +32,6 @@ RESOURCE_KEYS: Mapping[str, Range] = {
 }
 """What of a stage's table luigi.cfg may override."""
 FRACTION: Range = (float, 0, 1)
-
-
-class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
-    root = luigi.Parameter(default="data_root", description="the data root; relative to luigi.cfg's folder")
-
-
-class dataset(luigi.Config):  # noqa: N801
-    project = luigi.Parameter(default="cpg0000-jump-pilot")
-    source = luigi.Parameter(default="source_4")
-    external_metadata = luigi.Parameter(default="{stem}_metadata.tsv")
-
-
-class runtime(luigi.Config):  # noqa: N801
-    engine = luigi.ChoiceParameter(choices=["auto", *engines.NAMES], default="auto")
-    place = luigi.ChoiceParameter(choices=["local"], default="local")
-    cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
-    memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
-    max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
-
-
-class retries(luigi.Config):  # noqa: N801
-    tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
-    backoff_seconds = luigi.FloatParameter(default=10.0)
-    most_memory_gb = luigi.Parameter(default="auto", description="GB for one job; auto: all that the jobs may use")
-
-
-class plan(luigi.Config):  # noqa: N801
-    dollars_per_core_hour = luigi.FloatParameter(default=0.025)
-
-
-class storage(luigi.Config):  # noqa: N801
-    delete = luigi.OptionalParameter(default="", description="stages whose results go once they were used")
-
-
-class gallery(luigi.Config):  # noqa: N801
-    bucket = luigi.Parameter(default="cellpainting-gallery")
-    endpoint_url = luigi.OptionalParameter(default="", description="another S3 service than Amazon's")
-    region = luigi.Parameter(default="us-east-1")
-    unsigned = luigi.ChoiceParameter(choices=["true", "false"], default="true", description="the bucket is public")
-    measurement = luigi.OptionalParameter(default="", description="which one, of a plate that was measured again")
-    checksums = luigi.OptionalParameter(default="", description="a csv of path and sha256")
-    connections = luigi.IntParameter(default=16)
-    stall_seconds = luigi.FloatParameter(default=30.0)
-
-
-SECTIONS: Mapping[str, type[luigi.Config]] = {
-    "paths": paths,
-    "dataset": dataset,
-    "runtime": runtime,
-    "retries": retries,
-    "gallery": gallery,
-    "plan": plan,
-    "storage": storage,
-}
 
 
 @dataclass(frozen=True)
@@ -139,7 +75,7 @@ def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> An
 @functools.cache
 def load() -> Settings:
     """Return the settings; raise SettingsError if one has a value that cannot be used."""
-    given = paths(), dataset(), runtime()
+    given = sections.paths(), sections.dataset(), sections.runtime()
     layout = Layout(_base() / given[0].root, given[1].project, given[1].source)
     cores = _number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
     memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
@@ -153,10 +89,10 @@ def load() -> Settings:
         slots,
         _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
         _retries(memory_gb),
-        plan().dollars_per_core_hour,
+        sections.plan().dollars_per_core_hour,
         _gallery(),
         int(configuration.get_config().get("core", "workers", 1)),
-        _deleted(storage().delete or ""),
+        _deleted(sections.storage().delete or ""),
     )
 
 
@@ -191,12 +127,12 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
         raise SettingsError(f"LUIGI_CONFIG_PATH names {named}, which is not there")
     config = configuration.get_config()
     known: dict[str, Mapping[str, luigi.Parameter]] = {
-        name: dict(section.get_params()) for name, section in {**LUIGI_SECTIONS, **SECTIONS}.items()
+        name: dict(section.get_params()) for name, section in {**sections.LUIGI_SECTIONS, **sections.SECTIONS}.items()
     }
     for section, own in stage_sections.items():
         known[section] = {**known.get(section, {}), **own}
     for section in config.sections():
-        if section in FOREIGN_SECTIONS:
+        if section in sections.FOREIGN_SECTIONS:
             continue
         if section not in known:
             raise SettingsError(f"luigi.cfg: there is no section [{section}]{_closest(section, known)}")
@@ -205,8 +141,8 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 
 
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
-    extra = set(LUIGI_EXTRA.get(section, set())) if section in LUIGI_SECTIONS else set()
-    numbers = {} if section in LUIGI_SECTIONS or section in SECTIONS else dict(RESOURCE_KEYS)
+    extra = set(sections.LUIGI_EXTRA.get(section, set())) if section in sections.LUIGI_SECTIONS else set()
+    numbers = {} if section in sections.LUIGI_SECTIONS or section in sections.SECTIONS else dict(RESOURCE_KEYS)
     extra |= set(numbers)
     for key in keys:
         name = key.replace("-", "_")
@@ -249,7 +185,7 @@ def _number(
 
 
 def _retries(memory_gb: float) -> Policy:
-    given = retries()
+    given = sections.retries()
     most = _number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
     return Policy(
         tries=int(_number("retries", "tries", str(given.tries), int, 1)),
@@ -259,7 +195,7 @@ def _retries(memory_gb: float) -> Policy:
 
 
 def _gallery() -> Gallery:
-    given = gallery()
+    given = sections.gallery()
     checksums = _base() / given.checksums if given.checksums else None
     if checksums and not checksums.is_file():
         raise SettingsError(f"luigi.cfg [gallery] checksums = {given.checksums}: there is no such file")

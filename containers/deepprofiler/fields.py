@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
@@ -66,7 +67,10 @@ def listed(table: Path, images: Path, channels: Sequence[str], plate: str) -> Li
         raise program.DataError(f"{table.name}: Metadata_Plate is {', '.join(others[:3])}, but the plate is {plate}")
     names = [tuple(images / row[f"FileName_Orig{channel}"] for channel in channels) for row in rows]
     found = [Listed(row["Metadata_Well"], row["Metadata_Site"], paths) for row, paths in zip(rows, names)]
-    contracts.LOAD_DATA.check_keys([(plate, each.well, plain(each.site)) for each in found], table.name)
+    counts = Counter(f"{each.well}-{plain(each.site)}" for each in found)
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        raise program.DataError(f"{table.name}: the site {twice[0]} stands there twice; a row is one of each, keep one")
     return found
 
 

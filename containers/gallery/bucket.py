@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Iterator, List, Optional, Tuple
 
-import botocore.session  # not boto3, which takes half as long again to start
+import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -142,7 +142,7 @@ def connect(
         s3={"addressing_style": "path"} if endpoint_url else {},
         **signature,
     )
-    client = botocore.session.get_session().create_client(
+    client = boto3.session.Session().client(
         "s3", endpoint_url=endpoint_url or None, region_name=region or None, config=config
     )
     return Bucket(client, name, prefix)
@@ -161,7 +161,7 @@ def safe_path(key: str, prefix: str) -> str:
 
 @contextmanager
 def told(name: str, key: str) -> Iterator[None]:
-    """Turn what botocore raises into one line that names the bucket, the fault and the next step."""
+    """Turn what boto3 raises into one line that names the bucket, the fault and the next step."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -20,6 +20,7 @@ from stagekit import program
 
 PAUSE_SECONDS = 0.12
 WELLS = ("A01", "A02", "B02", "C04")
+NUMBERS = ("Cells_", "Cytoplasm_", "Nuclei_", "efficientnet_", "Images_per_site", "Sites_per_well")
 CHANNELS = ("DNA", "ER", "RNA")
 
 
@@ -87,13 +88,23 @@ def _write(path: Path, columns: list[str] | None, units: list[str], seed: str) -
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
         line = hashlib.sha256(f"{seed} {file.name}".encode()).hexdigest()
-        text = f"{','.join(columns)}\n" + ",".join([line[:12]] * len(columns)) + "\n" if columns else line * 200
+        text = line * 200
+        if columns:
+            between = "\t" if file.suffix == ".tsv" else ","
+            text = f"{between.join(columns)}\n{between.join(_cell(column, line) for column in columns)}\n"
         content = gzip.compress(text.encode(), mtime=0) if file.suffix == ".gz" else text.encode()
         with open(file, "wb") as handle:
             handle.write(content[: len(content) // 2])
             handle.flush()
             time.sleep(PAUSE_SECONDS)
             handle.write(content[len(content) // 2 :])
+
+
+def _cell(column: str, line: str) -> str:
+    """Return a value that the contracts let pass, and that depends on the line where they leave a choice."""
+    fixed = {"Metadata_Plate": "P1", "Metadata_Well": WELLS[0], "Metadata_retrieved": "true", "sha256": line}
+    is_number = column.startswith(NUMBERS) or column.endswith("_Count") or column in ("Metadata_Site", "bytes")
+    return fixed.get(column) or (str(1 + int(line[:4], 16)) if is_number else line[:12])
 
 
 if __name__ == "__main__":

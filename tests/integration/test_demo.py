@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from data.demo.plan import BATCH, COMPOUNDS, PLATES
-from tests.integration.toolkit import average_precision, features
+from tests.integration.toolkit import Toolkit, average_precision, features
 
 pytestmark = pytest.mark.engine("process")
 
@@ -85,8 +86,6 @@ def test_the_montage_is_a_picture_of_the_plate(demo, plate):
 
 
 def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
-    import pandas as pd
-
     plates = [demo[0].profiles(plate, "_normalized_feature_select_negcon_batch") for plate in PLATES]  # as ranked
     joined = pd.concat(plates, join="inner", ignore_index=True)
     found = average_precision(joined)
@@ -98,8 +97,6 @@ def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
 
 
 def test_the_benchmark_retrieves_what_was_planted_and_nothing_else(demo):
-    import pandas as pd
-
     workspace = demo[0].dataset / "workspace"
     truth = pd.read_csv(workspace / f"metadata/demo/{BATCH}_truth.tsv", sep="\t").set_index("broad_sample")["active"]
     table = pd.read_csv(workspace / f"benchmark/{BATCH}/copairs/cellprofiler_replicability_map.csv")
@@ -121,8 +118,6 @@ def test_the_demo_ends_with_a_report_that_shows_its_plates_and_what_was_retrieve
 
 @pytest.mark.parametrize("suffix", ["batch", "negcon_batch"])
 def test_jointly_selected_plates_have_the_same_columns_and_no_feature_that_the_table_names(demo, suffix):
-    import pandas as pd
-
     plates = [demo[0].profiles(plate, f"_normalized_feature_select_{suffix}") for plate in PLATES]
     table = demo[0].dataset / "workspace/profiles" / BATCH / f"{BATCH}_excluded_features_{suffix}.csv"
 
@@ -138,3 +133,61 @@ def test_a_second_demo_does_no_work(demo):
     assert done.returncode == 0
     assert "nothing was run" in done.stdout
     assert toolkit.published() == before
+
+
+# Deep features, added to what the demo made before.
+
+
+@pytest.fixture(scope="module")
+def deep_demo(demo) -> Toolkit:
+    """The demo with deep features added to what it made before."""
+    toolkit = demo[0]
+    done = toolkit.tasks("demo", "--features", "cellprofiler,deepprofiler")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "measure/DEMO000001" not in done.stderr  # what was made already is not made again
+    return toolkit
+
+
+def spherized(toolkit: Toolkit) -> pd.DataFrame:
+    tables = [toolkit.profiles(plate, "_spherized", f"{BATCH}_DL") for plate in PLATES]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_every_well_of_the_demo_has_a_deep_profile_of_finite_values(deep_demo):
+    for plate in PLATES:
+        for suffix in ("", "_augmented", "_spherized"):
+            profiles = deep_demo.profiles(plate, suffix, f"{BATCH}_DL")
+            values = features(profiles)
+
+            assert len(profiles) == WELLS
+            assert list(values) == [f"efficientnet_{at}" for at in range(672)]
+            assert np.isfinite(values.to_numpy(float)).all()
+
+
+def test_whitened_controls_vary_where_they_span_directions_and_nowhere_else(deep_demo):
+    profiles = spherized(deep_demo)
+    controls = features(profiles)[profiles.Metadata_control_type == "negcon"].to_numpy(float)
+    centred = controls - controls.mean(axis=0)
+    variances = np.linalg.svd(centred, compute_uv=False) ** 2 / (len(controls) - 1)
+
+    assert np.abs(controls.mean(axis=0)).max() < 1e-4
+    assert variances[len(controls) - 1 :].max() < 1e-6
+    # Not all 1: features that hardly vary are bounded (a variance of 1e-3), and so is what lies beyond the elbow.
+    assert variances[len(controls) - 2] > 0.1
+    assert variances[0] < 10
+
+
+def test_replicates_of_planted_phenotypes_are_found_by_deep_profiles_of_drawn_weights(deep_demo):
+    found = average_precision(spherized(deep_demo))
+    planted = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
+
+    assert np.mean(planted) > 0.47  # of 3 replicates among 16 controls
+
+
+def test_what_was_made_with_drawn_weights_says_so(deep_demo):
+    manifests = deep_demo.root / f".work/manifests/cpg0000-jump-pilot/source_4/deep_profile/{BATCH}"
+    record = json.loads((manifests / f"cell_painting_cnn.{PLATES[0]}.json").read_text())
+
+    assert any("holds drawn weights" in warning for warning in record["warnings"])
+    assert record["units"] == {"ok": WELLS}
+    assert record["facts"]["cells"] == sum(deep_demo.cells(BATCH, PLATES[0]).values())

@@ -18,6 +18,7 @@ CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA", "HighZBF", "LowZBF", "Brightfield
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
 PER_CHANNEL = ("Granularity", "Intensity", "RadialDistribution", "Texture")
 SUFFIXES = ("", "_augmented", "_normalized", "_normalized_feature_select_plate")
+WIDTHS = {"cell_painting_cnn": 672, "imagenet_efficientnet_b0": 6400}
 # The three that CPJUMP1's own measurements lack too: a ratio of sums that is 0 / 0 for a cell without signal.
 MAY_BE_MISSING = ("Correlation_K_", "Correlation_Overlap_")
 
@@ -77,3 +78,24 @@ def test_nothing_published_names_this_machine(real_wells):
 
     assert texts
     assert not [path.name for path in texts if str(toolkit.folder) in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("network", WIDTHS)
+def test_each_real_well_has_a_finite_deep_profile_by_both_networks(network, real_wells):
+    toolkit = real_wells[0]
+    toolkit.extra["deep_profile"] = {"features": network}
+    subject = ("--batch-id", REAL_BATCH, "--plate", REAL_PLATE)
+    seeded = toolkit.luigi("SeedCheckpoint", *subject)
+    done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
+    profiles = toolkit.profiles(REAL_PLATE, "_augmented", f"{REAL_BATCH}_DL")
+    values = features(profiles).to_numpy(float)
+    sites = toolkit.dataset / "workspace_dl/embeddings" / network / REAL_BATCH / REAL_PLATE
+
+    assert seeded.returncode == 0, seeded.stderr[-3000:]
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert tuple(profiles.Metadata_Well) == WELLS
+    assert values.shape == (4, WIDTHS[network])
+    assert np.isfinite(values).all()
+    assert sorted(path.parent.name for path in sites.rglob("*.npz")) == list(WELLS)
+    counted = {site.split("-")[1]: str(cells) for site, cells in toolkit.cells(REAL_BATCH, REAL_PLATE).items()}
+    assert dict(zip(profiles.Metadata_Well, profiles.Metadata_Object_Count, strict=True)) == counted

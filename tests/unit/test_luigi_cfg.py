@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tasks import layout, pipeline, settings
+from tasks import layout, pipeline, sections, settings
 from tests.unit.conftest import LoadSettings
 
 MANUAL = (layout.REPOSITORY / "luigi.cfg").read_text()
@@ -26,12 +26,12 @@ def manual() -> dict[tuple[str, str], str]:
 
 def ours() -> dict[tuple[str, str], str]:
     """Return (section, key) -> default of every setting that our own code reads."""
-    sections = {name: dict(section.get_params()) for name, section in settings.SECTIONS.items()}
+    known = {name: dict(section.get_params()) for name, section in sections.SECTIONS.items()}
     for section, own in pipeline.stage_settings().items():
-        sections[section] = {**sections.get(section, {}), **own}
+        known[section] = {**known.get(section, {}), **own}
     return {
         (section, key): parameter.serialize(parameter._default)
-        for section, parameters in sections.items()
+        for section, parameters in known.items()
         for key, parameter in parameters.items()
     }
 

@@ -1,0 +1,74 @@
+"""luigi.cfg's own sections: what each may hold, before anything is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import luigi
+from luigi import interface, retcodes, scheduler, worker
+
+from tasks.runtime import engines
+
+LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
+    "core": interface.core,
+    "worker": worker.worker,
+    "scheduler": scheduler.scheduler,
+    "retcode": retcodes.retcode,
+}
+# Read by Luigi from [core] without a declared parameter.
+LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
+FOREIGN_SECTIONS = {"resources", "email", "logging"}
+
+
+class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
+    root = luigi.Parameter(default="data_root", description="the data root; relative to luigi.cfg's folder")
+
+
+class dataset(luigi.Config):  # noqa: N801
+    project = luigi.Parameter(default="cpg0000-jump-pilot")
+    source = luigi.Parameter(default="source_4")
+    external_metadata = luigi.Parameter(default="{stem}_metadata.tsv")
+
+
+class runtime(luigi.Config):  # noqa: N801
+    engine = luigi.ChoiceParameter(choices=["auto", *engines.NAMES], default="auto")
+    place = luigi.ChoiceParameter(choices=["local"], default="local")
+    cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
+    memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
+    max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
+
+
+class retries(luigi.Config):  # noqa: N801
+    tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
+    backoff_seconds = luigi.FloatParameter(default=10.0)
+    most_memory_gb = luigi.Parameter(default="auto", description="GB for one job; auto: all that the jobs may use")
+
+
+class plan(luigi.Config):  # noqa: N801
+    dollars_per_core_hour = luigi.FloatParameter(default=0.025)
+
+
+class storage(luigi.Config):  # noqa: N801
+    delete = luigi.OptionalParameter(default="", description="stages whose results go once they were used")
+
+
+class gallery(luigi.Config):  # noqa: N801
+    bucket = luigi.Parameter(default="cellpainting-gallery")
+    endpoint_url = luigi.OptionalParameter(default="", description="another S3 service than Amazon's")
+    region = luigi.Parameter(default="us-east-1")
+    unsigned = luigi.ChoiceParameter(choices=["true", "false"], default="true", description="the bucket is public")
+    measurement = luigi.OptionalParameter(default="", description="which one, of a plate that was measured again")
+    checksums = luigi.OptionalParameter(default="", description="a csv of path and sha256")
+    connections = luigi.IntParameter(default=16)
+    stall_seconds = luigi.FloatParameter(default=30.0)
+
+
+SECTIONS: Mapping[str, type[luigi.Config]] = {
+    "paths": paths,
+    "dataset": dataset,
+    "runtime": runtime,
+    "retries": retries,
+    "gallery": gallery,
+    "plan": plan,
+    "storage": storage,
+}
