@@ -244,6 +244,7 @@ def test_compose_runs_a_stage_prepared_by_hand_to_the_same_bytes(in_docker, tmp_
     (tmp_path / "in" / "profiles.csv.gz").write_bytes((source / f"{PLATE}_augmented.csv.gz").read_bytes())
     flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--min_negcon_wells", "2"]
     flags += ["--on_few_negcon", "warn", "--profiles", "/in/profiles.csv.gz"]
+    flags += ["--parquet", "false", "--write_parquet", "/out/files/x.parquet"]
     flags += ["--write_profiles", "/out/files/x.csv.gz", "--output", "/out"]
     environment = {**os.environ, "RUN": str(tmp_path), "STAGE_USER": f"{os.getuid()}:{os.getgid()}"}
     (tmp_path / "out/files").mkdir()
