@@ -22,8 +22,8 @@ AT_A_SITE = (*IN_A_WELL, Values("Metadata_Site", WHOLE, least=0))
 FILE_NAMES = (Values("FileName_*", TEXT),)
 COUNTS = (
     Values("Metadata_Site_Count", WHOLE, least=1),
-    Values("Metadata_Object_Count", WHOLE, least=1),
-    Values("Metadata_Count_*", WHOLE, least=1),
+    Values("Metadata_Object_Count", WHOLE, least=0),
+    Values("Metadata_Count_*", WHOLE, least=0),
 )
 RAW = tuple(Values(f"{prefix}*", NUMBER, needed=False) for prefix in FEATURE_PREFIXES)
 SCALED = tuple(Values(f"{prefix}*", FINITE, needed=False) for prefix in FEATURE_PREFIXES)
