@@ -19,6 +19,7 @@ from tasks.gathering import Findings, gather
 from tasks.progress import Bar
 from tasks.run import Run
 from tasks.runtime import engines, locks
+from tasks.runtime.job import words_of
 from tasks.runtime.places import Local
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def _part(task: Any, whole: Run, sites: Sequence[str], engine: str, folder: Path
     return replace(
         whole,
         folder=folder / engine,
-        flags=tuple(word for name, value in flags.items() for word in (f"--{name}", value)),
+        flags=words_of(flags),
         shards=task.shard_count(len(sites)),
         units=tuple(sites),
     )

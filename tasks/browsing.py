@@ -12,7 +12,7 @@ from tasks import errors, fetch_task, settings
 from tasks.errors import ProgramError
 from tasks.run import last_words
 from tasks.runtime import engines
-from tasks.runtime.job import Job
+from tasks.runtime.job import Job, words_of
 from tasks.runtime.places import Local
 from tasks.stages import Resources
 
@@ -52,7 +52,7 @@ def _job(folder: str, most: int) -> Job:
         name=f"platewright-{name}",
         image=IMAGE,
         program="browse.py",
-        flags=tuple(word for key, value in asked.items() for word in (f"--{key}", value)),
+        flags=words_of(asked),
         inputs=(),
         folder=given.layout.work / name,
         resources=RESOURCES,

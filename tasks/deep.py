@@ -17,10 +17,10 @@ from tasks.batch_task import BatchTask, PlateSet
 from tasks.errors import EngineError, MissingInputError
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import LaidTask, PlateTask
-from tasks.profiling import Annotate, Behaving, Collate, ReadsSites, Spherize
+from tasks.profiling import Annotate, Behaving, ReadsCells, Spherize
 from tasks.runtime import gpus, passing
 from tasks.settings import NEGCON, setting
-from tasks.sources import Backend, ExternalMetadata, Images, Platemap
+from tasks.sources import ExternalMetadata, Images, Platemap
 from tasks.stage_task import Staged, StageTask
 from tasks.stages import Resources
 
@@ -37,19 +37,11 @@ class Network:
     )
 
 
-class LocateCells(ReadsSites):
+class LocateCells(ReadsCells):
     stage = "locate_cells"
     source = setting(
         "locate_cells", "source", luigi.ChoiceParameter, choices=["analysis", "backend"], default="analysis"
     )
-
-    def requires(self) -> luigi.Task:
-        if self.start_from == "backend":
-            return self.clone(Backend)
-        return self.clone(Measure if self.source == "analysis" else Collate)
-
-    def flags(self) -> dict[str, str]:
-        return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
 
 
 class LaidCheckpoint(LaidTask):

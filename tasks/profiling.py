@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import luigi
 
@@ -54,15 +55,10 @@ class Collate(ReadsSites):
         return {name for name, choice in choices.items() if choice == "false"}
 
 
-class Aggregate(Copying, Behaving, ReadsSites):
-    stage = "aggregate"
-    source = setting(
-        "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
-    )
-    method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
-    compartment_counts = setting(
-        "aggregate", "compartment_counts", luigi.ChoiceParameter, choices=["true", "false"], default="false"
-    )
+class ReadsCells(ReadsSites):
+    """A stage on a plate's single cells, from where its setting `source` says or a fetched backend."""
+
+    source: Any
 
     def requires(self) -> luigi.Task:
         if self.start_from == "backend":
@@ -71,6 +67,17 @@ class Aggregate(Copying, Behaving, ReadsSites):
 
     def flags(self) -> dict[str, str]:
         return super().flags() | ({"source": "backend"} if self.start_from == "backend" else {})
+
+
+class Aggregate(Copying, Behaving, ReadsCells):
+    stage = "aggregate"
+    source = setting(
+        "aggregate", "source", luigi.ChoiceParameter, choices=["analysis", "backend", "cells"], default="analysis"
+    )
+    method = setting("aggregate", "method", luigi.ChoiceParameter, choices=["mean", "median"], default="mean")
+    compartment_counts = setting(
+        "aggregate", "compartment_counts", luigi.ChoiceParameter, choices=["true", "false"], default="false"
+    )
 
 
 class Annotate(Copying, Behaving, StageTask):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from tasks import ledger
+from tasks.runtime.job import Job
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,16 @@ class Bar:
             self.bar.start()
             self.row = self.bar.add_task(self.title, total=self.total, said="")
         return self
+
+    def show(self, jobs: Sequence[Job]) -> None:
+        """Show how far jobs are: by what their programs say, else by the units that they report."""
+        folders = [job.folder for job in jobs]
+        said = ledger.said(folders)
+        if said:
+            self.say(said)
+            return
+        counts = ledger.counts(ledger.units(folders))
+        self.update(counts.get("ok", 0), counts.get("failed", 0))
 
     def update(self, done: int, failed: int) -> None:
         """Show the state: units that ended well, and that did not."""

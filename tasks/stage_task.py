@@ -8,7 +8,7 @@ import errno
 import logging
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,7 +27,7 @@ from tasks.recall import for_a_while
 from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
-from tasks.runtime.job import Job
+from tasks.runtime.job import words_of
 from tasks.runtime.places import Local, forget, used
 from tasks.stages import Resources, Stage
 
@@ -180,9 +180,7 @@ class Staged(luigi.Task):
             members=self.members,
             unmade=frozenset(self.unmade()),
             folder=layout.run(self.stage, self.batch_id, self.kept_as, fingerprint.digest(parts)[:12]),
-            flags=tuple(
-                word for name, value in (self.flags() | self.asides()).items() for word in (f"--{name}", value)
-            ),
+            flags=words_of(self.flags() | self.asides()),
             inputs=self.inputs(),
             shards=self.shard_count(len(units)) if self.definition.sharded else 1,
             units=units,
@@ -215,7 +213,7 @@ class Staged(luigi.Task):
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
             place, allowed = Local(engine, given.slots), settings.max_failed_fraction(self.definition)
-            return attempts.make(run, place, given.retries, book, lambda jobs: _show(bar, jobs), allowed)
+            return attempts.make(run, place, given.retries, book, bar.show, allowed)
 
     def _tell(self, percent: int, said: str) -> None:
         # Luigi sets these while a task runs.
@@ -286,15 +284,6 @@ class StageTask(Staged, PlateTask):
 def _lies_there(made: Artifact) -> bool:
     """Say whether a published output is there, and a file as long as it was."""
     return made.path.is_dir() or (made.path.is_file() and made.path.stat().st_size == made.bytes)
-
-
-def _show(bar: Bar, jobs: Sequence[Job]) -> None:
-    said = ledger.said(job.folder for job in jobs)
-    if said:
-        bar.say(said)
-        return
-    counts = ledger.counts(ledger.units(job.folder for job in jobs))
-    bar.update(counts.get("ok", 0), counts.get("failed", 0))
 
 
 def _told(findings: Findings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from tasks.stages import Resources
 OUTPUT = "/out"
 """Where a program sees its run's folder, in a container; the published files are below /out/files."""
 TEMPORARY = "/tmp"
+
+
+def words_of(flags: Mapping[str, str]) -> tuple[str, ...]:
+    """Return flags as the words of a command: --name value."""
+    return tuple(word for name, value in flags.items() for word in (f"--{name}", value))
 
 
 @dataclass(frozen=True)

@@ -15,35 +15,19 @@ logger = logging.getLogger(__name__)
 @contextmanager
 def at_once(path: Path) -> Iterator[bool]:
     """Hold the lock at `path` if nobody else does; gives whether it is held."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _open(path)
-    try:
-        held = True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            held = False
-        yield held
-    finally:
-        os.close(handle)
+    with _opened(path) as handle:
+        yield _taken(handle)
 
 
 @contextmanager
 def alone(path: Path, what: str) -> Iterator[bool]:
     """Hold the lock at `path`; gives whether another held it first, and was waited for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _open(path)
-    try:
-        waited = False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _opened(path) as handle:
+        waited = not _taken(handle)
+        if waited:
             logger.info("%s: another run is at it; waiting for its end", what)
             fcntl.flock(handle, fcntl.LOCK_EX)
-            waited = True
         yield waited
-    finally:
-        os.close(handle)
 
 
 def is_held(path: Path) -> bool:
@@ -61,8 +45,21 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def _open(path: Path) -> int:
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
-    with suppress(PermissionError):  # another user's file: it has its mode already
-        os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
-    return handle
+    try:
+        with suppress(PermissionError):  # another user's file: it has its mode already
+            os.fchmod(handle, 0o666)  # whatever the umask: a data root may be shared
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
