@@ -49,7 +49,7 @@ class FetchTask(Staged):
 
     def flags(self) -> dict[str, str]:
         """Return what is asked for, and how."""
-        return connection() | self._asked(self._absent())
+        return connection() | self._asked(self._absent()) | {"absent": "refuse"}
 
     def fingerprint(self) -> dict[str, object]:
         return fingerprint.fingerprint(self.definition, self._asked(self.places()), self.inputs())

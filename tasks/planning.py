@@ -10,7 +10,7 @@ from typing import Any
 
 from luigi.task import flatten
 
-from tasks import browsing, catalogue, estimate, inputs, pipeline, settings
+from tasks import catalogue, estimate, from_gallery, inputs, pipeline, settings
 from tasks.batch_task import BatchTask
 from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
@@ -86,7 +86,7 @@ def _to_fetch(batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> tu
     if not away_plates:
         return 0, 0.0
     folder = layout.published(start_from, batch, away_plates[0]).parent.relative_to(layout.dataset).as_posix()
-    listed = {entry["name"].rstrip("/"): entry for entry in browsing.browse(folder)["entries"]}
+    listed = {entry["name"].rstrip("/"): entry for entry in from_gallery.browse(folder)["entries"]}
     absent = [plate for plate in away_plates if plate not in listed]
     if absent:
         raise MissingInputError(unknown("plate", absent[0], listed, f"the gallery's {folder}"))

@@ -29,7 +29,7 @@ def main() -> None:
     args = _flags().parse_args()
     with program.Report(args.output) as report:
         bucket = buckets.of(args)
-        remotes = [remote for wanted in json.loads(args.wanted) for remote in find(bucket, wanted, args.measurement)]
+        remotes = [remote for wanted in json.loads(args.wanted) for remote in _found(bucket, wanted, args)]
         rows = fetch(bucket, remotes, args, report)
         records.write(args.write_fetched, rows)
         report.fact("from", f"s3://{bucket.name}/{bucket.prefix}")
@@ -43,11 +43,19 @@ def _flags() -> argparse.ArgumentParser:
     flags = program.parser(__doc__)
     buckets.add_flags(flags)
     flags.add_argument("--wanted", required=True, help="a JSON list of paths, as above")
+    flags.add_argument("--absent", required=True, choices=["refuse", "leave_out"], help="a file that is not there")
     flags.add_argument("--measurement", required=True, help="which of a plate's measurements; may be empty")
     flags.add_argument("--checksums", required=True, type=Path, help="csv: path, sha256")
     flags.add_argument("--write_fetched", required=True, type=Path, help="the table of what came")
     flags.add_argument("--write_gallery", required=True, type=Path, help="the folder of what came, as in the gallery")
     return flags
+
+
+def _found(bucket: Bucket, wanted: str, args: argparse.Namespace) -> List[Remote]:
+    if args.absent == "leave_out" and not wanted.endswith("/"):
+        one = bucket.one(wanted)
+        return [one] if one else []
+    return find(bucket, wanted, args.measurement)
 
 
 def find(bucket: Bucket, wanted: str, measurement: str) -> List[Remote]:

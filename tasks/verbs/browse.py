@@ -8,17 +8,17 @@ import json
 from rich.console import Console
 from rich.table import Column, Table
 
-from tasks import browsing
+from tasks import from_gallery
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", nargs="?", default="", help="below <project>/<source>; /... is below the bucket")
-    parser.add_argument("--most", type=int, default=browsing.MOST, help="count at most so many files")
+    parser.add_argument("--most", type=int, default=from_gallery.MOST, help="count at most so many files")
     parser.add_argument("--json", action="store_true", help="print it for programs")
 
 
 def act(args: argparse.Namespace) -> int:
-    found = browsing.browse(args.folder, args.most)
+    found = from_gallery.browse(args.folder, args.most)
     if args.json:
         print(json.dumps(found, indent=1))
         return 0

@@ -1,9 +1,18 @@
-"""What `verify <stage> --reference` does: compare results with published ones; not 0 if anything differs."""
+"""What `verify <stage> --reference` does: compare results with published ones; not 0 if anything differs.
+
+They lie in a folder, or in the gallery, where each has the place that it has here.
+"""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,16 +20,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tasks import inputs, manifest, parity, settings, stages
+from tasks import from_gallery, inputs, manifest, parity, settings, stages
 from tasks.errors import MissingInputError
 from tasks.parity import STATES, Parity, ParityError
+
+GALLERY = "gallery"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the flags that compare a stage's outputs with a reference."""
     parser.add_argument("stage", nargs="?", default="", help="with --reference: for example normalize_negcon")
     parser.add_argument(
-        "--reference", type=Path, help="a folder of published files, of the same names; needs --batch-id"
+        "--reference", help=f"a folder of published files, of the same names, or `{GALLERY}`; needs --batch-id"
     )
     parser.add_argument("--plate-set", default="", help="of a stage of a set of plates: its name, if not the batch's")
     parser.add_argument("--tolerance", type=float, default=0.0, help="absolute, beside one unit of the last digit")
@@ -28,20 +39,65 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def act(args: argparse.Namespace) -> int:
     if not (args.stage and args.reference and args.batch_id):
-        raise ParityError("to compare, name all three: verify <stage> --batch-id <batch> --reference <folder>")
+        raise ParityError(
+            f"to compare, name all three: verify <stage> --batch-id <batch> --reference <folder, or {GALLERY}>"
+        )
     ours = _ours(args)
-    references = {path.name: path for path in args.reference.rglob("*") if path.is_file()}
-    known = {kind: [path for path in paths if path.name in references] for kind, paths in ours.items()}
-    if not any(known.values()):
-        names = ", ".join(path.name for paths in ours.values() for path in paths[:2])
-        raise MissingInputError(f"{args.reference}: holds no file that is named like one of ours ({names}, ...)")
-    found = [
-        parity.compare(path, references.get(path.name), args.tolerance)
-        for kind, paths in ours.items()
-        for path in (paths if known[kind] else ())
-    ]
+    with _references(args.reference, [path for paths in ours.values() for path in paths]) as references:
+        known = {kind for kind, paths in ours.items() if any(path in references for path in paths)}
+        if not known:
+            names = ", ".join(path.name for paths in ours.values() for path in paths[:2])
+            raise MissingInputError(f"{args.reference}: holds no file that is named like one of ours ({names}, ...)")
+        found = [
+            parity.compare(path, references.get(path), args.tolerance)
+            for kind, paths in ours.items()
+            for path in (paths if kind in known else ())
+        ]
+    return _tell(found, [kind for kind in ours if kind not in known], args)
+
+
+@contextmanager
+def _references(reference: str, ours: list[Path]) -> Iterator[dict[Path, Path]]:
+    """Give the published file of each of ours that has one; those of the gallery for as long as they are compared."""
+    if reference == GALLERY:
+        dataset = settings.load().layout.dataset
+        keys = {path: path.relative_to(dataset).as_posix() for path in ours}
+        again = shlex.join(["python", "-m", "tasks", *sys.argv[1:]])
+        with from_gallery.fetched(list(keys.values()), again) as folder:
+            yield {path: folder / key for path, key in keys.items() if (folder / key).is_file()}
+    elif not Path(reference).is_dir():
+        raise MissingInputError(f"{reference}: is no folder; name one that holds published files, or `{GALLERY}`")
+    else:
+        yield _of_the_same_name(ours, Path(reference))
+
+
+def _of_the_same_name(ours: list[Path], folder: Path) -> dict[Path, Path]:
+    """Return the file of a folder for each of ours: of many Cells.csv the one below the folders of the same names."""
+    named: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            named.setdefault(path.name, []).append(path)
+    twins = {name for name, count in Counter(path.name for path in ours).items() if count > 1}
+    found: dict[Path, Path] = {}
+    for path in ours:
+        shared = {each: _shared_parts(path, each) for each in named.get(path.name, [])}
+        nearest = [each for each, parts in shared.items() if parts == max(shared.values())]
+        if len(nearest) > 1:
+            raise ParityError(f"{path}: {nearest[0]} and {nearest[1]} are both named so; name one of their folders")
+        if nearest and (shared[nearest[0]] > 1 or path.name not in twins):
+            found[path] = nearest[0]
+    return found
+
+
+def _shared_parts(one: Path, other: Path) -> int:
+    """Return of how many names the ends of two paths are the same."""
+    pairs = zip(reversed(one.parts), reversed(other.parts), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _tell(found: list[Parity], alone: list[str], args: argparse.Namespace) -> int:
+    """Print how every file compares; return the exit code."""
     bad = [each for each in found if not each.good]
-    alone = [kind for kind in ours if not known[kind]]
     if args.json:
         files = [{**asdict(each), "good": each.good} for each in found]
         print(json.dumps({"files": files, "not_compared": alone}, indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -156,6 +157,34 @@ def test_a_plate_starts_from_published_single_cells(
     assert len(proxy.gets(".sqlite")) == 1
     assert found.to_dict() == pytest.approx(means.to_dict(), rel=1e-4)
     assert annotated.Metadata_pert_type.notna().all()
+
+
+def test_results_are_compared_with_those_of_the_gallery(
+    toolkit: Toolkit, gallery: S3, proxy: FaultProxy, tmp_path: Path
+) -> None:
+    plate = PLATES[0]
+    small_backend(tmp_path / "small.sqlite", plate)
+    gallery.put(f"workspace/backend/{BATCH}/{plate}/{plate}.sqlite", (tmp_path / "small.sqlite").read_bytes())
+    made = toolkit.luigi("Aggregate", "--batch-id", BATCH, "--plate", plate, "--start-from", "backend")
+    key = f"workspace/profiles/{BATCH}/{plate}/{plate}.csv.gz"
+    words = ("verify", "aggregate", "--batch-id", BATCH, "--plate", plate, "--reference", "gallery")
+    absent = toolkit.tasks(*words)
+    gallery.put(key, lies(toolkit, key))
+    same = toolkit.tasks(*words)
+    table = gzip.decompress(lies(toolkit, key)).decode().replace(",P24,", ",P23,")
+    gallery.put(key, gzip.compress(table.encode()))
+    other = toolkit.tasks(*words)
+    gallery.remove(key)
+
+    assert made.returncode == 0, made.stderr
+    assert absent.returncode == 1
+    assert f"gallery: holds no file that is named like one of ours ({plate}.csv.gz" in absent.stderr
+    assert same.returncode == 0, same.stderr
+    assert "1 of 1 files agree with gallery" in same.stdout
+    assert other.returncode == 1
+    assert f"{plate} P23" in other.stdout
+    assert len(proxy.gets(f"{plate}.csv.gz")) == 2
+    assert not list((toolkit.root / ".work").glob("reference-*"))
 
 
 def test_what_a_person_laid_is_adopted_and_not_completed(toolkit: Toolkit, gallery: S3, proxy: FaultProxy) -> None:

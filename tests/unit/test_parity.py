@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,45 @@ def test_a_comparison_that_is_not_whole_is_an_error(words: list[str], luigi_cfg:
     luigi_cfg("")
     with pytest.raises(ParityError, match="name all three"):
         verify.act(parsed(*words))
+
+
+def test_a_reference_that_is_no_folder_is_an_error(published: Layout, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="is no folder; name one that holds published files, or `gallery`"):
+        verified(tmp_path / "reference")
+
+
+@pytest.fixture
+def measured(published: Layout) -> Layout:
+    """Publish two sites, whose files bear the same names, beside the selection."""
+    folder = published.published("analysis", BATCH, PLATE) / "analysis"
+    for site, value in (("A01-1", "1"), ("A02-1", "2")):
+        (folder / f"{PLATE}-{site}").mkdir(parents=True)
+        (folder / f"{PLATE}-{site}" / "Cells.csv").write_text(f"Cells_AreaShape_Area\n{value}\n")
+    path = published.manifest("measure", BATCH, PLATE)
+    path.parent.mkdir(parents=True)
+    manifest.write(path, make_manifest({"analysis": folder}, published.root, "measure"))
+    return published
+
+
+def test_files_of_one_name_are_compared_with_those_of_the_same_folders(
+    measured: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(measured.published("analysis", BATCH, PLATE), tmp_path / "other" / PLATE)
+    words = ("measure", "--batch-id", BATCH, "--reference", str(tmp_path / "other"))
+    same = verify.act(parsed(*words))
+    (tmp_path / "other" / PLATE / "analysis" / f"{PLATE}-A02-1" / "Cells.csv").unlink()
+    capsys.readouterr()
+    cut = verify.act(parsed(*words))
+
+    assert (same, cut) == (0, 1)
+    assert "1 of 2 files agree" in capsys.readouterr().out
+
+
+def test_a_reference_that_has_a_name_twice_is_an_error(published: Layout, tmp_path: Path) -> None:
+    for copy in "ab":
+        write(tmp_path / "reference" / copy / NAME, ROWS)
+    with pytest.raises(ParityError, match=r"are both named so; name one of their folders"):
+        verified(tmp_path / "reference")
 
 
 def test_a_reference_without_any_such_file_is_an_error(published: Layout, tmp_path: Path) -> None:

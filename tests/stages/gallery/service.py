@@ -60,6 +60,9 @@ class S3:
             parts.append({"PartNumber": number, "ETag": done["ETag"]})
         self.client.complete_multipart_upload(**key, UploadId=upload, MultipartUpload={"Parts": parts})
 
+    def remove(self, path: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=f"{BELOW}/{path}")
+
     def get(self, path: str) -> bytes:
         return self.client.get_object(Bucket=self.bucket, Key=f"{BELOW}/{path}")["Body"].read()
 
@@ -82,6 +85,7 @@ class Fetch:
     url: str
     checksums: Path = CONTAINERS / "gallery/no_checksums.csv"
     stall_seconds: float = 1
+    absent: str = "refuse"
     measurement: str = ""
     connections: int = 4
     patch: str = "import partial; partial.PART_BYTES = 2**20"  # large files need not be large
@@ -96,6 +100,7 @@ class Fetch:
             "unsigned": "true",
             "below": BELOW,
             "wanted": json.dumps(wanted),
+            "absent": self.absent,
             "measurement": self.measurement,
             "connections": str(self.connections),
             "stall_seconds": str(self.stall_seconds),
