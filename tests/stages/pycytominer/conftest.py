@@ -18,6 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "containers" / "pycytominer"
 PLATE = "00117013"  # a number to every careless reader
+WHITENING_BY_HAND = Path(__file__).with_name("whitening_by_hand.py").read_text()
+"""A program of the pycytominer environment: it takes the file to write, then the plates."""
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
 
 

@@ -71,17 +71,21 @@ def test_two_runs_give_the_same_bytes(collate, analysis, tmp_path):
         assert (elsewhere / "cells" / path.name).read_bytes() == path.read_bytes()
 
 
+MERGED = """
+import sys; from pycytominer.cyto_utils.cells import SingleCells
+cells = SingleCells("sqlite:///" + sys.argv[1])
+cells.merge_single_cells().to_csv(sys.argv[2], index=False)
+cells.count_cells().to_csv(sys.argv[3], index=False)
+"""
+
+
 def test_pycytominer_reads_the_backend_with_its_defaults(collate, oracle, tmp_path):
     collate()
+    oracle(MERGED, tmp_path / "plate.sqlite", tmp_path / "merged.csv", tmp_path / "counts.csv")
+    merged = pd.read_csv(tmp_path / "merged.csv")
 
-    oracle(
-        "import sys; from pycytominer.cyto_utils.cells import SingleCells\n"
-        "cells = SingleCells('sqlite:///' + sys.argv[1])\n"
-        "merged = cells.merge_single_cells()\n"
-        "assert len(merged) == cells.count_cells().cell_count.sum() > 0\n"
-        "assert (merged.Metadata_Cytoplasm_Parent_Cells == merged.Cells_Number_Object_Number).all()",
-        tmp_path / "plate.sqlite",
-    )
+    assert len(merged) == pd.read_csv(tmp_path / "counts.csv").cell_count.sum() > 0
+    assert (merged.Metadata_Cytoplasm_Parent_Cells == merged.Cells_Number_Object_Number).all()
 
 
 def test_a_site_without_cells_is_kept_and_told(collate, analysis, edit_csv):

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stages.pycytominer.conftest import WHITENING_BY_HAND
+
 NEGCON = "Metadata_control_type == 'negcon'"
 PLATE = "00117013"
 PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
@@ -161,25 +163,6 @@ def test_negative_controls_of_a_real_plate_have_median_0_and_mad_1(stage, real_d
     assert (mad - 1).abs().max() <= 1e-5
 
 
-WHITENED_BY_HAND = """
-import sys
-import numpy as np, pandas as pd
-from kneed import KneeLocator
-table = pd.read_csv(sys.argv[1])
-X = table[[name for name in table if not name.startswith("Metadata_")]].to_numpy()
-X = X[:, np.isfinite(X).all(axis=0)]
-C = X[(table["Metadata_control_type"] == "negcon").to_numpy()]
-covariance = np.cov(C, rowvar=False, ddof=1)
-V = np.diag(covariance)
-with np.errstate(invalid="ignore", divide="ignore"):
-    R = np.nan_to_num(covariance / np.sqrt(np.outer(V, V)), posinf=0, neginf=0)
-G, T, _ = np.linalg.svd(R)
-elbow = KneeLocator(range(len(T)), T, S=1.0, curve="convex", direction="decreasing").elbow
-W = G @ np.diag(1 / np.sqrt(np.maximum(T, T[elbow] / 10))) @ G.T @ np.diag(1 / np.sqrt(np.maximum(V, 1e-3)))
-np.savetxt(sys.argv[2], (X - C.mean(axis=0)) @ W.T, delimiter=",")
-"""
-
-
 @pytest.fixture
 def structured(annotated) -> pd.DataFrame:
     """Return the plate with 12 features that vary in few directions, one of them with a hole."""
@@ -192,7 +175,7 @@ def structured(annotated) -> pd.DataFrame:
 
 def test_spherized_a_plate_is_whitened_by_itself_as_the_formula_says(normalize, structured, written, oracle, tmp_path):
     outcome = normalize(structured, method="spherize")
-    oracle(WHITENED_BY_HAND, tmp_path / "augmented.csv.gz", tmp_path / "by_hand.csv")
+    oracle(WHITENING_BY_HAND, tmp_path / "by_hand.csv", tmp_path / "augmented.csv.gz")
     holey = "Cells_Texture_07"
 
     assert outcome.code == 0, outcome.stderr

@@ -6,25 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stages.pycytominer.conftest import WHITENING_BY_HAND
+
 NEGCON = "Metadata_control_type == 'negcon'"
-BY_HAND = """
-import sys
-import numpy as np, pandas as pd
-from kneed import KneeLocator
-table = pd.concat([pd.read_csv(path) for path in sys.argv[2:]], ignore_index=True)
-features = [name for name in table if not name.startswith("Metadata_")]
-X = table[features].to_numpy()
-X = X[:, np.isfinite(X).all(axis=0)]
-C = X[(table["Metadata_control_type"] == "negcon").to_numpy()]
-covariance = np.cov(C, rowvar=False, ddof=1)
-V = np.diag(covariance)
-with np.errstate(invalid="ignore", divide="ignore"):
-    R = np.nan_to_num(covariance / np.sqrt(np.outer(V, V)), posinf=0, neginf=0)
-G, T, _ = np.linalg.svd(R)
-elbow = KneeLocator(range(len(T)), T, S=1.0, curve="convex", direction="decreasing").elbow
-W = G @ np.diag(1 / np.sqrt(np.maximum(T, T[elbow] / 10))) @ G.T @ np.diag(1 / np.sqrt(np.maximum(V, 1e-3)))
-np.savetxt(sys.argv[1], (X - C.mean(axis=0)) @ W.T, delimiter=",")
-"""
 
 
 def draw(plate: str, wells: int = 48, features: int = 30) -> pd.DataFrame:
@@ -53,7 +37,9 @@ def spherize(stage, save, tmp_path):
 @pytest.fixture
 def by_hand(oracle, tmp_path):
     def run(plates: int) -> np.ndarray:
-        oracle(BY_HAND, tmp_path / "by_hand.csv", *(tmp_path / f"plate{number}.csv" for number in range(plates)))
+        oracle(
+            WHITENING_BY_HAND, tmp_path / "by_hand.csv", *(tmp_path / f"plate{number}.csv" for number in range(plates))
+        )
         return np.loadtxt(tmp_path / "by_hand.csv", delimiter=",")
 
     return run
