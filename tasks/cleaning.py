@@ -88,8 +88,7 @@ def _replaced(layout: Layout, batch: str) -> Iterator[Deletable]:
 
 
 def _trash(layout: Layout) -> Iterator[Deletable]:
-    trash = layout.work / "trash"
-    for path in sorted(trash.iterdir()) if trash.is_dir() else ():
+    for path in sorted(layout.trash.iterdir()) if layout.trash.is_dir() else ():
         yield Deletable(TRASH, path.name, (path,), _bytes(path), True, "a deletion was cut short")
 
 

@@ -159,6 +159,11 @@ class Layout:
     def work(self) -> Path:
         return self.root / ".work"
 
+    @property
+    def trash(self) -> Path:
+        """Return the folder of what is being deleted."""
+        return self.work / "trash"
+
     def run(self, stage: str, batch: str, plate: str, run_id: str) -> Path:
         """Return the run folder: inputs' description, command, logs, and the files until they are published."""
         return self.runs / stage / checked_name("batch", batch) / checked_name("plate", plate) / run_id

@@ -7,12 +7,12 @@ import getpass
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tasks import trash
 from tasks.errors import PublishError
 from tasks.fingerprint import Artifact, artifact, digest
 from tasks.layout import REPOSITORY, Layout
@@ -129,8 +129,8 @@ def publish(
         write(_intent(path), manifest)
         # Of a set that has lost a plate, or what a setting leaves out now: it is no longer true.
         for gone in old - {target for _, target in files.values()}:
-            if not gone.is_dir():
-                gone.unlink(missing_ok=True)
+            if gone.exists():
+                trash.remove(gone, layout.trash)
         _carry_out(layout, path, files, taken or {})
     except OSError as error:
         raise PublishError(f"{manifest.stage}/{manifest.plate}: the results could not be published: {error}") from error
@@ -182,7 +182,7 @@ def _carry_out(
         write(other, rest)
     for source, target in files.values():
         if source.exists():  # else an earlier try has moved it
-            _replace(source, target, layout.work / "trash")
+            _replace(source, target, layout.trash)
     os.replace(_intent(path), path)
 
 
@@ -196,14 +196,10 @@ def write(path: Path, manifest: Manifest) -> None:
     os.replace(partial, path)
 
 
-def _replace(source: Path, target: Path, trash: Path) -> None:
+def _replace(source: Path, target: Path, aside: Path) -> None:
     """Rename `source` to `target`; a folder that is there is moved away first, for a rename wants it empty."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.is_dir():
-        os.replace(source, target)
-        return
-    trash.mkdir(parents=True, exist_ok=True)
-    old = trash / uuid.uuid4().hex
-    os.replace(target, old)
+    old = trash.set_aside(target, aside) if target.is_dir() else None
     os.replace(source, target)
-    shutil.rmtree(trash, ignore_errors=True)  # with what a crash has left there
+    if old:
+        shutil.rmtree(old, ignore_errors=True)

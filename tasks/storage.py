@@ -6,9 +6,6 @@ The manifest stays, and says what was deleted: a stage that has to read it later
 from __future__ import annotations
 
 import datetime
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -18,7 +15,7 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
-from tasks import manifest, settings
+from tasks import manifest, settings, trash
 from tasks.fetch_task import FetchTask
 from tasks.manifest import Manifest
 from tasks.plate_task import LaidTask
@@ -93,7 +90,7 @@ def delete(spare: Intermediate) -> int:
         made = _outputs(spare.maker, found)
         manifest.write(spare.maker.manifest_path(), _told(spare.maker, found, made))
         for path in made.values():
-            _remove(path, layout.work / "trash")
+            trash.remove(path, layout.trash)
     return sum(found.outputs[name]["bytes"] for name in made)
 
 
@@ -105,11 +102,3 @@ def _told(maker: Staged, found: Manifest, made: dict[str, Path]) -> Manifest:
         gone["as"] = manifest.told(laid.promises()[laid.name], settings.load().layout.root)
     outputs = {name: {**entry, "freed": gone} if name in made else entry for name, entry in found.outputs.items()}
     return replace(found, outputs=outputs)
-
-
-def _remove(path: Path, trash: Path) -> None:
-    """Remove a file or folder so that a crash leaves it whole, or not at its place."""
-    trash.mkdir(parents=True, exist_ok=True)
-    gone = trash / uuid.uuid4().hex
-    os.replace(path, gone)
-    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()

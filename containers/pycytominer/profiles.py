@@ -13,6 +13,7 @@ import pandas as pd
 from stagekit import contracts, program, tables
 
 PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
+GZIP_LEVEL = 3  # 7 % larger than gzip's usual 6, in a quarter of the time
 BEHAVIOURS = ("corrected", "as_published")  # of the defects that the published workflow had
 MISSING = ["", "nan", "NaN", "NA"]
 
@@ -33,7 +34,8 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
     contract.check(columns, path.name)
     metadata = [name for name in columns if name.startswith("Metadata_")]
     features = [name for name in columns if name.startswith(contracts.FEATURE_PREFIXES)]
-    strangers = [name for name in columns if name not in {*metadata, *features}]
+    known = {*metadata, *features}
+    strangers = [name for name in columns if name not in known]
     if strangers:
         prefixes = ", ".join(("Metadata_", *contracts.FEATURE_PREFIXES))
         message = f"{path.name}: the column {', '.join(strangers[:5])} starts with none of {prefixes}"
@@ -51,10 +53,12 @@ def _check_values(table: pd.DataFrame, contract: contracts.Table, where: str) ->
     metadata = metadata_of(table)
     texts = table[metadata].astype("str").itertuples(index=False, name=None)
     contract.check_rows(metadata, texts, where)
-    for name in features_of(table):
-        if contract.finite(name) and np.isinf(table[name].to_numpy()).any():
-            row = int(np.flatnonzero(np.isinf(table[name]))[0]) + 2
-            raise program.DataError(f"{where}: row {row}: {name} is infinite; correct it, or leave it empty")
+    features = features_of(table)
+    for row, at in np.argwhere(np.isinf(table[features].to_numpy())):
+        if contract.finite(features[at]):
+            raise program.DataError(
+                f"{where}: row {row + 2}: {features[at]} is infinite; correct it, or leave it empty"
+            )
 
 
 def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
@@ -96,7 +100,7 @@ def write(
     values = table[features].to_numpy(dtype="float64")
     with (
         open(path, "wb") as file,
-        gzip.GzipFile("", "wb", 6, file, mtime=0) as packed,
+        gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed,
         io.TextIOWrapper(packed, encoding="utf-8", newline="") as lines,
     ):
         rows = csv.writer(lines, lineterminator="\n")

@@ -2,6 +2,7 @@
 
     python tests/bench/profiles_cost.py [--plates 51] [--features 5800] [--holes 0.1]
 
+At last the stage select_features_batch as it is run, with all its reading and writing.
 Runs in the pycytominer stages' own environment on one thread, as the stages do. Ours and pycytominer's own correlation
 filter judge the same plate; pycytominer's takes hours on a batch whose values have holes, so the ratio is of one plate.
 """
@@ -11,7 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +22,13 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 WELLS = 384
+MEASURED = """
+import resource, subprocess, sys  # a small process: a fork of this bench would count its memory as the program's
+subprocess.run([sys.executable, *sys.argv[1:]], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds, peak_gb = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+print(f"  {'the whole stage, with reading and writing':<58}{seconds:8.1f} s   peak        {peak_gb:5.2f} GB")
+"""
 COPIES = 0.1  # of the features repeat others
 
 
@@ -94,6 +104,45 @@ def judge(table: Any, operations: str = "variance_threshold,correlation_threshol
     return selection.excluded(table, operations.split(","), selection.Thresholds(0.05, 0.9, 0.05, 0.1))
 
 
+def whole_stage(plates: int, features: int, holes: float) -> None:
+    """Measure the program of the joint selection on files of all plates."""
+    import pandas as pd
+    import profiles
+
+    wells = [f"{chr(65 + at // 24)}{at % 24 + 1:02d}" for at in range(WELLS)]
+    metadata = {"Metadata_broad_sample": "B", "Metadata_control_type": "", "Metadata_Well": wells}
+    with tempfile.TemporaryDirectory() as name:
+        folder, table = Path(name), draw(plates, features, holes)
+        paths = [folder / f"plate{number}.csv.gz" for number in range(plates)]
+        for number, path in enumerate(paths):
+            values = table.iloc[number * WELLS : (number + 1) * WELLS].reset_index(drop=True)
+            profiles.write(pd.DataFrame({**metadata, "Metadata_Plate": f"P{number}"}).join(values), path)
+        del table
+        subprocess.run([sys.executable, "-c", MEASURED, *words(paths, folder)], check=True)
+
+
+def words(paths: list[Path], folder: Path) -> list[str]:
+    """Return the program and its flags, by the published settings."""
+    flags: dict[str, list[str]] = {
+        "profiles": [str(path) for path in paths],
+        "write_profiles": [str(folder / f"selected_{path.name}") for path in paths],
+        "write_parquet": [str(folder / f"{path.name}.parquet") for path in paths],
+        "operations": ["variance_threshold,correlation_threshold,drop_na_columns,blocklist"],
+        "blocklist": [],
+        "write_excluded": [str(folder / "excluded.csv")],
+        "output": [str(folder / "out")],
+    }
+    single = {"plate": "set", "na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
+    single |= {"behaviour": "corrected", "location_features": "auto", "parquet": "false"}
+    flags |= {name: [str(value)] for name, value in single.items()}
+    program = str(REPOSITORY / "containers/pycytominer/select_features.py")
+    return [program, *(word for name, values in flags.items() for word in (f"--{name}", *values))]
+
+
+def joint_selection(table: Any) -> None:
+    cost("the selection, four operations", lambda: judge(table))
+
+
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--plates", type=int, default=51)
@@ -105,8 +154,8 @@ def main() -> None:
     print(f"one plate, {WELLS} wells x {args.features} features, CPU seconds")
     one_plate(args.features, args.holes)
     print(f"{args.plates} plates jointly")
-    table = draw(args.plates, args.features, args.holes)
-    cost("select_features_batch, four operations", lambda: judge(table))
+    joint_selection(draw(args.plates, args.features, args.holes))
+    whole_stage(args.plates, args.features, args.holes)
 
 
 if __name__ == "__main__":

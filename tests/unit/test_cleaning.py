@@ -91,7 +91,7 @@ def test_another_batch_is_let_be(made: Layout, luigi_cfg: LoadSettings) -> None:
 
 
 def test_what_a_crash_left_and_old_environments_go(made: Layout, tmp_path: Path) -> None:
-    left = made.work / "trash" / "abc"
+    left = made.trash / "abc"
     old = environments.FOLDER / "gallery-0123456789ab"
     current = environments.folder("gallery")
     for folder in (left, old, current):

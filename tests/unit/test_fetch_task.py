@@ -181,11 +181,11 @@ def test_a_publication_that_a_crash_cut_short_goes_on_without_fetching(
     engine.act = Gallery(METADATA)
     replace, moved = manifest._replace, []
 
-    def crash(source: Path, target: Path, trash: Path) -> None:
+    def crash(source: Path, target: Path, aside: Path) -> None:
         if moved:
             raise OSError("the machine went down")
         moved.append(target)
-        replace(source, target, trash)
+        replace(source, target, aside)
 
     monkeypatch.setattr(manifest, "_replace", crash)
     with pytest.raises(PublishError):

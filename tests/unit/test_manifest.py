@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -102,7 +103,22 @@ def test_a_new_result_replaces_the_old_one_whole(layout: Layout) -> None:
 
     assert published(layout) == {"a.sqlite": "new", "tiles/new.txt": "new"}
     assert holds(layout)
-    assert not (layout.work / "trash").exists()
+    assert not list((layout.trash).iterdir())
+
+
+@pytest.mark.parametrize("left_out", ["backend", "tiles"])
+def test_what_a_setting_leaves_out_now_does_not_stay_beside_the_new_result(layout: Layout, left_out: str) -> None:
+    publish(layout, "old", OLD_PARTS)
+    make_files(layout, "new")
+    kept = {name: move for name, move in moves(layout).items() if name != left_out}
+    whole = record(layout)
+    outputs = {name: made for name, made in whole.outputs.items() if name in kept}
+    manifest.publish(layout, dataclasses.replace(whole, outputs=outputs), kept)
+    places = {name: place for name, (_, place) in moves(layout).items()}
+
+    assert {name for name, place in places.items() if place.exists()} == set(kept)
+    assert holds(layout)
+    assert not list((layout.trash).glob("*"))
 
 
 def test_the_manifest_comes_last_and_the_old_one_goes_first(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import luigi
 import pytest
 
-from tasks import manifest, pipeline, settings, storage
+from tasks import manifest, pipeline, settings, storage, trash
 from tasks.errors import SettingsError
 from tasks.layout import Layout
 from tasks.runtime import locks
@@ -172,7 +172,7 @@ def test_a_crash_between_the_manifest_and_the_deletion_loses_nothing(
     build(run_plate())
     luigi_cfg(DELETE)
     with monkeypatch.context() as crash:
-        crash.setattr(storage, "_remove", lambda path, trash: (_ for _ in ()).throw(KeyboardInterrupt))
+        crash.setattr(trash, "remove", lambda path, trash: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             storage.free(run_plate())
     told = json.loads(layout.manifest("measure", BATCH, PLATE).read_text())
