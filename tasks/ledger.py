@@ -23,6 +23,9 @@ BEGIN, ATTEMPT, QUARANTINE, END = "begin", "attempt", "quarantine", "end"
 MADE, GIVEN_UP, STOPPED = "made", "failed", "stopped"
 """How a run of a stage ended, as its last line says; without one it was killed, or goes on."""
 
+LAST_BYTES = 4096
+"""Room for the last line of a run that ended well, which says little."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -99,6 +102,25 @@ class Ledger:
         self.append(BEGIN, run=self.run, unit=unit, total=total, host=host, pid=pid, task=task or {})
 
 
+def newest(folder: Path) -> Path | None:
+    """Return the file of a stage's last run; None if it never ran."""
+    return max(folder.glob("*.jsonl"), key=_number, default=None)
+
+
+def note_failure(folder: Path, before: Path | None, unit: str, task: Mapping[str, object], said: str) -> None:
+    """Let the ledger say that a run failed, where its own lines do not: before its first job, or after the last.
+
+    `before` was the newest file when it began. The stage's lock is held.
+    """
+    own = newest(folder)
+    told = history(folder) if own != before else None
+    if told and told.ended == GIVEN_UP:
+        return
+    book = Ledger(folder, told.run if told else "")
+    book.begin(unit, told.total if told else 0, task)
+    book.append(END, state=GIVEN_UP, said=said)
+
+
 def history(folder: Path) -> History | None:
     """Return what the ledger holds of a stage's last run; None if it never ran."""
     files = sorted(folder.glob("*.jsonl"), key=_number) if folder.is_dir() else []
@@ -124,6 +146,21 @@ def history(folder: Path) -> History | None:
         attempts=tuple(line for line in same if line["event"] == ATTEMPT),
         done_before=sum(each.state == OK for each in earlier.values()),
     )
+
+
+def end(folder: Path) -> str:
+    """Return how a stage's last run ended, as History.ended, from its last line alone: a ledger may be long."""
+    path = newest(folder)
+    if path is None:
+        return ""
+    with open(path, "rb") as handle:
+        handle.seek(max(0, handle.seek(0, os.SEEK_END) - LAST_BYTES))
+        lines = handle.read().splitlines()
+    try:
+        last = json.loads(lines[-1])
+    except (IndexError, ValueError):
+        return ""
+    return str(last["state"]) if isinstance(last, dict) and last.get("event") == END else ""
 
 
 def _accounts(lines: Iterable[Mapping[str, Any]]) -> dict[str, Account]:

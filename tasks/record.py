@@ -12,14 +12,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks import catalogue, inputs, ledger, manifest, recipes, stages
+from tasks import catalogue, inputs, manifest, recipes, stages, status
 from tasks.layout import FOLDERS, Layout
 from tasks.manifest import Manifest
+from tasks.status import State
 
 LONGEST_TEXT = 300  # characters of a fact; what is longer is a table, which lies among the results
 TOLD = ("quarantined", "faults")
 """The facts that the report shows unit by unit, or plate by plate."""
 LAST_LINES = 8
+MOST_UNITS = 500
+"""So many units of a run that failed are named; how many they were is told besides."""
 
 
 def manifests(layout: Layout, batch: str) -> list[Manifest]:
@@ -33,6 +36,7 @@ def manifests(layout: Layout, batch: str) -> list[Manifest]:
 def of_batch(layout: Layout, batch: str) -> dict[str, Any]:
     """Return the record of a batch."""
     found = manifests(layout, batch)
+    unfinished = list(_unfinished(layout, batch))
     names = sorted({each.stage for each in found})
     recorded = {
         "batch": batch,
@@ -43,7 +47,7 @@ def of_batch(layout: Layout, batch: str) -> dict[str, Any]:
         "stages": {name: _stage(name) for name in names},
         "packages": {image: _packages(image) for image in sorted({stages.stage(name).image for name in names})},
         "runs": [_run(each) for each in found],
-        "unfinished": sorted(_unfinished(layout, batch, found), key=lambda each: (each["stage"], each["subject"])),
+        "unfinished": unfinished,
     }
     text = json.dumps(recorded).replace(json.dumps(str(layout.root))[1:-1], "<data root>")
     whole: dict[str, Any] = json.loads(text)
@@ -127,45 +131,39 @@ def _plates(layout: Layout, batch: str, found: list[Manifest]) -> list[dict[str,
     return [{"plate": name, "conditions": known.get(name, {})} for name in dict.fromkeys([*listed, *sorted(made)])]
 
 
-def _unfinished(layout: Layout, batch: str, found: list[Manifest]) -> Iterator[dict[str, Any]]:
-    """Yield the last run of each subject that did not end well and that no result has replaced since."""
-    made = {(each.stage, each.batch, each.plate): each for each in found}
-    for subject in sorted(
-        path for each in (batch, layout.deep_batch(batch)) for path in layout.runs.glob(f"*/{each}/*")
-    ):
-        stage, of, name = subject.parts[-3:]
-        if stage not in stages.load() or stages.stage(stage).folder == "report":
-            continue
-        done = made.get((stage, of, name))
-        others = [path for path in subject.iterdir() if path.is_dir() and not (done and layout.root / done.run == path)]
-        last = max(others, key=_changed, default=None)
-        if last is None or (done and _changed(last) < _published(layout, done)):
-            continue
-        shards = sorted((last / "shards").glob("*"))
-        if not shards or all((shard / "out" / "result.json").exists() for shard in shards):
-            continue
-        yield {"stage": stage, "batch": of, "subject": name, **_told(shards)}
+def _unfinished(layout: Layout, batch: str) -> Iterator[dict[str, Any]]:
+    """Yield the last run of each subject that did not end well, but for the report's own and those still at work."""
+    for each in (batch, layout.deep_batch(batch)):
+        for state in status.unfinished(layout, each):
+            if stages.stage(state.stage).folder != "report":
+                yield _told(layout, state)
 
 
-def _told(shards: list[Path]) -> dict[str, Any]:
-    """Return what the shards of a run said: units that failed, and the last words of those that did not end well."""
-    failed = [{"unit": unit.name, "reason": unit.reason} for unit in ledger.units(shards) if unit.state == "failed"]
-    ended = [shard for shard in shards if not (shard / "out" / "result.json").exists()]
-    logs = [
-        path.read_text(encoding="utf-8", errors="replace") for each in ended if (path := each / "stderr.log").exists()
+def _told(layout: Layout, state: State) -> dict[str, Any]:
+    """Return why a run did not end well: its error, the units that failed, and the last words of the job's log."""
+    failed = [
+        {"unit": unit.name, "state": unit.state, "reason": f"{unit.reason}: {unit.said}".removesuffix(": ")}
+        for unit in state.bad[:MOST_UNITS]
     ]
-    lines = [line[:LONGEST_TEXT] for log in logs[:1] for line in log.splitlines() if line.strip()]
-    return {"failed": failed, "words": lines[-LAST_LINES:], "shards": len(shards), "not_ended": len(ended)}
+    return {
+        "stage": state.stage,
+        "batch": state.batch,
+        "subject": state.subject,
+        "state": state.state,
+        "said": state.said,
+        "unit": state.unit,
+        "units": state.units,
+        "failed": failed,
+        "words": _last_words(layout, state),
+    }
 
 
-def _changed(run: Path) -> float:
-    """Return when a run last began: the time of its youngest job."""
-    jobs = [path.stat().st_mtime for path in run.glob("shards/*/job.json")]
-    return max(jobs, default=0.0)
-
-
-def _published(layout: Layout, done: Manifest) -> float:
-    return layout.manifest(done.stage, done.batch, done.plate).stat().st_mtime
+def _last_words(layout: Layout, state: State) -> list[str]:
+    """Return the end of the log of the last job that ended badly."""
+    logs = [line["log"] for line in (state.history.attempts if state.history else ()) if line["reason"]]
+    path = layout.root / logs[-1] if logs else None
+    text = path.read_text(encoding="utf-8", errors="replace") if path and path.exists() else ""
+    return [line[:LONGEST_TEXT] for line in text.splitlines() if line.strip()][-LAST_LINES:]
 
 
 def encoded(recorded: Mapping[str, Any]) -> bytes:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import hashlib
+import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import luigi
+import luigi.cmdline_parser
 
 from tasks import record, settings
-from tasks.errors import MissingInputError
+from tasks.errors import MissingInputError, StageError
 from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
 from tasks.layout import Layout
@@ -18,6 +24,8 @@ from tasks.manifest import Manifest
 from tasks.run import Run
 from tasks.runtime.engines import Engine
 from tasks.stage_task import Staged
+
+logger = logging.getLogger(__name__)
 
 SHOWN = {
     "pictures": "quality_control",
@@ -33,6 +41,49 @@ SHOWN = {
 """The results that are shown, by the name of the output, and the stage that makes them."""
 
 Found = dict[str, list[Artifact]]
+
+
+class Reported(luigi.Task):
+    """What ends with the report of its batch: as its last stage, or in a process of its own if one failed before."""
+
+    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
+
+
+@Reported.event_handler(luigi.Event.DEPENDENCY_DISCOVERED)  # type: ignore[untyped-decorator]
+def _report_in_the_end(task: Reported, _: luigi.Task) -> None:
+    """Let the run that a command line asks for end with a report, whichever stage it gets to.
+
+    Luigi runs no task whose requirements failed, and tells nobody that its worker has ended.
+    """
+    command_line = luigi.cmdline_parser.CmdlineParser.get_instance()
+    if command_line and command_line.get_task_obj() is task:
+        _at_exit(str(task.batch_id))
+
+
+@functools.cache
+def _at_exit(batch_id: str) -> None:
+    atexit.register(tell_of_failure, batch_id)
+
+
+def tell_of_failure(batch_id: str) -> None:
+    """Make the report of a batch whose run failed; what cannot be told is only warned of, and no exit code changes."""
+    if isinstance(getattr(sys, "last_value", None), KeyboardInterrupt):
+        return  # nothing failed, and who stops a run wants it to end
+    report = Report(batch_id=batch_id)
+    try:
+        report.inputs()  # refuses a batch of which nothing was made
+        if report.complete() or subprocess.run(in_a_process(batch_id), check=False).returncode == 0:
+            print(f"report: {report.place('report') / f'{batch_id}_report.html'}", file=sys.stderr)
+            return
+        logger.warning("the report of batch %s could not be made", batch_id)
+    except (StageError, OSError) as error:
+        logger.warning("no report: %s", error)
+
+
+def in_a_process(batch_id: str) -> list[str]:
+    """Return the command that makes a report apart from this process: Python starts no thread when it ends."""
+    build = "sys.exit(not luigi.build([tasks.Report(batch_id=sys.argv[1])], local_scheduler=True, log_level='ERROR'))"
+    return [sys.executable, "-c", f"import sys, luigi, tasks\n{build}", batch_id]
 
 
 class Report(Staged):

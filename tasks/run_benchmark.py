@@ -11,19 +11,18 @@ from tasks import catalogue, comparison, inputs, provenance, selection, settings
 from tasks.benchmark import FEATURES, CompareFeatures, Figures, GroupTask, RankedProfiles, Tabulate
 from tasks.errors import MissingInputError, SettingsError, unknown
 from tasks.plate_task import LAID, START_FROM
-from tasks.report import Report
+from tasks.report import Report, Reported
 from tasks.runs import RunBatch
 from tasks.selection import Group
 from tasks.settings import setting
 
 
-class RunBenchmark(luigi.Task):
+class RunBenchmark(Reported):
     """The benchmark of a batch: all groups, their tables and figures.
 
     It takes the profiles that are there and makes none, unless it is told from where to start.
     """
 
-    batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
     plates = luigi.ListParameter(default=(), description='["BR00117013", ...]; all plates of the batch if empty')
     where = luigi.Parameter(default="", description="Cell_type=U2OS,Time=24|48: only the plates that meet it")
     features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")

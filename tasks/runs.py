@@ -22,7 +22,7 @@ from tasks.profiling import (
     SelectFeaturesNegcon,
     SelectFeaturesNegconBatch,
 )
-from tasks.report import Report
+from tasks.report import Report, Reported
 from tasks.sources import FetchMetadata, Profiles
 
 
@@ -60,7 +60,7 @@ class RunPlate(PlateTask, luigi.WrapperTask):
         storage.free(self)
 
 
-class RunBatch(PlateSet, luigi.WrapperTask):
+class RunBatch(PlateSet, Reported, luigi.WrapperTask):
     """All that is made of a batch, or of the plates named, each by itself and jointly, from where it is told."""
 
     features = luigi.Parameter(default="cellprofiler", description=f"by commas: {', '.join(FEATURES)}")

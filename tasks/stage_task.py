@@ -9,6 +9,7 @@ import logging
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ import luigi
 from luigi.task import flatten
 
 from tasks import attempts, fingerprint, ledger, manifest, settings, stages
-from tasks.errors import PublishError
+from tasks.errors import PublishError, StageError
 from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
 from tasks.ledger import Ledger
@@ -141,11 +142,30 @@ class Staged(luigi.Task):
                 if waited and self.complete():
                     logger.info("%s: the other run has made it", title)
                 else:
-                    self._run()
+                    self._accounted()
         except OSError as error:
             if error.errno not in DISK_FAULTS:
                 raise
             raise PublishError(f"{title}: {error}; see to the data root's disk and run again") from error
+
+    def _accounted(self) -> None:
+        """Run, and let the ledger say why if that fails, also before the first job or after the last."""
+        before = ledger.newest(self._ledger())
+        try:
+            self._run()
+        except Exception as error:
+            said = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
+            with suppress(OSError):  # the error itself is told, whatever the disk lets us write
+                ledger.note_failure(
+                    self._ledger(), before, self.definition.unit, self._told_to_ledger(), said.splitlines()[0]
+                )
+            raise
+
+    def _ledger(self) -> Path:
+        return settings.load().layout.ledger(self.stage, self.batch_id, self.kept_as)
+
+    def _told_to_ledger(self) -> dict[str, object]:
+        return {"family": self.task_family, "params": self.to_str_params()}
 
     def _run(self) -> None:
         engine = engines.choose(settings.load().engine, self.definition.image)
@@ -207,9 +227,8 @@ class Staged(luigi.Task):
 
     def _carry_out(self, run: Run, engine: Engine) -> Findings:
         given, kind = settings.load(), self.definition.unit
-        folder = given.layout.ledger(self.stage, self.batch_id, self.kept_as)
-        book = Ledger(folder, run.folder.relative_to(given.layout.root).as_posix())
-        book.begin(kind, len(run.units), {"family": self.task_family, "params": self.to_str_params()})
+        book = Ledger(self._ledger(), run.folder.relative_to(given.layout.root).as_posix())
+        book.begin(kind, len(run.units), self._told_to_ledger())
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
             place, allowed = Local(engine, given.slots), settings.max_failed_fraction(self.definition)

@@ -60,6 +60,18 @@ def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "") ->
     return sorted(states, key=lambda state: (state.batch, order[state.stage], state.subject))
 
 
+def unfinished(layout: Layout, batch: str) -> list[State]:
+    """Return the stages whose last run did not end well; of those that did, only the ledger's end is read."""
+    found = [each for each in _places(layout.ledgers, f"*/{batch}/*") if each[0] in stages.load()]
+    due = [each for each in found if not (_ended_well(layout, *each) and layout.manifest(*each).exists())]
+    states = [_state(layout, *each) for each in sorted(due)]
+    return [state for state in states if state.state in (FAILED, STOPPED)]
+
+
+def _ended_well(layout: Layout, stage: str, batch: str, subject: str) -> bool:
+    return ledger.end(layout.ledger(stage, batch, subject)) == ledger.MADE
+
+
 def _places(folder: Path, pattern: str) -> Iterator[tuple[str, str, str]]:
     for path in folder.glob(pattern):
         yield path.parent.parent.name, path.parent.name, path.name.removesuffix(".json")

@@ -63,7 +63,7 @@ def failures(record: Record) -> List[Dict[str, str]]:
         told = "the names stand in the run's units.jsonl"
         rows += [_failure(run, f"{count} {_unit(record, run)}s", state, told) for state, count in rest.items()]
     for run in record["unfinished"]:
-        rows += [_failure(run, unit["unit"], "failed", unit["reason"]) for unit in run["failed"]]
+        rows += [_failure(run, unit["unit"], unit["state"], unit["reason"]) for unit in run["failed"]]
     return rows
 
 

@@ -12,6 +12,7 @@ import luigi
 
 from data.demo.plan import BATCH, PLATES
 from tasks import layout, manifest, pipeline, settings, stages
+from tasks.report import tell_of_failure
 from tasks.runtime import engines
 from tasks.verbs import images
 
@@ -37,6 +38,7 @@ def act(args: argparse.Namespace) -> int:
     was_complete = batch.complete() and benchmark.is_made()
     for task in () if was_complete else (batch, benchmark):
         if not luigi.build([task], local_scheduler=True, log_level="INFO"):
+            tell_of_failure(BATCH)
             return FAILED
     for plate in plates:
         _show(plate, batch.subject)

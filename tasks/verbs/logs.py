@@ -27,13 +27,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def act(args: argparse.Namespace) -> int:
     layout = settings.load().layout
-    tries = list(_tries(layout, _one(layout, args), args.unit))
+    state = _one(layout, args)
+    tries = list(_tries(layout, state, args.unit))
     if args.json:
         print(json.dumps(tries, indent=1))
         return 0
     if not tries:
         what = f"of {args.unit} " if args.unit else ""
-        raise MissingInputError(f"{args.stage}/{args.plate}: no try {what}has left a log; see: python -m tasks status")
+        why = f" ({state.state}: {state.said})" if state.said else ""
+        message = f"{args.stage}/{args.plate}: no try {what}has left a log{why}; see: python -m tasks status"
+        raise MissingInputError(message)
     for each in tries:
         reason = each["reason"] or "ended well"
         print(f"try {each['attempt']}, {reason}, {each['seconds']:.1f} s, {each['job']}: {each['log']}")

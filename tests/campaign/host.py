@@ -29,7 +29,7 @@ if JUMP_SECONDS:  # before anybody takes a name from these modules
 from luigi.cmdline import luigi_run
 from stagekit import contracts
 
-from tasks import stages
+from tasks import report, stages
 from tasks.runtime import environments
 from tasks.runtime.job import Job
 from tasks.runtime.process_engine import ProcessEngine
@@ -55,6 +55,8 @@ def main() -> None:
         told = {"columns": columns, "fault": FAULT if FAULT.get("stage") == stage.name else {}}
         return [sys.executable, str(STUB), json.dumps(told), *(self._localised(job, word) for word in job.words[2:])]
 
+    # The report of a failed run is made by a process of its own, which is to have these stubs too.
+    report.in_a_process = lambda batch: [sys.executable, "-m", "tests.campaign.host", "Report", "--batch-id", batch]
     ProcessEngine._words = words  # type: ignore[method-assign]
     if not REAL:
         environments.unmakeable = lambda image: None

@@ -98,6 +98,45 @@ def test_a_unit_that_hangs_crashes_or_takes_all_memory_stands_alone_and_is_made_
     assert stubs.contents() == undisturbed
 
 
+def test_a_run_that_fails_leaves_a_report_of_what_and_why_and_its_own_error_and_exit_code_stay(
+    tmp_path: Path,
+) -> None:
+    stubs = Stubs(tmp_path)
+    fault = {"stage": "measure", "unit": SITE, "act": "crash"}
+    code, printed = stubs.run(*WORDS, "--workers", "2", fault=fault, REAL_STAGES="report")
+    page = stubs.layout.published("report", BATCH, BATCH) / f"{BATCH}_report.html"
+    text = page.read_text()
+
+    assert code == 30
+    assert printed.index("1 of 4 sites failed") < printed.index(f"report: {page}")
+    assert "Not all is well" in text
+    assert f"measure / {PLATE}: failed" in text
+    assert f'<th scope="row">{SITE}</th><td>quarantined</td><td class="long">program_error: ' in text
+    assert stubs.is_sound()
+
+
+def test_a_report_that_cannot_be_made_of_a_failed_run_is_warned_of_and_no_more(tmp_path: Path) -> None:
+    stubs = Stubs(tmp_path)
+    mine = stubs.layout.published("report", BATCH, BATCH) / f"{BATCH}_report.html"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    code, printed = stubs.run(fault={"stage": "measure", "unit": SITE, "act": "crash"})
+
+    assert code == 30
+    assert "1 of 4 sites failed" in printed
+    assert f"the report of batch {BATCH} could not be made" in printed
+    assert mine.read_text() == "mine"
+
+
+def test_a_run_that_fails_before_anything_was_made_fails_with_its_own_words(tmp_path: Path) -> None:
+    stubs = Stubs(tmp_path)
+    code, printed = stubs.run("RunBatch", "--batch-id", BATCH, "--plates", '["NOPLATE"]')
+
+    assert code not in (0, 30)
+    assert "there is no plate 'NOPLATE'" in printed
+    assert "report" not in printed
+
+
 def test_a_run_may_go_on_without_the_unit_if_it_is_allowed_to(tmp_path: Path, undisturbed: dict[str, str]) -> None:
     stubs = Stubs(tmp_path, runtime={"max_failed_fraction": "0.25"})
     code, printed = stubs.run(fault={"stage": "measure", "unit": SITE, "act": "crash"})

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from tasks import manifest, record
+from tasks import ledger, manifest, record
+from tasks import report as reports
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
+from tasks.ledger import Ledger
 from tasks.pipeline import Report, RunBatch, RunBenchmark
-from tasks.runtime import engines
+from tasks.runtime import engines, locks
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_experiment, lay_plate, make_manifest
 
@@ -39,16 +40,19 @@ def publish(layout: Layout, stage: str, outputs: dict[str, Path], **changes: obj
     manifest.write(path, found)
 
 
-def leave_a_failure(layout: Layout, run: str, when: float, stage: str = "montage") -> Path:
-    """Leave a run folder as a run does that failed: its log, its units, no result.json."""
-    shard = layout.run(stage, BATCH, PLATE, run) / "shards" / "1of1"
-    (shard / "out").mkdir(parents=True)
-    (shard / "job.json").write_text("{}")
-    (shard / "stderr.log").write_text(f"error: {layout.root}/a.tiff is cut\n")
-    unit = {"unit": "A01-1", "state": "failed", "seconds": 1.0, "reason": "cut"}
-    (shard / "out" / "units.jsonl").write_text(json.dumps(unit) + "\n")
-    os.utime(shard / "job.json", (when, when))
-    return shard
+def leave_a_failure(layout: Layout, stage: str = "montage") -> Ledger:
+    """Leave what a run does that failed: its log, and the ledger with its units and its last word."""
+    run = layout.run(stage, BATCH, PLATE, "failed").relative_to(layout.root).as_posix()
+    log = layout.root / run / "shards" / "1of1" / "stderr.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(f"error: {layout.root}/a.tiff is cut\n")
+    book = Ledger(layout.ledger(stage, BATCH, PLATE), run)
+    book.begin("site", 2)
+    told = {"job": "1of1", "attempt": 1, "reason": "corrupt_input", "log": f"{run}/shards/1of1/stderr.log"}
+    units = {"A01-1": ("failed", 1.0, "cut"), "A01-2": ("ok", 1.0, "")}
+    book.append(ledger.ATTEMPT, **told, peak_memory_gb=None, units=units)
+    book.append(ledger.END, state=ledger.GIVEN_UP, said=f"{stage}/{PLATE} failed")
+    return book
 
 
 def report() -> Report:
@@ -119,27 +123,55 @@ def test_a_picture_that_was_removed_is_not_shown(made: Layout) -> None:
 
 
 def test_the_record_holds_no_path_of_this_machine(made: Layout) -> None:
-    leave_a_failure(made, "later", when=4e9)
+    leave_a_failure(made)
     text = json.dumps(record.of_batch(made, BATCH))
 
     assert str(made.root) not in text
     assert "<data root>/a.tiff is cut" in text
 
 
-def test_a_run_that_failed_since_is_told_with_its_units_and_last_words(made: Layout) -> None:
-    leave_a_failure(made, "later", when=4e9)
+def test_a_run_that_failed_since_is_told_with_its_error_its_units_and_last_words(made: Layout) -> None:
+    report().run()
+    leave_a_failure(made)
     (told,) = record.of_batch(made, BATCH)["unfinished"]
 
-    assert (told["stage"], told["subject"], told["shards"], told["not_ended"]) == ("montage", PLATE, 1, 1)
-    assert told["failed"] == [{"unit": "A01-1", "reason": "cut"}]
+    assert (told["stage"], told["subject"], told["state"]) == ("montage", PLATE, "failed")
+    assert told["said"] == f"montage/{PLATE} failed"
+    assert told["units"] == {"failed": 1, "ok": 1}
+    assert told["failed"] == [{"unit": "A01-1", "state": "failed", "reason": "corrupt_input: cut"}]
+    assert told["words"] == ["error: <data root>/a.tiff is cut"]
+    assert not report().complete()
+
+
+def test_a_run_that_is_still_at_work_is_no_failure(made: Layout) -> None:
+    Ledger(made.ledger("montage", BATCH, PLATE), "runs/x").begin("plate", 0)
+    with locks.alone(made.lock("montage", BATCH, PLATE), ""):
+        during = record.of_batch(made, BATCH)["unfinished"]
+    (killed,) = record.of_batch(made, BATCH)["unfinished"]
+
+    assert during == []
+    assert killed["said"] == "killed: it left no last word"
 
 
 def test_a_failure_that_a_result_has_replaced_is_not_told(made: Layout) -> None:
-    leave_a_failure(made, "earlier", when=1e9)
-    good_one = leave_a_failure(made, "stale", when=4e9, stage="normalize")
-    (good_one / "out" / "result.json").write_text("{}")
+    book = leave_a_failure(made)
+    again = Ledger(made.ledger("montage", BATCH, PLATE), book.run)
+    again.begin("site", 2)
+    again.append(ledger.END, state=ledger.MADE, said="")
 
     assert record.of_batch(made, BATCH)["unfinished"] == []
+
+
+def test_of_many_units_that_failed_some_are_named_and_all_are_counted(made: Layout) -> None:
+    book = leave_a_failure(made)
+    many = {f"A01-{number}": ("failed", 0.0, "cut") for number in range(1, 3 * record.MOST_UNITS)}
+    told = {"job": "1of1", "attempt": 1, "reason": "corrupt_input", "log": "x", "peak_memory_gb": None}
+    book.append(ledger.ATTEMPT, **told, units=many)
+    book.append(ledger.END, state=ledger.GIVEN_UP, said="failed")
+    (run,) = record.of_batch(made, BATCH)["unfinished"]
+
+    assert len(run["failed"]) == record.MOST_UNITS
+    assert sum(run["units"].values()) == len({*many, "A01-2"})
 
 
 def test_plates_that_were_not_run_are_listed_with_what_is_known_of_them(luigi_cfg: LoadSettings) -> None:
@@ -175,3 +207,17 @@ def test_a_batch_ends_with_its_report_unless_the_benchmark_makes_it(made: Layout
     assert [type(task) for task in alone.reports()] == [Report]
     assert inner.reports() == []
     assert RunBatch(batch_id=BATCH, start_from="profiles").reports() == []
+
+
+def test_a_run_that_was_stopped_by_hand_ends_at_once_without_a_report(
+    made: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(reports, "in_a_process", lambda batch: started.append(batch) or ["true"])
+    monkeypatch.setattr("sys.last_value", KeyboardInterrupt(), raising=False)
+    reports.tell_of_failure(BATCH)
+    after_ctrl_c = list(started)
+    monkeypatch.delattr("sys.last_value")
+    reports.tell_of_failure(BATCH)
+
+    assert (after_ctrl_c, started) == ([], [BATCH])

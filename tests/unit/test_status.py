@@ -12,7 +12,7 @@ import pytest
 
 from tasks import __main__ as command
 from tasks import ledger, status
-from tasks.errors import ProgramError
+from tasks.errors import EngineError, ProgramError, PublishError
 from tasks.layout import Layout
 from tasks.ledger import Ledger
 from tasks.runtime import locks
@@ -210,3 +210,41 @@ def test_every_verb_prints_json_and_explains_itself(name: str, capsys: pytest.Ca
 
     assert "--json" in said
     assert (command.VERBS[name].__doc__ or "")[:30] in said
+
+
+def test_a_stage_that_fails_before_its_first_job_is_in_the_ledger_too(
+    listed: Layout, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_usable(wanted: str, image: str) -> None:
+        raise EngineError("no engine can run the image 'cellprofiler'\n  docker: no daemon")
+
+    monkeypatch.setattr("tasks.runtime.engines.choose", none_usable)
+    with pytest.raises(EngineError):
+        make("measure").run()
+    found = state_of(listed)
+
+    assert (found.state, found.said) == ("failed", "no engine can run the image 'cellprofiler'")
+    assert "no engine can run" in verb("status")[1]
+
+
+def test_a_result_that_could_not_be_published_is_failed_with_all_its_units(listed: Layout, bench: Bench) -> None:
+    mine = listed.published("analysis", BATCH, PLATE) / "analysis" / "mine.csv"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("a week of my work")
+    with pytest.raises(PublishError):
+        make("measure").run()
+    found = state_of(listed)
+
+    assert (found.state, found.units) == ("failed", {"ok": 4})
+    assert "was not made by this toolkit" in found.said
+
+
+def test_an_error_of_ours_is_in_the_ledger_by_its_name(listed: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object) -> None:
+        raise KeyError("colour")
+
+    monkeypatch.setattr("tasks.attempts.gather", bug)
+    with pytest.raises(KeyError):
+        make("measure").run()
+
+    assert (state_of(listed).state, state_of(listed).said) == ("failed", "KeyError: 'colour'")

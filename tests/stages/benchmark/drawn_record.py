@@ -93,9 +93,10 @@ class DrawnRecord:
         return runs
 
     def _unfinished(self) -> dict[str, Any]:
-        failed = [{"unit": "B02-1", "reason": f"cut image {self.word}"}]
+        failed = [{"unit": "B02-1", "state": "failed", "reason": f"cut image {self.word}"}]
         return {
-            "stage": "measure", "batch": "B", "subject": self.plates[0], "failed": failed, "shards": 3, "not_ended": 1,
+            "stage": "measure", "batch": "B", "subject": self.plates[0], "failed": failed, "state": "failed",
+            "said": f"measure failed: {self.word}", "unit": "site", "units": {"ok": 8, "failed": 1},
             "words": [f"error: {self.word}"],
         }  # fmt: skip
 
