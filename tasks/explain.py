@@ -8,7 +8,7 @@ from typing import Any
 
 from luigi.task import flatten
 
-from tasks import ledger, manifest, settings
+from tasks import manifest, settings
 from tasks.errors import StageError
 from tasks.manifest import Manifest
 from tasks.stage_task import Staged
@@ -77,8 +77,8 @@ def _differences(task: Staged, found: Manifest) -> Iterator[str]:
     inputs = _mapping(was, "inputs"), _mapping(now, "inputs")
     yield from (f"the input {name} has other content" for name in inputs[1] if inputs[0].get(name) != inputs[1][name])
     if task.lacks_too_much(found):
-        count = found.units[ledger.QUARANTINED]
-        yield f"{count} of its {task.definition.unit}s were left out, more than [runtime] max_failed_fraction"
+        count, _, what = task.left_out(found)
+        yield f"{count} of its {what}s were left out, more than [runtime] max_failed_fraction"
     for name, made in found.artifacts(settings.load().layout.root).items():
         if name in found.freed:
             continue

@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import luigi
 
 from tasks import catalogue, inputs, layout, settings
+from tasks.gathering import Findings
+from tasks.manifest import Manifest
 from tasks.plate_task import PlateTask
+from tasks.run import Run
+from tasks.runtime.engines import Engine
 from tasks.settings import setting
 from tasks.sources import Images, Platemap, PublishedLoadData, images_of
 from tasks.stage_task import StageTask
@@ -21,6 +26,10 @@ PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
 # The export of Operetta and Opera Phenix microscopes, and the channels of CPJUMP1.
 HARMONY_NAMES = (
     r"r(?P<row>\d\d)c(?P<column>\d\d)f(?P<site>\d\d)p(?P<plane>\d\d)-ch(?P<channel>\d+)sk(?P<time>\d+)fk\d+fl\d+\.tiff?"
+)
+UNAUDITED = (
+    "site {site} was to be measured by both engines, and is left out: fewer sites than [measure] audit_sites, or none, "
+    "say how the engines agree on this plate; compare others with: python -m tasks verify --against stock"
 )
 CPJUMP1_CHANNELS = "1=Mito,2=AGP,3=RNA,4=ER,5=DNA,6=HighZBF,7=LowZBF,8=Brightfield"
 
@@ -76,6 +85,16 @@ class Illumination(StageTask):
     def files(self) -> Mapping[str, Path]:
         return {"pipeline": pipeline_file(self.pipeline, "illumination.cppipe")}
 
+    def asides(self) -> dict[str, str]:
+        # It decides whether there is a result; what the result is, the images do.
+        return {"max_failed_fraction": f"{settings.load().max_failed_fraction:g}"}
+
+    def left_out(self, found: Manifest) -> tuple[int, int, str]:
+        """Return how many of how many sites the channel lacks that lacks the most: no channel is ever left out."""
+        used: Mapping[str, int] = found.facts.get("estimated_from", {})
+        lacking = {channel: len(sites) for channel, sites in found.facts.get("left_out", {}).items()}
+        return max(((count, count + used[channel], "site") for channel, count in lacking.items()), default=(0, 0, ""))
+
 
 class Measure(StageTask):
     stage = "measure"
@@ -98,6 +117,14 @@ class Measure(StageTask):
         cores = settings.load().slots.cores
         per_shard: int = self.sites_per_shard
         return min(units, cores * math.ceil(units / (cores * per_shard)))
+
+    def _carry_out(self, run: Run, engine: Engine) -> Findings:
+        """Warn of sites that were to be measured by both engines, and were left out."""
+        findings = super()._carry_out(run, engine)
+        facts: Mapping[str, Any] = findings.facts
+        chosen, audited = facts.get("audit_chosen", ()), facts.get("audit", ())
+        warnings = [UNAUDITED.format(site=site) for site in chosen if site not in audited]
+        return replace(findings, warnings=(*findings.warnings, *warnings))
 
 
 class Montage(StageTask):

@@ -113,9 +113,13 @@ class Staged(luigi.Task):
         return [type(self)(**{**self.param_kwargs, "kept": True})] if deleted else []
 
     def lacks_too_much(self, found: Manifest) -> bool:
-        """Say whether more units were left out of a result than is allowed now."""
-        left_out = found.units.get(ledger.QUARANTINED, 0)
-        return left_out > settings.max_failed_fraction(self.definition) * sum(found.units.values())
+        """Say whether more was left out of a result than is allowed now."""
+        count, total, _ = self.left_out(found)
+        return count > settings.load().max_failed_fraction * total
+
+    def left_out(self, found: Manifest) -> tuple[int, int, str]:
+        """Return how many of how many a result lacks, and what they are."""
+        return found.units.get(ledger.QUARANTINED, 0), sum(found.units.values()), self.definition.unit
 
     def promises(self) -> Mapping[str, Artifact]:
         found = manifest.read(self.manifest_path())

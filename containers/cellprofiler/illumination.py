@@ -1,6 +1,7 @@
 """Estimate the uneven illumination of every channel over the whole plate.
 
-Unit and shard: a channel. Writes `<plate>_Illum<Channel>.npy`.
+Unit and shard: a channel. Writes `<plate>_Illum<Channel>.npy`. A site whose image cannot be used is left out of its
+channel, if no more of them are than may be: its measurement fails by the same image, and leaves it out as well.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import shutil
 import tempfile
 import time
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,18 @@ import load_data
 import pipelines
 import replacements
 import run_cellprofiler
-from stagekit import contracts, program
+from stagekit import contracts, program, quarantine
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How the function of a channel was made."""
+
+    sites: int
+    left_out: Mapping[str, str]
+    """The sites whose images could not be used, each with the reason."""
+    stock: Mapping[str, str]
+    """Why modules ran their stock code, each with the first thing that did."""
 
 
 def main() -> None:
@@ -29,6 +42,7 @@ def main() -> None:
     flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: images are read without Java")
+    quarantine.add_flag(flags)
     flags.add_argument("--write_illumination", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="channels by name, or k/n: a slice of them")
     args = flags.parse_args()
@@ -40,12 +54,21 @@ def main() -> None:
         report.fact("pipeline", args.pipeline.name)
         report.fact("pipeline_sha256", _sha256(args.pipeline.name, text, table.channels()))
         report.fact("engine", args.engine)
-        stock: dict[str, str] = {}
-        for channel in args.shard.of(table.channels()):
-            stock |= _estimate(args, table, text, channel, report)
-        report.fact("ran_stock", stock)
-        for why, first in stock.items():
-            report.warn(f"{why} (first for {first})")
+        made = {channel: _estimate(args, table, text, channel, report) for channel in args.shard.of(table.channels())}
+        _say_how(made, report)
+
+
+def _say_how(made: Mapping[str, Estimate], report: program.Report) -> None:
+    """Note from how many sites each channel was estimated and without which, and what ran CellProfiler's own code."""
+    report.fact("estimated_from", {channel: each.sites for channel, each in made.items()})
+    report.fact("left_out", {channel: each.left_out for channel, each in made.items() if each.left_out})
+    for channel, each in made.items():
+        if each.left_out:
+            report.warn(f"channel {channel} is estimated without {images.summary('its images', each.left_out)}")
+    stock = {why: first for each in made.values() for why, first in each.stock.items()}
+    report.fact("ran_stock", stock)
+    for why, first in stock.items():
+        report.warn(f"{why} (first for {first})")
 
 
 def _sha256(name: str, text: str, channels: Sequence[str]) -> str:
@@ -54,18 +77,16 @@ def _sha256(name: str, text: str, channels: Sequence[str]) -> str:
     return hashlib.sha256("".join(rendered).encode("utf-8")).hexdigest()
 
 
-def _estimate(
-    args: Namespace, table: load_data.LoadData, text: str, channel: str, report: program.Report
-) -> dict[str, str]:
-    """Write the function of a channel; return why modules ran their stock code, with the first thing that did."""
+def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: str, report: program.Report) -> Estimate:
+    """Write the function of a channel."""
     started = time.monotonic()
     try:
         # A literal pipeline names its own channels, so it must be given all of them.
         needed = table.of_channels([channel] if pipelines.is_template(text) else table.channels())
-        shape = _one_shape(needed, args.images)
+        usable, shape, faults = _usable(needed, args.images, args.max_failed_fraction)
         with tempfile.TemporaryDirectory(prefix="illumination-") as scratch:
             pipeline = pipelines.render(args.pipeline.name, text, [channel])
-            witness = _run(pipeline, needed, Path(scratch), args.engine)
+            witness = _run(pipeline, usable, Path(scratch), args.engine)
             name = f"{args.plate}_Illum{channel}.npy"
             function = images.read_function(Path(scratch) / "out" / name)
             _check(name, function, shape)
@@ -75,16 +96,23 @@ def _estimate(
         report.unit(channel, "failed", time.monotonic() - started, str(error).splitlines()[0])
         raise program.DataError(f"channel {channel}: {error}") from error
     report.unit(channel, "ok", time.monotonic() - started)
-    return witness.stock
+    return Estimate(len(usable.rows), faults, witness.stock)
 
 
-def _one_shape(table: load_data.LoadData, folder: Path) -> images.Shape:
+def _usable(
+    table: load_data.LoadData, folder: Path, max_failed_fraction: float
+) -> tuple[load_data.LoadData, images.Shape, dict[str, str]]:
+    """Return the sites with good images of the usual size, that size, and what is wrong with the others.
+
+    Raises DataError if they are more than may be left out.
+    """
     shapes, faults = images.inspect(table, folder)
     usual = max(set(shapes.values()), key=list(shapes.values()).count, default=())
     faults.update({site: f"its size is {shape}, elsewhere {usual}" for site, shape in shapes.items() if shape != usual})
-    if faults:
+    if quarantine.exceeds(len(faults), len(table.rows), max_failed_fraction):
         raise program.DataError(images.summary(table.name, faults))
-    return usual
+    good = tuple(row for row in table.rows if load_data.site_name(row) not in faults)
+    return replace(table, rows=good), usual, faults
 
 
 def _run(pipeline: pipelines.Pipeline, table: load_data.LoadData, scratch: Path, engine: str) -> replacements.Witness:

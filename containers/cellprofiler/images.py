@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +64,7 @@ def read_function(path: Path) -> np.ndarray:
     return function
 
 
-def summary(name: str, faults: dict[str, str]) -> str:
+def summary(name: str, faults: Mapping[str, str]) -> str:
     """Return a message that names every bad unit and why."""
     lines: list[str] = [f"{unit}: {reason}" for unit, reason in faults.items()]
     shown = "\n  ".join(lines[:50])

@@ -44,7 +44,9 @@ def main() -> None:
             report.fact("engine", args.engine)
             _measure(sites, args, report)
             if args.engine == "fast":
-                audit.audit(sites, audit.chosen(plate, args.plate, args.audit_sites), args.write_analysis, report)
+                chosen = audit.chosen(plate, args.plate, args.audit_sites)
+                report.fact("audit_chosen", chosen)
+                audit.audit(sites, chosen, args.write_analysis, report)
 
 
 def _pipeline(path: Path, channels: list[str], report: program.Report) -> pipelines.Pipeline:
@@ -60,19 +62,20 @@ def _pipeline(path: Path, channels: list[str], report: program.Report) -> pipeli
 
 def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> None:
     shapes, faults = images.inspect(table, args.images)
-    for site, fault in faults.items():
-        report.unit(site, "failed", reason=fault)
+    unusable: dict[str, str] = {}
     for channel in table.channels():
         name = table.rows[0][f"FileName_Illum{channel}"]
         try:
             function = images.read_function(args.illumination / name).shape
         except ValueError as error:
-            faults[channel] = str(error)
+            unusable[channel] = str(error)
             continue
         wrong = {site: f"{name} is {function}, its images {own}" for site, own in shapes.items() if own != function}
         faults.update(wrong)
-    if faults:
-        raise program.DataError(images.summary(table.name, faults))
+    for site, fault in faults.items():
+        report.unit(site, "failed", reason=fault)
+    if faults or unusable:
+        raise program.DataError(images.summary(table.name, {**faults, **unusable}))
 
 
 def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 
 from tasks.errors import EngineError
 from tasks.runtime import images, passing
+from tasks.runtime.container_memory import Peak
 from tasks.runtime.job import TEMPORARY, Job, Mount, Outcome
 
 GRACE_SECONDS = 10
@@ -107,6 +108,7 @@ class DockerEngine:
             return outcome
 
     def _wait(self, container: Container, job: Job, cancelled: threading.Event, started: float) -> Outcome:
+        peak = Peak()
         while True:
             container.reload()
             seconds = time.monotonic() - started
@@ -114,11 +116,12 @@ class DockerEngine:
             if state["Status"] in ("exited", "dead"):
                 out_of_memory = bool(state["OOMKilled"])
                 # The killer may take a child: the program then reports its child's death as its own failure.
-                return Outcome(int(state["ExitCode"]), seconds, out_of_memory=out_of_memory)
+                return Outcome(int(state["ExitCode"]), seconds, out_of_memory, peak_memory_gb=peak.gb)
             timed_out = seconds > job.resources.minutes * 60
             if cancelled.is_set() or timed_out:
                 container.stop(timeout=GRACE_SECONDS)
-                return Outcome(143, seconds, timed_out=timed_out, cancelled=cancelled.is_set())
+                return Outcome(143, seconds, False, timed_out, peak.gb, cancelled.is_set())
+            peak.look(container)
             cancelled.wait(POLL_SECONDS)
 
     @staticmethod

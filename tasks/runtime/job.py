@@ -72,6 +72,7 @@ class Outcome:
     out_of_memory: bool = False
     timed_out: bool = False
     peak_memory_gb: float | None = None
+    """In a container the largest sample, a second apart; of a process the largest one's, by the kernel."""
     cancelled: bool = False
     lost: str = ""
     """Why the place can not say how it ended: its daemon or its node is gone."""

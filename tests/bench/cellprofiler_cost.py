@@ -111,7 +111,10 @@ def illumination(python: Path, plate: Plate, output: Path, engine: str = "fast")
     words = ["--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images]
     words += ["--pipeline", FOLDER / "pipelines/illumination.cppipe", "--engine", engine]
     return run(
-        python, output, "illumination.py", [*words, "--write_illumination", plate.illumination, "--shard", "1/1"]
+        python,
+        output,
+        "illumination.py",
+        [*words, "--write_illumination", plate.illumination, "--max_failed_fraction", 0, "--shard", "1/1"],
     )
 
 

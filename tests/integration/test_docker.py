@@ -193,6 +193,35 @@ def test_running_out_of_memory_is_told_apart_from_other_ends(tmp_path):
     assert (killed.exit_code, killed.out_of_memory) == (137, False)
 
 
+NEEDS_150_MB_AND_READS_300 = """
+import pathlib, tempfile, time
+large = pathlib.Path("/out/large")
+with large.open("wb") as file:
+    for _ in range(300):
+        file.write(bytes(2**20))
+for _ in range(2):
+    with large.open("rb") as file:
+        while file.read(2**20):
+            pass
+needed = b"1" * (100 * 2**20)
+with tempfile.TemporaryFile() as scratch:
+    scratch.write(bytes(50 * 2**20))
+    scratch.flush()
+    time.sleep(2.5)
+print(open("/sys/fs/cgroup/memory.peak" if pathlib.Path("/sys/fs/cgroup/memory.peak").exists()
+           else "/sys/fs/cgroup/memory/memory.max_usage_in_bytes").read())
+"""
+
+
+def test_the_peak_of_memory_counts_temporary_files_and_not_the_cache_of_what_is_read(tmp_path):
+    outcome = DockerEngine().run(small_job(tmp_path, NEEDS_150_MB_AND_READS_300, memory_gb=1), threading.Event())
+    kernel_gb = int((tmp_path / "stdout.log").read_text()) / 2**30
+
+    assert outcome.ok, (tmp_path / "stderr.log").read_text()
+    assert kernel_gb > 0.4  # the cgroup's own peak holds the cache: the fault that is avoided is there
+    assert 0.145 < outcome.peak_memory_gb < 0.2
+
+
 def test_a_program_that_takes_too_long_is_stopped(tmp_path):
     outcome = DockerEngine().run(small_job(tmp_path, "import time; time.sleep(99)", minutes=0.03), threading.Event())
 

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from stagekit import equality
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 from tasks import ledger, manifest
@@ -129,5 +130,40 @@ def test_a_tiff_with_spoilt_pixels_among_good_ones_is_named_and_the_mended_one_g
     assert broken.returncode == 30
     assert path.name in broken.stderr
     assert "Traceback" not in broken.stderr
+    assert mended.returncode == 0, mended.stderr
+    assert analysis(toolkit) == analysis(cut[0])
+
+
+def test_a_site_with_a_spoilt_tiff_is_left_out_from_illumination_to_profiles_where_that_is_allowed(tmp_path, cut):
+    (chosen,) = equality.choose(PLATE, [f"{well}-1" for well in FOUR_WELLS], 1)
+    toolkit = Toolkit(tmp_path, "process", {"runtime": {"max_failed_fraction": "0.25"}}, audited=True)
+    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    (path,) = toolkit.images(BATCH, PLATE).glob(f"r{ord(chosen[0]) - 64:02d}c{chosen[1:3]}f01p01-ch5*.tiff")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    done = toolkit.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
+    shading, measured = (
+        manifest.read(layout_of(toolkit).manifest(stage, BATCH, PLATE)) for stage in ("illumination", "measure")
+    )
+    wells = toolkit.profiles(PLATE, "")
+    page = layout_of(toolkit).published("report", BATCH, BATCH) / f"{BATCH}_report.html"
+    toolkit.extra = {}
+    strict = toolkit.tasks("explain", "illumination", PLATE, "--batch-id", BATCH)
+    path.write_bytes(whole)
+    toolkit.audited = False
+    mended = toolkit.luigi(*MEASURE)
+
+    assert done.returncode == 0, done.stderr
+    assert shading.facts["estimated_from"]["DNA"] == 3
+    assert {channel: list(sites) for channel, sites in shading.facts["left_out"].items()} == {"DNA": [chosen]}
+    assert path.name in shading.facts["left_out"]["DNA"][chosen]
+    assert list(measured.facts["quarantined"]) == [chosen]
+    assert path.name in measured.facts["quarantined"][chosen]
+    assert any(f"site {chosen} was to be measured by both engines" in warning for warning in measured.warnings)
+    assert dict(zip(wells.Metadata_Well, wells.Metadata_Site_Count.astype(int), strict=True)) == {
+        well: int(f"{well}-1" != chosen) for well in wells.Metadata_Well
+    }
+    assert f'<th scope="row">{chosen}</th><td>quarantined</td>' in page.read_text()
+    assert "1 of its sites were left out, more than [runtime] max_failed_fraction" in strict.stdout
     assert mended.returncode == 0, mended.stderr
     assert analysis(toolkit) == analysis(cut[0])

@@ -184,12 +184,19 @@ class Programs:
         return Outcome(ran.returncode, ran.stderr, output)
 
     def illumination(
-        self, plate: Plate, output: Path, shard: str = "1/1", pipeline: Path | None = None, engine: str = "fast"
+        self,
+        plate: Plate,
+        output: Path,
+        shard: str = "1/1",
+        pipeline: Path | None = None,
+        engine: str = "fast",
+        max_failed_fraction: float = 0.0,
     ) -> Outcome:
         return self.run(
             "illumination.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
             "--pipeline", pipeline or FOLDER / "pipelines/illumination.cppipe", "--engine", engine,
             "--write_illumination", output / "files", "--output", output, "--shard", shard,
+            "--max_failed_fraction", max_failed_fraction,
         )  # fmt: skip
 
     def measure(

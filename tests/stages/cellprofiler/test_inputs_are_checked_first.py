@@ -129,3 +129,61 @@ def test_illumination_names_the_image_that_does_not_decode(programs: Programs, p
     assert outcome.code == 65
     assert f"B02-1: {image.name} does not decode" in outcome.stderr
     assert outcome.units() == {"RNA": "failed"}
+
+
+THREE = (("A01", "1"), ("A02", "1"), ("B02", "1"))
+
+
+def spoil(plate: Plate, well: str, site: str, channel: str, how: str) -> None:
+    image = plate.image(well, site, channel)
+    if how == "cut":
+        image.write_bytes(image.read_bytes()[: image.stat().st_size // 2])
+    else:
+        tifffile.imwrite(image, np.ones((48, 48), np.uint16))
+
+
+@pytest.mark.parametrize("engine", ["fast", "stock"])
+@pytest.mark.parametrize("how", ["cut", "another size"])
+def test_a_channel_is_estimated_from_its_good_images_if_so_many_may_be_left_out(
+    programs: Programs, tmp_path: Path, engine: str, how: str
+):
+    plate = make_plate(tmp_path / "plate", sites=THREE, size=64)
+    spoil(plate, "A02", "1", "RNA", how)
+    without = make_plate(tmp_path / "without", sites=THREE, size=64)
+    without = Plate(without.folder, without.channels, (THREE[0], THREE[2]))
+    without.write_tables()
+    made = programs.illumination(plate, tmp_path / "made", engine=engine, max_failed_fraction=0.34)
+    expected = programs.illumination(without, tmp_path / "expected", "2/2", engine=engine)
+    (channel,) = expected.units()
+    name = f"{PLATE}_Illum{channel}.npy"
+    said = {"cut": "does not decode", "another size": "its size is (48, 48), elsewhere (64, 64)"}[how]
+
+    assert (made.code, channel) == (0, "RNA"), made.stderr
+    assert made.units() == {"DNA": "ok", "RNA": "ok"}
+    assert made.facts()["estimated_from"] == {"DNA": 3, "RNA": 2}
+    assert said in made.facts()["left_out"]["RNA"]["A02-1"]
+    assert "channel RNA is estimated without its images: 1 of its units cannot be used" in made.stderr
+    assert (made.files / name).read_bytes() == (expected.files / name).read_bytes()
+
+
+@pytest.mark.parametrize(("fraction", "spoilt"), [(0.0, 1), (0.34, 2), (1.0, 3)], ids=["none may", "too many", "all"])
+def test_a_channel_of_which_too_many_images_are_bad_is_refused_with_all_of_them(
+    programs: Programs, tmp_path: Path, fraction: float, spoilt: int
+):
+    plate = make_plate(tmp_path / "plate", channels=("RNA",), sites=THREE, size=64)
+    for well, site in THREE[:spoilt]:
+        spoil(plate, well, site, "RNA", "cut")
+    outcome = programs.illumination(plate, tmp_path / "out", max_failed_fraction=fraction)
+
+    assert (outcome.code, outcome.units()) == (65, {"RNA": "failed"})
+    assert outcome.stderr.count("does not decode") >= spoilt
+    assert not outcome.cellprofiler_started()
+
+
+def test_a_site_of_another_size_than_its_illumination_is_reported_as_a_unit(programs: Programs, tmp_path: Path):
+    plate = make_plate(tmp_path / "plate", sites=THREE, size=64)
+    for channel in plate.channels:
+        spoil(plate, "A02", "1", channel, "another size")
+    outcome = programs.measure(plate, tmp_path / "out")
+
+    assert outcome.units() == {"A02-1": "failed"}

@@ -1,0 +1,45 @@
+"""The memory that a container needs at most, sampled while it runs.
+
+What the kernel keeps as a cgroup's peak (memory.peak, memory.max_usage_in_bytes) counts the cache of all files that
+were read, and so says the limit for any program that reads much. What a program needs is what cannot be given back: its
+own pages and the files of its tmpfs, which both versions of cgroups keep on their lists of anonymous pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from docker.models.containers import Container
+
+SAMPLE_SECONDS = 1.0
+
+
+class Peak:
+    """The largest sample of a container's memory."""
+
+    def __init__(self) -> None:
+        self._bytes, self._due, self._began = 0, 0.0, time.monotonic()
+
+    @property
+    def gb(self) -> float | None:
+        """Return the largest sample (GB); None if there is none, for it ended before the first."""
+        return round(self._bytes / 2**30, 3) if self._bytes else None
+
+    def look(self, container: Container) -> None:
+        """Take a sample, if the last one is old enough."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + min(SAMPLE_SECONDS, (now - self._began) / 4)  # what is short is looked at more often
+            told: Any = container.stats(stream=False, one_shot=True)
+            self._bytes = max(self._bytes, needed_bytes(told.get("memory_stats") or {}))
+
+
+def needed_bytes(told: Mapping[str, Any]) -> int:
+    """Return what cannot be given back of the memory that the daemon tells of; all of it, if it tells no parts."""
+    parts = told.get("stats") or {}
+    for prefix in ("total_", ""):  # version 1 tells of all groups below as total_; version 2 always does
+        if f"{prefix}active_anon" in parts:
+            return int(parts[f"{prefix}active_anon"]) + int(parts[f"{prefix}inactive_anon"])
+    return int(told.get("usage") or 0)
