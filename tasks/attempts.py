@@ -151,9 +151,12 @@ def _record(ended: Ended, run: str) -> dict[str, object]:
 
 
 def _units(ended: Ended) -> dict[str, tuple[str, float, str]]:
-    """Return how each unit ended; of a job that ended badly none is kept, whatever its program said before."""
+    """Return how each unit ended; of a job that ended badly none is kept, whatever its program said before.
+
+    A program that goes on with what an earlier try left in its folder (a fetch) keeps what ended well.
+    """
     told = ended.told
-    if ended.outcome.ok:
+    if ended.outcome.ok or ended.job.resumes:
         return {name: (unit.state, unit.seconds, unit.reason) for name, unit in told.items()}
     named = {name for name, unit in told.items() if unit.state == ledger.FAILED} or set(ended.job.units)
     return {

@@ -121,10 +121,14 @@ def note_failure(folder: Path, before: Path | None, unit: str, task: Mapping[str
     book.append(END, state=GIVEN_UP, said=said)
 
 
-def history(folder: Path) -> History | None:
-    """Return what the ledger holds of a stage's last run; None if it never ran."""
+def history(folder: Path, *, whole: bool = True) -> History | None:
+    """Return what the ledger holds of a stage's last run; None if it never ran.
+
+    If it is not to be `whole`, jobs and units are passed over: they may be many.
+    """
     files = sorted(folder.glob("*.jsonl"), key=_number) if folder.is_dir() else []
-    read = [lines for path in files if (lines := list(_lines(path))) and lines[0]["event"] == BEGIN]
+    but = "" if whole else f'{{"event": "{ATTEMPT}"'  # as Ledger.append writes it
+    read = [lines for path in files if (lines := list(_lines(path, but))) and lines[0]["event"] == BEGIN]
     if not read:
         return None
     first = read[-1][0]
@@ -208,13 +212,18 @@ def _read(path: Path) -> Iterator[Unit]:
         yield Unit(record["unit"], record["state"], record["seconds"], record["reason"])
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of a file of lines, but for one that is cut off: it is being written, or its writer died."""
+def _lines(path: Path, but: str = "") -> Iterator[dict[str, Any]]:
+    """Yield the records of a file of lines, but for one that is cut off: it is being written, or its writer died.
+
+    Lines that begin with `but` are passed over.
+    """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return
     for line in text.splitlines():
+        if but and line.startswith(but):
+            continue
         try:
             record = json.loads(line)
         except json.JSONDecodeError:

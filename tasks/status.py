@@ -47,15 +47,20 @@ class State:
     history: History | None = field(default=None, repr=False)
 
 
-def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "") -> list[State]:
-    """Return every stage of every plate that has a result or was ever run here, in the order in which they began."""
+def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "", *, whole: bool = False) -> list[State]:
+    """Return every stage of every plate that has a result or was ever run here, in the order in which they began.
+
+    Of a run that ended well and left nothing out, the jobs and units are read only if `whole`.
+    """
     found = set(_places(layout.manifests, "*/*/*.json")) | set(_places(layout.ledgers, "*/*/*"))
     asked = [
         each
         for each in found
         if stage in ("", each[0]) and batch in ("", each[1]) and subject in ("", each[2]) and each[0] in stages.load()
     ]
-    states = sorted((_state(layout, *each) for each in asked), key=lambda state: (state.began, state.subject))
+    states = sorted(
+        (_state(layout, *each, whole=whole) for each in asked), key=lambda state: (state.began, state.subject)
+    )
     order = {stage: place for place, stage in enumerate(dict.fromkeys(state.stage for state in states))}
     return sorted(states, key=lambda state: (state.batch, order[state.stage], state.subject))
 
@@ -77,9 +82,10 @@ def _places(folder: Path, pattern: str) -> Iterator[tuple[str, str, str]]:
         yield path.parent.parent.name, path.parent.name, path.name.removesuffix(".json")
 
 
-def _state(layout: Layout, stage: str, batch: str, subject: str) -> State:
+def _state(layout: Layout, stage: str, batch: str, subject: str, *, whole: bool = False) -> State:
     made = manifest.read(layout.manifest(stage, batch, subject))
-    told = ledger.history(layout.ledger(stage, batch, subject))
+    good = made and not made.units.get(ledger.QUARANTINED) and _ended_well(layout, stage, batch, subject)
+    told = ledger.history(layout.ledger(stage, batch, subject), whole=whole or not good)
     unit = stages.stage(stage).unit
     if told and not told.ended and locks.is_held(layout.lock(stage, batch, subject)):
         now = State(stage, batch, subject, RUNNING, unit, told.total, {}, told.began, history=told)
@@ -96,7 +102,8 @@ def _state(layout: Layout, stage: str, batch: str, subject: str) -> State:
     said = told.said or HOW_IT_STOPPED[told.ended]
     bad = tuple(each for each in told.units.values() if each.state in (ledger.FAILED, ledger.QUARANTINED))
     counts = dict(Counter(each.state for each in told.units.values()))
-    return State(stage, batch, subject, state, unit, told.total, counts, told.began, said, None, bad, told)
+    total = max(told.total, sum(counts.values()))  # of files it is known only as they come
+    return State(stage, batch, subject, state, unit, total, counts, told.began, said, None, bad, told)
 
 
 def _running(layout: Layout, told: History, state: State) -> State:
@@ -111,4 +118,5 @@ def _running(layout: Layout, told: History, state: State) -> State:
     elapsed = max(0.0, (datetime.datetime.now(datetime.UTC) - began).total_seconds())  # a clock may jump
     fresh = done - told.done_before
     left = elapsed / fresh * (told.total - done) if fresh > 0 and told.total else None
-    return replace(state, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders))
+    total = max(told.total, sum(counts.values()))
+    return replace(state, total=total, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders))

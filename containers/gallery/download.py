@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class Fetched:
     sha256: str
     again: int
     """How many of its parts had to be asked for again."""
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ class Download:
             sums = partial.read_sums()
             partial.move(self.target / remote.path)
             (self.quarantine / remote.path).unlink(missing_ok=True)
-            self.done(Fetched(remote, sums.sha256, partial.again))
+            self.done(Fetched(remote, sums.sha256, partial.again, time.monotonic() - partial.began))
             return
         following: Optional[Remote] = remote
         if partial.changed:

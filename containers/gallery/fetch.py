@@ -18,6 +18,7 @@ import records
 from bucket import Bucket, Remote
 from download import Download, Fetched
 from fetch_progress import GB, Progress
+from file_units import FileUnits
 from records import Finished
 from stagekit import program
 
@@ -100,10 +101,15 @@ def fetch(
     source = f"s3://{bucket.name}/{bucket.prefix}"
     finished = Finished(args.output / "finished.jsonl", args.write_gallery, source, listed)
     todo = [remote for remote in remotes if not finished.has(remote)]
-    progress = Progress(report, len(remotes), sum(remote.bytes for remote in remotes))
+    progress, units = (
+        Progress(report, len(remotes), sum(remote.bytes for remote in remotes)),
+        FileUnits(report, remotes),
+    )
+    units.there(remote for remote in remotes if finished.has(remote))
 
     def done(fetched: Fetched) -> None:
         finished.add(fetched.remote, fetched.sha256)
+        units.came(fetched)
         progress.file()
 
     tell_and_check = (progress.came, done, lambda path: records.checksum(listed, path))
@@ -114,6 +120,7 @@ def fetch(
     progress.start(len(remotes) - len(todo), progress.total_bytes - missing)
     failures = _run(download, todo, args.output)
     progress.say()
+    units.failed(failures)
     if failures:
         raise program.DataError(tell(failures, args.output / "quarantine"))
     return finished.rows(remotes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
         if urlsplit(args.url).scheme not in ("http", "https", "ftp"):
             raise program.DataError(f"{args.url}: not a URL of http, https or ftp; a file is named by its path")
         partial = args.output / "checkpoint.partial"
+        began = time.monotonic()
         digest, count = fetch(args.url, partial)
         if args.sha256 and digest != args.sha256.lower():
             message = f"{args.url}: what came has SHA-256 {digest}, [deep_profile] checkpoint_sha256 says {args.sha256}"
@@ -40,6 +42,7 @@ def main() -> None:
         report.fact("bytes", count)
         args.write_checkpoint.parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial, args.write_checkpoint)
+        report.unit(args.write_checkpoint.name, "ok", time.monotonic() - began)
 
 
 def fetch(url: str, path: Path) -> Tuple[str, int]:

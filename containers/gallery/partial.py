@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from pathlib import Path
 from typing import List, Optional, Set, Tuple
 
@@ -32,6 +33,7 @@ class Partial:
         self.failure = ""
         self.changed = False
         self.again = 0
+        self.began = 0.0
         self._lock = threading.Lock()
         self._left = 0
         self._arrived: Set[int] = set()  # the first bytes of parts
@@ -55,6 +57,7 @@ class Partial:
 
     def open(self) -> List[Tuple[int, int]]:
         """Make ready for writing; return the parts that are to come."""
+        self.began = time.monotonic()
         done, todo = sorted(self._done()), self.missing()
         if not done:  # nothing is there, or nothing that can be used
             self.data.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def act(args: argparse.Namespace) -> int:
 
 def _one(layout: Layout, args: argparse.Namespace) -> State:
     """Return the state that is asked for; raise MissingInputError if there is none, or more than one."""
-    found = status.look(layout, args.batch_id, args.plate, args.stage)
+    found = status.look(layout, args.batch_id, args.plate, args.stage, whole=True)
     if not found:
         known = {state.subject for state in status.look(layout, args.batch_id, "", args.stage)}
         raise MissingInputError(errors.unknown(f"run of {args.stage} on", args.plate, known, str(layout.ledgers)))

@@ -251,6 +251,27 @@ def test_the_ledger_says_how_every_unit_ended(tmp_path: Path) -> None:
     assert told.units["A01-1"].seconds == 1.0
 
 
+def test_what_a_fetch_has_is_kept_in_the_ledger_though_it_failed(tmp_path: Path) -> None:
+    def fetch(job: Job, cancelled: threading.Event) -> Outcome:
+        told = {"a.tiff": "ok", "b.tiff": "failed"}
+        lines = [{"unit": name, "state": state, "seconds": 2.0, "reason": ""} for name, state in told.items()]
+        (job.folder / "out/units.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        (job.folder / "stderr.log").write_text("error: b.tiff came wrong")
+        return Outcome(65, 3.0)
+
+    place, book = Local(FakeEngine(fetch), Slots(tmp_path / "slots", 4, 8)), Ledger(tmp_path / "ledger", ".work/abc123")
+    book.begin("file", 0)
+    with pytest.raises(ProgramError):
+        attempts.make(make_run(tmp_path, make_stage("file")), place, POLICY, book, lambda jobs: None, 0)
+    told = ledger.history(tmp_path / "ledger")
+
+    assert told is not None
+    assert {name: (unit.state, unit.reason, unit.seconds) for name, unit in told.units.items()} == {
+        "a.tiff": ("ok", "", 2.0),
+        "b.tiff": ("failed", "corrupt_input", 2.0),
+    }
+
+
 def test_a_false_success_is_told_and_no_job_counts_as_finished(tmp_path: Path) -> None:
     def liar(job: Job, cancelled: threading.Event) -> Outcome:
         write_result(job)

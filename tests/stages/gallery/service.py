@@ -143,6 +143,11 @@ class Fetch:
         with open(self.folder / "files/fetched.csv", newline="", encoding="utf-8") as table:
             return list(csv.DictReader(table))
 
+    def units(self) -> dict[str, tuple[str, str]]:
+        """Return how every file ended, as the ledger will have it: state and reason."""
+        lines = (self.folder / "units.jsonl").read_text(encoding="utf-8").splitlines()
+        return {each["unit"]: (each["state"], each["reason"]) for each in map(json.loads, lines)}
+
     def result(self) -> dict[str, Any]:
         return json.loads((self.folder / "result.json").read_text())
 

@@ -166,3 +166,19 @@ def test_a_disk_that_is_too_small_is_told_before_anything_comes(s3: S3, fetch: F
     assert done.returncode == 69
     assert "0.4 GB are free on the data root's disk: free 0.6 GB" in done.stderr
     assert proxy.gets() == []
+
+
+def test_every_file_is_a_unit_by_its_path_below_what_holds_all_of_them(s3: S3, fetch: Fetch) -> None:
+    for name in ("Images/a.tiff", "Images/b.tiff", "Images/Index.idx.xml", "notes.txt"):
+        s3.put(f"{MEASURED}/{name}", b"1")
+    fetch.run(f"{IMAGES}/{PLATE}__*/")
+    names = ("Images/a.tiff", "Images/b.tiff", "Images/Index.idx.xml", "notes.txt")
+
+    assert fetch.units() == dict.fromkeys(names, ("ok", ""))
+
+
+def test_a_single_file_is_a_unit_by_its_name(s3: S3, fetch: Fetch) -> None:
+    s3.put("workspace/metadata/notes.txt", b"1")
+    fetch.run("workspace/metadata/notes.txt")
+
+    assert fetch.units() == {"notes.txt": ("ok", "")}

@@ -67,6 +67,8 @@ def test_a_fault_in_a_part_of_a_large_file_costs_that_part_only(
     assert done.returncode == 0, done.stderr
     assert len(ranges) == 4 + 1
     assert len(set(ranges)) == 4
+    told = "" if kind == "slow_down" else "1 part had to be asked for again"  # what the client itself asked again
+    assert fetch.units() == {"P.sqlite": ("ok", told)}
     assert fetch.came() == big
 
 
@@ -93,6 +95,10 @@ def test_a_file_that_is_wrong_each_time_is_quarantined_and_named(
     assert "1 files could not be fetched; 1 came wrong each time" in done.stderr
     assert f"{FOLDER}/3.tiff: its 50000 bytes do not give the gallery's ETag" in done.stderr
     assert fetch.came() == {path: body for path, body in small.items() if "3.tiff" not in path}
+    assert {name: state for name, (state, _) in fetch.units().items()} == {
+        f"{number}.tiff": "failed" if number == 3 else "ok" for number in range(6)
+    }
+    assert fetch.units()["3.tiff"][1].startswith("its 50000 bytes do not give the gallery's ETag")
     assert quarantined.read_bytes() != small[f"{FOLDER}/3.tiff"]
     assert not (fetch.folder / "result.json").exists()
 
@@ -110,6 +116,7 @@ def test_after_a_failure_a_rerun_fetches_only_what_is_missing(
     assert done.returncode == 0, done.stderr
     assert [asked.key.split("/")[-1] for asked in proxy.gets()] == ["3.tiff"]
     assert fetch.came() == small
+    assert fetch.units() == {f"{number}.tiff": ("ok", "") for number in range(6)}
     assert not list((fetch.folder / "quarantine").rglob("*.tiff"))
 
 
