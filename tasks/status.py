@@ -93,14 +93,14 @@ def _state(layout: Layout, stage: str, batch: str, subject: str, *, whole: bool 
     # The manifest has the last word: a publication that was cut short is finished by the next run.
     if made and (told is None or told.ended == ledger.MADE):
         counts = dict(made.units)
-        bad = tuple(each for each in told.units.values() if each.state == ledger.QUARANTINED) if told else ()
+        bad = _in_state(told, ledger.QUARANTINED) if told else ()
         began = told.began if told else made.started
         return State(stage, batch, subject, DONE, unit, sum(counts.values()), counts, began, "", None, bad, told)
     if told is None:
         return State(stage, batch, subject, STOPPED, unit, 0, {}, "", "nothing says how")
     state = FAILED if told.ended == ledger.GIVEN_UP else STOPPED
     said = told.said or HOW_IT_STOPPED[told.ended]
-    bad = tuple(each for each in told.units.values() if each.state in (ledger.FAILED, ledger.QUARANTINED))
+    bad = _in_state(told, ledger.FAILED, ledger.QUARANTINED)
     counts = dict(Counter(each.state for each in told.units.values()))
     total = max(told.total, sum(counts.values()))  # of files it is known only as they come
     return State(stage, batch, subject, state, unit, total, counts, told.began, said, None, bad, told)
@@ -112,7 +112,7 @@ def _running(layout: Layout, told: History, state: State) -> State:
     live = {unit.name: unit.state for unit in ledger.units(folders)}
     units = {**live, **{name: each.state for name, each in told.units.items() if each.state == ledger.OK}}
     counts = dict(Counter(units.values()))
-    bad = tuple(each for each in told.units.values() if units.get(each.name) == ledger.FAILED)
+    bad = tuple(told.units[name] for name in sorted(told.units) if units.get(name) == ledger.FAILED)
     done = counts.get(ledger.OK, 0)
     began = datetime.datetime.fromisoformat(told.began)
     elapsed = max(0.0, (datetime.datetime.now(datetime.UTC) - began).total_seconds())  # a clock may jump
@@ -120,3 +120,8 @@ def _running(layout: Layout, told: History, state: State) -> State:
     left = elapsed / fresh * (told.total - done) if fresh > 0 and told.total else None
     total = max(told.total, sum(counts.values()))
     return replace(state, total=total, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders))
+
+
+def _in_state(told: History, *states: str) -> tuple[Account, ...]:
+    """Return the units in one of the states, by name: in which order they ended is chance."""
+    return tuple(each for _, each in sorted(told.units.items()) if each.state in states)
