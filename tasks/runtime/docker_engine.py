@@ -178,14 +178,14 @@ def gpu_runtime() -> bool:
 
 
 def _create(job: Job) -> Container:
-    options = create_options(job)
+    options, mounts = create_options(job), passing.mounts(job)
     options["environment"] |= passing.values(job.passed) | passing.seen(job.passed)
     return _client().containers.create(
         images.reference(job.image),
         list(job.words),
         name=job.name,
         labels={OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
-        mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in passing.mounts(job)],
+        mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in mounts],
         stdin_open=True,
         detach=False,
         device_requests=_gpus(job),
