@@ -52,7 +52,7 @@ class ApptainerEngine:
 
     def prepare(self, image: str) -> None:
         """Say what the site does not allow."""
-        if not set(NO_NETWORK) <= set(_manner(sif.binary(), sif.checked(image)[0])):
+        if not takes_network(image):
             logger.warning("the image %s: this site does not let apptainer take the network from a program", image)
 
     def environment(self, image: str) -> dict[str, str]:
@@ -76,6 +76,17 @@ class ApptainerEngine:
         words += [f"--mount={_mount(mount)}" for mount in [*mounts, *([HOSTS] if job.network else [])]]
         # Apptainer sets HOME to what its user database says, whatever --env says.
         return [*words, str(file), "env", f"HOME={TEMPORARY}", *job.words]
+
+
+def takes_network(image: str) -> bool:
+    """Say whether a program that asks for no network has none; raise EngineError if no container can be had."""
+    return set(NO_NETWORK) <= set(_manner(sif.binary(), sif.checked(image)[0]))
+
+
+def user_namespaces() -> bool:
+    """Say whether this machine lets users make user namespaces, as far as its own settings tell."""
+    switches = (Path("/proc/sys/user/max_user_namespaces"), Path("/proc/sys/kernel/unprivileged_userns_clone"))
+    return all(int(switch.read_text()) > 0 for switch in switches if switch.exists())
 
 
 def _caller(command: str, job: Job) -> list[str]:

@@ -15,7 +15,8 @@ from tasks.runtime.process_engine import ProcessEngine
 
 logger = logging.getLogger(__name__)
 
-NAMES = ("docker", "apptainer", "process")
+CONTAINERS = ("docker", "apptainer")
+NAMES = (*CONTAINERS, "process")
 """In the order in which `auto` tries them."""
 
 

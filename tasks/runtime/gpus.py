@@ -33,7 +33,7 @@ def unusable(wanted: str, image: str) -> str | None:
     if reason:
         return reason
     name = engines.choose(wanted, image).name
-    if name == "process":
+    if name not in engines.CONTAINERS:
         return (
             f"the {name} engine has TensorFlow for the CPU; build the image: {images.BUILD} {image} --variant {VARIANT}"
         )
