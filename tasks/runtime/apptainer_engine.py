@@ -74,8 +74,10 @@ class ApptainerEngine:
         words += ["--nv"] if job.resources.gpus else []
         words += [f"--pwd={TEMPORARY}", *(f"--env={name}={value}" for name, value in variables.items())]
         words += [f"--mount={_mount(mount)}" for mount in [*mounts, *([HOSTS] if job.network else [])]]
+        # The guard kills the program's process group: in one with Apptainer, nobody would be left to unmount the image.
+        own_group = ["setsid"] if guard else []
         # Apptainer sets HOME to what its user database says, whatever --env says.
-        return [*words, str(file), "env", f"HOME={TEMPORARY}", *job.words]
+        return [*words, str(file), *own_group, "env", f"HOME={TEMPORARY}", *job.words]
 
 
 def takes_network(image: str) -> bool:

@@ -149,7 +149,7 @@ def test_passed_variables_come_from_the_shell_and_a_users_own_settings_of_apptai
 def test_only_a_run_of_ours_is_guarded_and_not_the_command_that_repeats_it(refused: Path, job: Job) -> None:
     guarded = ApptainerEngine()._words(job, apptainer_engine.GUARD)
 
-    assert [word for word in guarded if word not in words(job)] == ["--env=STAGE_GUARD=stdin"]
+    assert [word for word in guarded if word not in words(job)] == ["--env=STAGE_GUARD=stdin", "setsid"]
 
 
 def test_singularity_reads_its_own_names(
