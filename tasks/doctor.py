@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tasks import recipes, settings, stages
 from tasks.errors import EngineError
-from tasks.runtime import engines, gpus, images
+from tasks.runtime import apptainer_engine, engines, gpus, images, sif
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 LEAST_FREE_GB = 5
@@ -34,6 +34,7 @@ def examine() -> Iterator[Finding]:
     yield from _machine()
     yield from _engines()
     yield from _images()
+    yield from _apptainer()
     yield _gpu()
 
 
@@ -97,6 +98,44 @@ def _images() -> Iterator[Finding]:
             yield Finding(f"image {name}", NOTE, "built from an older recipe", "python -m tasks images build")
         else:
             yield Finding(f"image {name}", GOOD, locked[name]["digest"][:19])
+
+
+def _apptainer() -> Iterator[Finding]:
+    """Look at Apptainer and its SIF files where there is a command for them, or one was asked for."""
+    try:
+        command = sif.binary()
+    except EngineError as error:
+        if settings.load().engine == "apptainer":
+            yield Finding("apptainer", BAD, str(error))
+        return
+    yield Finding("apptainer", GOOD, f"{command}; SIF files in {sif.site().images}")
+    if not apptainer_engine.user_namespaces():
+        said = "user namespaces are switched off here, so only a setuid installation runs containers"
+        yield Finding("user namespaces", NOTE, said, "ask the site for user.max_user_namespaces above 0")
+    current = set()
+    for name in stages.stage_images():
+        try:
+            file, _ = sif.checked(name)
+        except EngineError as error:
+            said, _, remedy = str(error).partition("; ")
+            yield Finding(f"SIF {name}", BAD if settings.load().engine == "apptainer" else NOTE, said, remedy)
+        else:
+            current.add(file)
+            yield Finding(f"SIF {name}", GOOD, f"{file.name}, {file.stat().st_size / 1e6:,.0f} MB")
+            yield from _network(name)
+    old = sorted(path.name for path in set(sif.site().images.glob("*.sif")) - current)
+    if old:
+        yield Finding(
+            "SIF files", NOTE, f"of no image that is locked here: {', '.join(old)}", "delete what nobody uses"
+        )
+
+
+def _network(image: str) -> Iterator[Finding]:
+    try:
+        if not apptainer_engine.takes_network(image):
+            yield Finding(f"SIF {image}", NOTE, "its programs keep the network: this site does not let us take it")
+    except EngineError as error:
+        yield Finding(f"SIF {image}", BAD if settings.load().engine == "apptainer" else NOTE, str(error))
 
 
 def _gpu() -> Finding:

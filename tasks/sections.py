@@ -38,6 +38,13 @@ class runtime(luigi.Config):  # noqa: N801
     max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
 
 
+class apptainer(luigi.Config):  # noqa: N801
+    binary = luigi.Parameter(default="auto", description="apptainer, singularity, a path; auto: which there is")
+    images = luigi.OptionalParameter(default="", description="the folder of the SIF files, which all nodes see")
+    cache = luigi.OptionalParameter(default="", description="what apptainer keeps of what it fetched and unpacked")
+    tmp = luigi.OptionalParameter(default="", description="where an image is unpacked while it is converted")
+
+
 class retries(luigi.Config):  # noqa: N801
     tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
     backoff_seconds = luigi.FloatParameter(default=10.0)
@@ -67,6 +74,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "paths": paths,
     "dataset": dataset,
     "runtime": runtime,
+    "apptainer": apptainer,
     "retries": retries,
     "gallery": gallery,
     "plan": plan,

@@ -6,6 +6,7 @@ import difflib
 import functools
 import math
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasks import sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
+from tasks.runtime import sif
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
@@ -81,6 +83,7 @@ def load() -> Settings:
     memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
     slots = Slots(layout.work / "slots", int(cores), memory_gb)
     assert layout.dataset  # checks the names
+    sif.use(_apptainer(layout))
     return Settings(
         layout,
         _pattern(given[1].external_metadata),
@@ -93,6 +96,17 @@ def load() -> Settings:
         _gallery(),
         int(configuration.get_config().get("core", "workers", 1)),
         _deleted(sections.storage().delete or ""),
+    )
+
+
+def _apptainer(layout: Layout) -> sif.Site:
+    given = sections.apptainer()
+    images = resolved(given.images) if given.images else layout.work / "images"
+    return sif.Site(
+        binary=given.binary,
+        images=images,
+        cache=resolved(given.cache) if given.cache else images / "cache",
+        temporary=resolved(given.tmp) if given.tmp else Path(tempfile.gettempdir()),
     )
 
 

@@ -23,7 +23,7 @@ from urllib3.exceptions import HTTPError
 from tasks.errors import EngineError
 from tasks.runtime import images, passing
 from tasks.runtime.container_memory import Peak
-from tasks.runtime.job import TEMPORARY, Job, Mount, Outcome
+from tasks.runtime.job import GUARD, TEMPORARY, Job, Outcome
 
 GRACE_SECONDS = 10
 POLL_SECONDS = 0.2
@@ -31,8 +31,6 @@ NO_WORD = 255
 CONFLICT = 409
 DAEMON_GONE = (RequestException, HTTPError, ConnectionError)
 """What the client raises when the daemon does not answer any more; an APIError is an answer."""
-PASSED = "/in/.caller"
-"""Where a program sees the files that the caller's variables name (credentials, a proxy's certificates)."""
 OWNER_LABEL = "org.platewright.owner"
 """host:pid of the process that watches a container: when that is gone, the container is a leftover."""
 
@@ -71,11 +69,10 @@ class DockerEngine:
         words += [f"--gpus={job.resources.gpus}"] if job.resources.gpus else []
         words += [f"--memory={options['mem_limit']}", f"--cpus={job.resources.cpus}"]
         words += [f"--tmpfs={path}:{how}" for path, how in options["tmpfs"].items()]
-        words += [f"--env={name}={value}" for name, value in options["environment"].items() if name != "STAGE_GUARD"]
-        files = passing.files(job.passed)
-        words += [f"--env={name}" for name in passing.values(job.passed) if name not in files]
-        words += [f"--env={name}={PASSED}/{name}" for name in files]
-        for mount in _mounts(job):
+        words += [f"--env={name}={value}" for name, value in options["environment"].items() if name not in GUARD]
+        words += [f"--env={name}" for name in passing.by_value(job.passed)]
+        words += [f"--env={name}={path}" for name, path in passing.seen(job.passed).items()]
+        for mount in passing.mounts(job):
             mode = "" if mount.writable else ",readonly"
             words.append(f"--mount=type=bind,source={mount.source},target={mount.target}{mode}")
         return [*words, images.reference(job.image), *job.words]
@@ -134,8 +131,6 @@ class DockerEngine:
 
 def create_options(job: Job) -> dict[str, Any]:
     """Return what the container of a job is made with; compose.yaml holds the same, and a test compares them."""
-    temporary = ("HOME", "TMPDIR", "MPLCONFIGDIR")
-    threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
     user = f"{os.getuid()}:{os.getgid()}"
     return {
         "user": user,
@@ -148,22 +143,8 @@ def create_options(job: Job) -> dict[str, Any]:
         "memswap_limit": int(job.resources.memory_gb * 2**30),
         "nano_cpus": int(job.resources.cpus * 10**9),
         "tmpfs": {TEMPORARY: "rw,exec,mode=1777"},
-        "environment": {
-            "STAGE_GUARD": "stdin",
-            "PYTHONHASHSEED": "0",
-            **dict.fromkeys(temporary, TEMPORARY),
-            **dict.fromkeys(threads, str(job.resources.cpus)),
-        },
+        "environment": GUARD | job.variables(TEMPORARY),
     }
-
-
-def _passed(job: Job) -> dict[str, str]:
-    """Return the caller's variables that the program sees; the files that they name are mounted."""
-    return passing.values(job.passed) | {name: f"{PASSED}/{name}" for name in passing.files(job.passed)}
-
-
-def _mounts(job: Job) -> list[Mount]:
-    return [*job.mounts, *(Mount(path, f"{PASSED}/{name}") for name, path in passing.files(job.passed).items())]
 
 
 @contextmanager
@@ -197,14 +178,14 @@ def gpu_runtime() -> bool:
 
 
 def _create(job: Job) -> Container:
-    options = create_options(job)
-    options["environment"] |= _passed(job)
+    options, mounts = create_options(job), passing.mounts(job)
+    options["environment"] |= passing.values(job.passed) | passing.seen(job.passed)
     return _client().containers.create(
         images.reference(job.image),
         list(job.words),
         name=job.name,
         labels={OWNER_LABEL: f"{socket.gethostname()}:{os.getpid()}"},
-        mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in _mounts(job)],
+        mounts=[DockerMount(m.target, str(m.source), type="bind", read_only=not m.writable) for m in mounts],
         stdin_open=True,
         detach=False,
         device_requests=_gpus(job),

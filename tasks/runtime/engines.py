@@ -8,13 +8,15 @@ import threading
 from typing import Protocol
 
 from tasks import errors
+from tasks.runtime.apptainer_engine import ApptainerEngine
 from tasks.runtime.docker_engine import DockerEngine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.process_engine import ProcessEngine
 
 logger = logging.getLogger(__name__)
 
-NAMES = ("docker", "process")
+CONTAINERS = ("docker", "apptainer")
+NAMES = (*CONTAINERS, "process")
 """In the order in which `auto` tries them."""
 
 
@@ -42,7 +44,8 @@ class Engine(Protocol):
 @functools.cache
 def engine(name: str) -> Engine:
     """Return an engine by name; the clients behind it are made once a process."""
-    return DockerEngine() if name == "docker" else ProcessEngine()
+    known: dict[str, type[Engine]] = {"docker": DockerEngine, "apptainer": ApptainerEngine, "process": ProcessEngine}
+    return known[name]()
 
 
 @functools.cache

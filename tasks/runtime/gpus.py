@@ -33,12 +33,12 @@ def unusable(wanted: str, image: str) -> str | None:
     if reason:
         return reason
     name = engines.choose(wanted, image).name
-    if name != "docker":
+    if name not in engines.CONTAINERS:
         return (
             f"the {name} engine has TensorFlow for the CPU; build the image: {images.BUILD} {image} --variant {VARIANT}"
         )
     if images.read_lock().get(image, {}).get("variant") != VARIANT:
         return f"the image is built for the CPU; type: {images.BUILD} {image} --variant {VARIANT}"
-    if not gpu_runtime():
+    if name == "docker" and not gpu_runtime():
         return "docker has no nvidia runtime and no CDI device; install the NVIDIA Container Toolkit"
     return None

@@ -32,24 +32,29 @@ def tag(image: str) -> str:
 
 def reference(image: str) -> str:
     """Return the digest by which the image is run."""
-    entry = read_lock().get(image)
-    if entry is None:
-        raise EngineError(f"the image is not built; type: {BUILD} {image}")
-    return entry["digest"]
+    return _locked(image, f"{BUILD} {image}")["digest"]
 
 
-def checked_reference(image: str, labels: LabelReader) -> str:
+def checked_reference(image: str, labels: LabelReader, remedy: str = "") -> str:
     """Return the digest if lock, recipe and the image that is here agree; raise with the way out if not."""
-    digest = reference(image)
-    recipe = recipes.recipe_hash(image)
-    if read_lock()[image]["recipe"] != recipe:
-        raise RecipeError(f"the image was built from another recipe than the one here; type: {BUILD} {image}")
+    remedy = remedy or f"{BUILD} {image}"
+    entry = _locked(image, remedy)
+    digest, recipe = entry["digest"], recipes.recipe_hash(image)
+    if entry["recipe"] != recipe:
+        raise RecipeError(f"the image was built from another recipe than the one here; type: {remedy}")
     found = labels(digest)
     if found is None:
-        raise RecipeError(f"the image {digest[:19]} of images.lock is not in the engine; type: {BUILD} {image}")
+        raise RecipeError(f"the image {digest[:19]} of images.lock is not in the engine; type: {remedy}")
     if found.get(RECIPE_LABEL) != recipe:
-        raise RecipeError(f"the image {digest[:19]} does not bear this recipe's label; type: {BUILD} {image}")
+        raise RecipeError(f"the image {digest[:19]} does not bear this recipe's label; type: {remedy}")
     return digest
+
+
+def _locked(image: str, remedy: str) -> dict[str, str]:
+    entry = read_lock().get(image)
+    if entry is None:
+        raise EngineError(f"the image is not in {layout.IMAGES_LOCK.name}; type: {remedy}")
+    return entry
 
 
 def read_lock() -> dict[str, dict[str, str]]:

@@ -12,6 +12,8 @@ from tasks.stages import Resources
 OUTPUT = "/out"
 """Where a program sees its run's folder, in a container; the published files are below /out/files."""
 TEMPORARY = "/tmp"
+GUARD = {"STAGE_GUARD": "stdin"}
+"""What makes stagekit end a program when its stdin closes, which a host that dies does not keep open."""
 
 
 def words_of(flags: Mapping[str, str]) -> tuple[str, ...]:
@@ -53,6 +55,20 @@ class Job:
     @property
     def mounts(self) -> tuple[Mount, ...]:
         return (*self.inputs, Mount(self.folder / "out", OUTPUT, writable=True))
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder on the host for what the program makes and needs no more, where /tmp is not in memory."""
+        return self.folder / "tmp"
+
+    def variables(self, temporary: str) -> dict[str, str]:
+        """Return the variables that every engine sets, for a program that sees its temporary folder there."""
+        threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+        return {
+            "PYTHONHASHSEED": "0",
+            **dict.fromkeys(("HOME", "TMPDIR", "MPLCONFIGDIR"), temporary),
+            **dict.fromkeys(threads, str(self.resources.cpus)),
+        }
 
     @property
     def words(self) -> tuple[str, ...]:

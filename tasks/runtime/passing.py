@@ -9,6 +9,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tasks.runtime.job import Job, Mount
+
+FOLDER = "/in/.caller"
+"""Where a program in a container sees the files that the caller's variables name."""
+
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "AWS_CA_BUNDLE")
 # boto3's own chain, where it is not a program or a service of the machine that it asks.
 CREDENTIALS = (
@@ -38,6 +43,21 @@ def values(names: Iterable[str]) -> dict[str, str]:
 def files(names: Iterable[str]) -> dict[str, Path]:
     """Return the files that such variables name."""
     return {name: Path(value) for name, value in values(names).items() if name in FILES and Path(value).is_file()}
+
+
+def by_value(names: Iterable[str]) -> list[str]:
+    """Return those of the variables whose value a container is given as it is."""
+    return [name for name in values(names) if name not in files(names)]
+
+
+def seen(names: Iterable[str]) -> dict[str, str]:
+    """Return where a container sees the files that such variables name."""
+    return {name: f"{FOLDER}/{name}" for name in files(names)}
+
+
+def mounts(job: Job) -> list[Mount]:
+    """Return all that a job's container sees of the host: its own mounts, and the files that its caller names."""
+    return [*job.mounts, *(Mount(path, f"{FOLDER}/{name}") for name, path in files(job.passed).items())]
 
 
 def _home_file(name: str) -> str:

@@ -101,6 +101,8 @@ def prepare_folder(job: Job, engine: Engine) -> None:
     if not job.resumes and (job.folder / "out").exists():
         shutil.rmtree(job.folder / "out")
     (job.folder / "out" / "files").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(job.temporary, ignore_errors=True)
+    job.temporary.mkdir()
     (job.folder / "job.json").write_text(job.as_json(), encoding="utf-8")
     (job.folder / "command").write_text(shlex.join(engine.command(job)) + "\n", encoding="utf-8")
 

@@ -69,9 +69,9 @@ def _draw(plates: list[str], wells: str) -> None:
 
 
 def _containers_usable() -> bool:
-    containers = [name for name in engines.NAMES if name != "process"]
     return any(
-        all(engines.engine(name).unusable(image) is None for image in stages.stage_images()) for name in containers
+        all(engines.engine(name).unusable(image) is None for image in stages.stage_images())
+        for name in engines.CONTAINERS
     )
 
 

@@ -1,4 +1,4 @@
-"""Build or pull the stages' images, make the process engine's environments, and show what is here."""
+"""Build, pull or convert the stages' images, make the process engine's environments, and show what is here."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import subprocess
 from rich.console import Console
 from rich.table import Table
 
-from tasks import recipes, stages
+from tasks import recipes, settings, stages
 from tasks.errors import EngineError, unknown
-from tasks.runtime import environments, images
+from tasks.runtime import conversion, environments, images
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="build|pull|prepare|list")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|pull|convert|prepare|list")
     build = actions.add_parser("build", help="build images with docker, and lock their digests")
     build.add_argument("images", nargs="*", help="all images if none is named")
     build.add_argument(
@@ -28,6 +28,17 @@ def add(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
     pull.add_argument("--variant", default="", help="as of build")
+    convert = actions.add_parser("convert", help="make SIF files of the images, for Apptainer and Singularity")
+    convert.add_argument("images", nargs="*", help="all images that stages run in if none is named")
+    convert.add_argument("--to", required=True, choices=["sif"])
+    convert.add_argument(
+        "--from",
+        dest="origin",
+        default="docker",
+        metavar="docker|docker-archive:PATH|docker://HOST/PATH",
+        help="the Docker Engine here; a file of `docker save`, or a folder of <image>.tar; a registry",
+    )
+    convert.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
     listing = actions.add_parser("list", help="show every image: built, its digest, its environment")
@@ -42,6 +53,10 @@ def act(args: argparse.Namespace) -> int:
     elif args.action == "pull":
         for image in _named(args.images):
             print(f"{image} {images.pull(image, args.registry, args.variant)}")
+    elif args.action == "convert":
+        settings.load()
+        for image in _named(args.images) if args.images else stages.stage_images():
+            print(f"{image} {conversion.convert(image, args.origin, args.variant)}", flush=True)
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
     elif args.json:

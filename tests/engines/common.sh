@@ -6,6 +6,7 @@ ENGINE_ROOT="${ENGINE_ROOT:-/var/tmp/platewright-engine}"
 DOCKER_SOCKET="/var/run/docker.sock"
 BASE_PYTHON_311="platewright-test/python:3.11"
 BASE_PYTHON_39="platewright-test/python:3.9"
+HPC_IMAGE="platewright-test/hpc:local"
 RECIPE_LABEL="platewright.test.recipe"
 
 say() { printf '[engines] %s\n' "$*" >&2; }

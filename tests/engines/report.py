@@ -12,7 +12,9 @@ from tasks import stages
 from tasks.runtime import environments
 from tasks.runtime.engines import engine
 
-ENGINES = ("process", "docker", "compose", "chromium")
+ENGINES = ("process", "docker", "compose", "apptainer", "chromium")
+NODE_IMAGE = "platewright-test/hpc:local"
+"""What a cluster's node is for the tests: Apptainer and Slurm run in it."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -21,6 +23,8 @@ def absent(name: str) -> str | None:
     """Return why an engine cannot be tested here; None if it can."""
     if name == "compose":
         return absent("docker") or _compose()
+    if name == "apptainer":
+        return absent("docker") or _node()
     if name == "chromium":
         return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
     if name == "process":
@@ -40,6 +44,16 @@ def _compose() -> str | None:
         return "there is no docker command"
     done = subprocess.run(["docker", "compose", "version"], capture_output=True, text=True, check=False)
     return done.stderr.strip().splitlines()[0] if done.returncode else None
+
+
+def _node() -> str | None:
+    """Return why no container of a cluster's node can be had, with this interpreter in it."""
+    done = subprocess.run(["docker", "image", "inspect", NODE_IMAGE], capture_output=True, check=False)
+    if done.returncode:
+        return f"there is no image {NODE_IMAGE}; type: bash tests/engines/make_hpc_image.sh"
+    if sys.base_prefix == "/usr":
+        return "its tests take this Python to the node, and this one is the system's: use one of pyenv or uv"
+    return None
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ class Engine:
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """What each engine says of every image."""
-    reasons: dict[str, str | None] = {"docker": "no daemon answers", "process": None}
+    reasons: dict[str, str | None] = {"docker": "no daemon answers", "apptainer": "no command", "process": None}
     monkeypatch.setattr(engines, "engine", lambda name: Engine(reasons[name]))
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     return reasons

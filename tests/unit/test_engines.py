@@ -11,6 +11,7 @@ from tasks.runtime import engines
 from tests.unit.fakes import FakeEngine, good
 
 NO_DAEMON = "no daemon answers (connection refused)"
+NO_COMMAND = "there is no command apptainer or singularity"
 NO_JDK = "the machine lacks a JDK; type: apt-get install jdk"
 
 
@@ -27,15 +28,15 @@ class Choosy(FakeEngine):
         self.prepared.append(image)
 
 
-Have = Callable[[str | None, str | None], dict[str, Choosy]]
+Have = Callable[..., dict[str, Choosy]]
 
 
 @pytest.fixture
 def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[Have]:
-    """Return a function that says why docker and process cannot run, and returns both."""
+    """Return a function that says why each engine cannot run, and returns them."""
 
-    def use(docker: str | None, process: str | None) -> dict[str, Choosy]:
-        found = {"docker": Choosy(docker), "process": Choosy(process)}
+    def use(docker: str | None, process: str | None, apptainer: str | None = NO_COMMAND) -> dict[str, Choosy]:
+        found = {"docker": Choosy(docker), "apptainer": Choosy(apptainer), "process": Choosy(process)}
         monkeypatch.setattr(engines, "engine", found.__getitem__)
         return found
 
@@ -45,11 +46,17 @@ def have(monkeypatch: pytest.MonkeyPatch) -> Iterator[Have]:
 
 
 def test_auto_takes_the_first_usable_engine(have: Have) -> None:
-    found = have(None, None)
+    found = have(None, None, None)
 
     assert engines.choose("auto", "easel") is found["docker"]
     assert found["docker"].prepared == ["easel"]
-    assert found["process"].prepared == []
+    assert found["apptainer"].prepared == found["process"].prepared == []
+
+
+def test_auto_takes_apptainer_before_the_process_engine(have: Have) -> None:
+    found = have(NO_DAEMON, None, None)
+
+    assert engines.choose("auto", "easel") is found["apptainer"]
 
 
 def test_auto_says_which_engine_it_takes_and_why_not_the_others(have: Have, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +65,7 @@ def test_auto_says_which_engine_it_takes_and_why_not_the_others(have: Have, monk
     found = have(NO_DAEMON, None)
 
     assert engines.choose("auto", "easel") is found["process"]
-    assert lines == [f"engine for the image easel: process; not docker: {NO_DAEMON}"]
+    assert lines == [f"engine for the image easel: process; not docker: {NO_DAEMON}; not apptainer: {NO_COMMAND}"]
 
 
 def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have: Have) -> None:
@@ -69,6 +76,7 @@ def test_if_no_engine_is_usable_each_is_listed_with_its_reason(have: Have) -> No
     assert str(failure.value).splitlines() == [
         "no engine can run the image 'easel':",
         f"  docker     {NO_DAEMON}",
+        f"  apptainer  {NO_COMMAND}",
         f"  process    {NO_JDK}",
     ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.runtime import images, passing
-from tasks.runtime.docker_engine import PASSED, DockerEngine, _passed
+from tasks.runtime.docker_engine import DockerEngine
 from tasks.runtime.job import Job
 from tasks.runtime.process_engine import ProcessEngine
 from tests.unit.fakes import make_job
@@ -39,14 +39,15 @@ def test_a_variable_is_passed_if_it_is_set_and_a_file_if_boto3_would_find_it(job
 def test_docker_passes_variables_by_name_and_mounts_the_files(containers: Path, job: Job, tmp_path: Path) -> None:
     images.write_lock("easel", "sha256:abc")
     words = DockerEngine().command(job)
-    inside = f"{PASSED}/AWS_SHARED_CREDENTIALS_FILE"
+    inside = f"{passing.FOLDER}/AWS_SHARED_CREDENTIALS_FILE"
 
     assert "--env=AWS_SECRET_ACCESS_KEY" in words
     assert f"--env=AWS_SHARED_CREDENTIALS_FILE={inside}" in words
     assert f"--mount=type=bind,source={tmp_path}/.aws/credentials,target={inside},readonly" in words
     assert "--network=bridge" in words
     assert [word for word in words if SECRET in word] == []
-    assert _passed(job) == {"AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SHARED_CREDENTIALS_FILE": inside}
+    assert passing.by_value(job.passed) == ["AWS_SECRET_ACCESS_KEY"]
+    assert passing.seen(job.passed) == {"AWS_SHARED_CREDENTIALS_FILE": inside}
 
 
 def test_the_process_engines_command_takes_them_from_the_shell(containers: Path, job: Job, tmp_path: Path) -> None:

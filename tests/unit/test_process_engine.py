@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tasks import layout
-from tasks.runtime import environments, places, process_engine
+from tasks.runtime import children, environments, places
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.process_engine import ProcessEngine
 from tests.unit.fakes import make_job, wait_until
@@ -68,8 +68,8 @@ def folder(containers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (containers / f"easel/{name}.py").write_text(text)
     monkeypatch.setattr(environments, "python", lambda image: Path(sys.executable))
     monkeypatch.setattr(environments, "variables", lambda image: {"PATH": "/usr/bin:/bin"})
-    monkeypatch.setattr(process_engine, "GRACE_SECONDS", 2.0)
-    monkeypatch.setattr(process_engine, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(children, "GRACE_SECONDS", 2.0)
+    monkeypatch.setattr(children, "POLL_SECONDS", 0.02)
     (tmp_path / "images").mkdir()
     return tmp_path / "1of1"
 
