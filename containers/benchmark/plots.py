@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pandas as pd
+import point_names
 import style
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
@@ -177,6 +178,7 @@ def _places(
     axes_named: tuple[str, str],
 ) -> Figure:
     figure, axes = _grid(len(consensus), share=False)
+    named = []
     for panel, table, row in zip(axes, consensus, descriptions):
         values = table.drop(columns=[name for name in table if name.startswith("Metadata_")]).to_numpy(dtype="float64")
         places = place(values[:, np.isfinite(values).all(axis=0)])
@@ -187,8 +189,7 @@ def _places(
                 label="retrieved" if marker == "^" else "not retrieved",
             )  # fmt: skip
         if len(table) <= NAMED:
-            for name, (x, y) in zip(table["Metadata_label"], places):
-                panel.annotate(str(name), (x, y), xytext=(4, 3), textcoords="offset points", fontsize=7)
+            named.append((panel, [str(name) for name in table["Metadata_label"]], places))
         panel.margins(0.15)
         panel.set_title(f"{style.group_label(row)}\n{len(table)} perturbations")
         panel.set(xticks=[], yticks=[])
@@ -196,6 +197,9 @@ def _places(
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     figure.supxlabel(axes_named[0])
     figure.supylabel(axes_named[1])
+    figure.draw_without_rendering()  # only then it is known where the panels lie
+    for panel, names, places in named:
+        point_names.write(panel, names, places)
     return figure
 
 
