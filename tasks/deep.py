@@ -7,6 +7,7 @@ plates' own batch.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from tasks.stage_task import Staged, StageTask
 from tasks.stages import Resources
 
 NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
+DECODING_CORES = 8
+"""The most that one job takes beside its GPU."""
 
 
 class Network:
@@ -106,6 +109,14 @@ class SeedCheckpoint(StageTask):
 
 class DeepProfile(Network, StageTask):
     stage = "deep_profile"
+    engine = setting(
+        "deep_profile",
+        "engine",
+        luigi.ChoiceParameter,
+        choices=["deepprofiler", "torch"],  # the keys of DEEP_ENGINES
+        default="deepprofiler",
+        significant=False,
+    )
     device = setting(
         "deep_profile",
         "device",
@@ -140,7 +151,7 @@ class DeepProfile(Network, StageTask):
         return f"{self.features}.{self.subject}"
 
     def place(self, output: str) -> Path:
-        return settings.load().layout.embeddings(self.features, self.batch_id, self.plate)
+        return settings.load().layout.embeddings(self.definition.folder, self.features, self.batch_id, self.plate)
 
     def asides(self) -> dict[str, str]:
         """Return what makes no other features: the device, the size of batches, and what is checked first."""
@@ -149,7 +160,7 @@ class DeepProfile(Network, StageTask):
 
     def job_resources(self) -> Resources:
         found = super().job_resources()
-        return Resources(**{**found.__dict__, "gpus": 1}) if self._gpu() else found
+        return replace(found, gpus=1) if self._gpu() else found
 
     def shard_count(self, units: int) -> int:
         """Return a multiple of the cores; on a GPU one, which has it for itself."""
@@ -158,6 +169,10 @@ class DeepProfile(Network, StageTask):
         cores = settings.load().slots.cores
         per_shard: int = self.sites_per_shard
         return min(units, cores * math.ceil(units / (cores * per_shard)))
+
+    def require_device(self) -> None:
+        """Raise EngineError if a GPU is asked for and none is usable: before what comes earlier is computed."""
+        self._gpu()
 
     def _gpu(self) -> bool:
         """Say whether a GPU is used; raise EngineError if one is wanted and none is usable."""
@@ -171,12 +186,35 @@ class DeepProfile(Network, StageTask):
         return reason is None
 
 
+class DeepProfileTorch(DeepProfile):
+    """The same features in PyTorch: equal but for the last digits, so a result of its own beside DeepProfiler's."""
+
+    stage = "deep_profile_torch"
+
+    def job_resources(self) -> Resources:
+        """Return what one job may use: beside a GPU, cores that decode images for it."""
+        found = super().job_resources()
+        cores = min(settings.load().slots.cores, DECODING_CORES) if found.gpus else 0
+        return replace(found, cpus=max(found.cpus, cores))
+
+
+DEEP_ENGINES = {"deepprofiler": DeepProfile, "torch": DeepProfileTorch}
+
+
+def deep_profile_of(task: PlateTask) -> DeepProfile:
+    """Return the task that computes a plate's deep features with the engine that luigi.cfg names."""
+    named: Any = task.clone(DeepProfile)
+    made = task.clone(DEEP_ENGINES[named.engine])
+    assert isinstance(made, DeepProfile)
+    return made
+
+
 class AggregateDeep(Behaving, StageTask):
     stage = "aggregate_deep"
     parquet = setting("aggregate_deep", "parquet", luigi.ChoiceParameter, choices=["true", "false"], default="false")
 
     def requires(self) -> luigi.Task:
-        return self.clone(DeepProfile)
+        return deep_profile_of(self)
 
     def unmade(self) -> set[str]:
         return {"cells"} if self.parquet == "false" else set()

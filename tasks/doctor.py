@@ -7,14 +7,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tasks import recipes, settings, stages
+from tasks import pipeline, recipes, settings, stages
 from tasks.errors import EngineError
 from tasks.runtime import apptainer_engine, engines, gpus, images, sif
 
 GOOD, NOTE, BAD = "good", "note", "bad"
 LEAST_FREE_GB = 5
-DEEP_IMAGE = "deepprofiler"
 
 
 @dataclass(frozen=True)
@@ -141,10 +141,12 @@ def _network(image: str) -> Iterator[Finding]:
 def _gpu() -> Finding:
     names, reason = gpus.found()
     if reason:
-        return Finding("GPU", NOTE, reason, "only DeepProfiler gains by one; without it runs on the CPU")
+        return Finding("GPU", NOTE, reason, "only deep features gain by one; without they are made on the CPU")
     said = "; ".join(names)
     try:
-        unusable = gpus.unusable(settings.load().engine, DEEP_IMAGE)
+        plate: Any = pipeline.RunPlate
+        deep = pipeline.deep_profile_of(plate(batch_id="any", plate="any"))
+        unusable = gpus.unusable(settings.load().engine, deep.definition.image)
     except EngineError as error:
         unusable = str(error)
     return Finding("GPU", NOTE, f"{said}; not used", unusable) if unusable else Finding("GPU", GOOD, said)

@@ -32,6 +32,7 @@ FOLDERS = {
     "deep_profiles": "workspace/profiles/{batch}_DL/{plate}",
     "locations": "workspace_dl/locations/{batch}/{plate}",
     "embeddings": "workspace_dl/embeddings",
+    "embeddings_torch": "workspace_dl/embeddings_torch",
     "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
     "checkpoints": "workspace_dl/checkpoints",
     "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
@@ -126,10 +127,10 @@ class Layout:
         """Return the folder of the networks' weights."""
         return self.dataset / FOLDERS["checkpoints"]
 
-    def embeddings(self, network: str, batch: str, plate: str) -> Path:
+    def embeddings(self, folder: str, network: str, batch: str, plate: str) -> Path:
         """Return where a network's features of a plate's cells lie, as in the gallery below the network's name."""
         names = (checked_name("network", network), checked_name("batch", batch), checked_name("plate", plate))
-        return self.dataset.joinpath(FOLDERS["embeddings"], *names)
+        return self.dataset.joinpath(FOLDERS[folder], *names)
 
     def provenance(self, batch: str) -> Path:
         """Return the folder of a batch's RO-Crate."""

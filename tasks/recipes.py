@@ -27,10 +27,11 @@ def environment_hash(image: str) -> str:
 
 @functools.cache
 def recipe_hash(image: str) -> str:
-    """Hash everything that an image holds: the environment, stagekit and every program."""
+    """Hash everything that an image holds: the environment, stagekit, every program, and what programs share."""
     folder = stages.images()[image].folder
     programs = [*_matching(folder, PROGRAM_FILES), *_matching(layout.CONTAINERS / "stagekit", ("*.py",))]
-    return _sha256(f"{environment_hash(image)} {_hash_files(programs)}")
+    shared = {module for program in folder.glob("*.py") for module in _imported(program, {program})}
+    return _sha256(f"{environment_hash(image)} {_hash_files([*programs, *sorted(shared - {*programs})])}")
 
 
 @functools.cache

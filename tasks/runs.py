@@ -42,7 +42,10 @@ class RunPlate(PlateTask, luigi.WrapperTask):
             return [self.clone(SampleMontage, wells=self.sample)]
         if self.start_from == "profiles":
             return [self.clone(Profiles)]
-        deep_profiles = [self.clone(AnnotateDeep)] if "deepprofiler" in feature_sets(self.features) else []
+        deep_profiles: list[luigi.Task] = []
+        if "deepprofiler" in feature_sets(self.features):
+            deep.deep_profile_of(self).require_device()  # refused before the plate is measured, not after
+            deep_profiles = [self.clone(AnnotateDeep)]
         if "cellprofiler" not in feature_sets(self.features):
             return deep_profiles
         return [*self._cellprofiler(), *deep_profiles]
@@ -94,10 +97,12 @@ class RunBatch(PlateSet, Reported, luigi.WrapperTask):
     def parts(self) -> list[luigi.Task]:
         """Return what is made of every plate, and of all of them."""
         same = {"batch_id": self.batch_id, "start_from": self.start_from}
-        plates: list[luigi.Task] = [RunPlate(plate=plate, features=self.features, **same) for plate in self.members]
+        plates: list[Any] = [RunPlate(plate=plate, features=self.features, **same) for plate in self.members]
         if self.start_from == "profiles":
             return plates
         sets = feature_sets(self.features)
+        if "deepprofiler" in sets:
+            deep.deep_profile_of(plates[0]).require_device()
         kinds = self.kinds(self.start_from) if "cellprofiler" in sets else []
         jointly: list[BatchTask] = [kind(**self.same_set()) for kind in kinds]
         jointly += deep.groups_of(self) if "deepprofiler" in sets else []

@@ -85,6 +85,8 @@ class Image:
     """A script of the image's folder that compiles its own sources into the environment; empty if it has none."""
     host_commands: Mapping[str, str]
     """Commands that the process engine needs to build the environment, with the Debian packages that bring them."""
+    wheels: str = ""
+    """A page of wheels that the package index does not have; empty if all of the locks' are there."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Other images of the same Dockerfile: the variant's name, and the lock that it installs instead."""
 
@@ -118,8 +120,8 @@ def images() -> Mapping[str, Image]:
     for path in sorted(layout.CONTAINERS.glob("*/image.toml")):
         entry = _read(path)
         commands, variants = entry.pop("host", {}).get("commands", {}), entry.pop("variants", {})
-        entry = {"compile": ""} | entry
-        _check_keys(path, path.parent.name, entry, {"summary", "base", "python", "compile"})
+        entry = {"compile": "", "wheels": ""} | entry
+        _check_keys(path, path.parent.name, entry, {"summary", "base", "python", "compile", "wheels"})
         found[path.parent.name] = Image(name=path.parent.name, host_commands=commands, variants=variants, **entry)
     return found
 

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 import driver
-import embeddings
 import numpy as np
-from fields import CENTRE, Field, Unusable, load
+from deepkit import embeddings
+from deepkit.fields import CENTRE, Field, Unusable, load
+from deepkit.profiling import Made, Work
 from stagekit import program
 
 PLATE = "plate"  # an alias: pandas would read the barcode 00117013 as a number, and DeepProfiler then finds no cells
@@ -28,22 +29,12 @@ class Crash(Exception):
     exit_code = program.EXIT_CRASH
 
 
-def run(
-    fields: Sequence[Field],
-    size: Tuple[int, int],
-    checkpoint: Path,
-    project: Path,
-    device: str,
-    batch_size: int,
-    ended: Callable[[str, float], None],
-) -> Tuple[Iterator[Tuple[Field, np.ndarray]], Mapping[str, Any]]:
-    """Return the features of every field that has cells, and facts of the run.
-
-    `ended` is told of every site and its seconds. Raises Unusable for a site that it could not use.
-    """
-    names = {f"{field.well}-{number}": field for number, field in enumerate(fields, start=1)}
-    lay(project, names, size, checkpoint, batch_size)
-    _call(project, device, names, ended)
+def run(work: Work) -> Tuple[Made, Mapping[str, Any]]:
+    """Return the features of every field that has cells, and facts of the run."""
+    project = work.scratch / "project"
+    names = {f"{field.well}-{number}": field for number, field in enumerate(work.fields, start=1)}
+    lay(project, names, work.size, work.checkpoint, work.batch_size)
+    _call(project, work.device, names, work.ended)
     facts: Dict[str, Any] = json.loads((project / driver.FACTS).read_text(encoding="utf-8"))
     return ((field, _features(project, name, field)) for name, field in names.items()), facts
 
@@ -143,13 +134,9 @@ def _features(project: Path, name: str, field: Field) -> np.ndarray:
     if not path.exists():
         raise Unusable(f"{field.name}: DeepProfiler wrote no features for it")
     try:
-        features = embeddings.read_features(path)
+        return embeddings.read_features(path)
     except Unusable as error:
         raise Unusable(f"{field.name}: {error}") from error
-    fault = embeddings.fault(features, len(field.cells), driver.NETWORK.features)
-    if fault:
-        raise Unusable(f"{field.name}: {fault}")
-    return features
 
 
 def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:

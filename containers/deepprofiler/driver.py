@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import networks
+from deepkit.networks import NETWORKS
 from stagekit import program
 
 CONFIG, RUN, FACTS = "config.json", "run", "facts.json"
-NETWORK = networks.NETWORKS["cell_painting_cnn"]
+NETWORK = NETWORKS["cell_painting_cnn"]
 
 
 def main() -> None:

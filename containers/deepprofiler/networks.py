@@ -1,44 +1,17 @@
-"""The networks that turn a cell's crop into features, and the checkpoints that hold their weights.
+"""The networks in Keras, and what TensorFlow computes them on.
 
-What is wrong with a checkpoint or a device is a CheckError: no site is to blame, so none is tried by itself.
+A device that is not to be had is a CheckError: no site is to blame, so none is tried by itself.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any
 
+from deepkit import checkpoints
+from deepkit.networks import Network
 from stagekit import program
-
-RANDOM = "platewright_random_weights"
-"""The attribute of a checkpoint that was drawn, not trained."""
-
-Shapes = List[Tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Network:
-    """An EfficientNet-B0: what it sees of a cell, and what of it are the features."""
-
-    channels: Tuple[str, ...]
-    box_pixels: int
-    """The side of the square around a nucleus, in pixels of the image."""
-    input_pixels: int
-    planes: int
-    """The channels that the network takes at once; 3: each channel by itself, repeated."""
-    layer: str
-    features: int
-    """How many a cell has, all channels together."""
-
-
-NETWORKS: Mapping[str, Network] = {
-    # Cell Painting CNN (Zenodo 7114558), by DeepProfiler 0.5.
-    "cell_painting_cnn": Network(("DNA", "RNA", "ER", "AGP", "Mito"), 128, 128, 5, "block6a_activation", 672),
-    # What CPJUMP1 published: trained on photographs, so every channel is shown as one.
-    "imagenet_efficientnet_b0": Network(("DNA", "ER", "RNA", "AGP", "Mito"), 96, 224, 3, "top_activation", 6400),
-}
 
 
 def quiet() -> None:
@@ -75,49 +48,7 @@ def require_device(device: str) -> str:
 
 
 def require_match(model: Any, path: Path) -> str:
-    """Return of how many layers a checkpoint has the weights (130 of 130); CheckError unless it is all of them.
-
-    Keras takes a file that matches no layer without a word, and leaves the network random.
-    """
-    wanted = {
-        layer.name: [tuple(map(int, weight.shape)) for weight in layer.weights]
-        for layer in model.layers
-        if layer.weights
-    }
-    held = read_shapes(path)
-    lacking = [name for name, shapes in wanted.items() if held.get(name) != shapes]
-    if lacking:
-        first = lacking[0]
-        has = (
-            f"has {held[first]}" if first in held else f"has none; its layers are {', '.join(list(held)[:4]) or 'none'}"
-        )
-        message = f"{path.name}: {len(wanted) - len(lacking)} of the network's {len(wanted)} layers have weights in it"
-        message = f"{message}: {first} needs {wanted[first]}, the file {has}"
-        raise program.CheckError(f"{message}; give [deep_profile] checkpoint this network's own")
-    return f"{len(wanted)} of {len(wanted)}"
-
-
-def read_shapes(path: Path) -> Dict[str, Shapes]:
-    """Return the shapes of every layer's weights in a checkpoint, in Keras' order."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            top = file.get("model_weights", file)  # of a whole model, or of weights alone
-            layers = [_text(name) for name in top.attrs.get("layer_names", [])]
-            names = {layer: [_text(name) for name in top[layer].attrs.get("weight_names", [])] for layer in layers}
-            return {layer: [tuple(top[layer][name].shape) for name in own] for layer, own in names.items() if own}
-    except (OSError, KeyError) as error:
-        raise program.CheckError(f"{path.name}: no whole checkpoint of Keras (HDF5): {error}") from error
-
-
-def is_random(path: Path) -> bool:
-    """Say whether a checkpoint was drawn for tests."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        return RANDOM in file.attrs
-
-
-def _text(name: Any) -> str:
-    return name.decode() if isinstance(name, bytes) else str(name)
+    """Return of how many layers of a Keras model a checkpoint has the weights; CheckError unless it is all."""
+    layers = [layer for layer in model.layers if layer.weights]
+    wanted = {layer.name: [tuple(map(int, weight.shape)) for weight in layer.weights] for layer in layers}
+    return checkpoints.require_match(wanted, path)

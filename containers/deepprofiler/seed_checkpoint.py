@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, List
 
-import channel_run
+import crops
 import networks
 import numpy as np
-from fields import listed, load, read
+from deepkit import checkpoints
+from deepkit.fields import listed, load, read
+from deepkit.networks import NETWORKS, Network
 from stagekit import program
 
 MOST_CELLS = 96  # crops that the statistics are of: enough for the 16 pixels that a channel has in the last layers
@@ -26,12 +28,12 @@ def main() -> None:
     flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
     flags.add_argument("--locations", required=True, type=Path, help="the folder of <Well>-<Site>-Nuclei.csv")
     flags.add_argument("--barcode", required=True, help="the plate whose crops are seen")
-    flags.add_argument("--features", required=True, choices=sorted(networks.NETWORKS))
+    flags.add_argument("--features", required=True, choices=sorted(NETWORKS))
     flags.add_argument("--seed", required=True, type=int)
     flags.add_argument("--write_checkpoint", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        network = networks.NETWORKS[args.features]
+        network = NETWORKS[args.features]
         sites = listed(args.load_data, args.images, network.channels, args.barcode)
         fields, _ = read(sites, args.locations, report)
         chosen = [field for field in fields if len(field.cells)][:MOST_SITES]
@@ -39,18 +41,18 @@ def main() -> None:
             raise program.DataError(f"{args.barcode}: no site has a cell to take statistics of")
         networks.quiet()
         each = -(-MOST_CELLS // len(chosen))
-        crops = [_shown(network, load(field), field.cells[:each]) for field in chosen]
-        write(draw(network, np.concatenate(crops), args.seed), args.write_checkpoint, args.seed)
-        report.fact("crops", int(sum(map(len, crops))))
+        seen = np.concatenate([_shown(network, load(field), field.cells[:each]) for field in chosen])
+        write(draw(network, seen, args.seed), args.write_checkpoint, args.seed)
+        report.fact("crops", len(seen))
 
 
-def _shown(network: networks.Network, pixels: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    if network.planes == len(network.channels):
-        return channel_run.crop(pixels, cells, network.box_pixels).numpy()
-    return channel_run.photographs(pixels, cells[: max(1, len(cells) // len(network.channels))]).numpy()
+def _shown(network: Network, pixels: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    if not network.apart:
+        return crops.crop(pixels, cells, network.box_pixels).numpy()
+    return crops.photographs(network, pixels, cells[: max(1, len(cells) // len(network.channels))]).numpy()
 
 
-def draw(network: networks.Network, crops: np.ndarray, seed: int) -> Any:
+def draw(network: Network, seen: np.ndarray, seed: int) -> Any:
     """Return the network with weights drawn from a seed, and batch statistics of these crops."""
     model = networks.build(network)
     rng = np.random.default_rng(seed)
@@ -63,7 +65,7 @@ def draw(network: networks.Network, crops: np.ndarray, seed: int) -> Any:
             layer.set_weights([_weights(rng, weight) for weight in layer.get_weights()])
         elif hasattr(layer, "rate"):
             layer.rate = 0.0  # a dropout would be another one each time
-    model(crops, training=True)
+    model(seen, training=True)
     for layer in normalizations:
         scale, shift, mean, variance = layer.get_weights()
         # What hardly varies in these crops may do so in others, and would then drown all else.
@@ -85,7 +87,7 @@ def write(model: Any, path: Path, seed: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     model.save_weights(str(path), save_format="h5")
     with h5py.File(path, "a") as file:
-        file.attrs[networks.RANDOM] = f"seed {seed}"
+        file.attrs[checkpoints.RANDOM] = f"seed {seed}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tasks import layout, recipes, stages
 from tasks.errors import EngineError
-from tasks.runtime import locks
+from tasks.runtime import locks, wheels
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ def make(image: str) -> None:
             how = ["--no-build-isolation"] if compiled else ["--only-binary", ":all:"]
             # Compiled once here: where Python may not write, each start of CellProfiler would take 3 CPU seconds more.
             options = ["--python", str(python(image)), "--no-deps", "--require-hashes", "--compile-bytecode", *how]
+            options += wheels.lay(image, lock.name)
             _uv("pip", "install", *options, "-r", str(lock), image=image)
         if stages.images()[image].compile:
             _compile(image)

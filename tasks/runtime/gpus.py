@@ -34,9 +34,8 @@ def unusable(wanted: str, image: str) -> str | None:
         return reason
     name = engines.choose(wanted, image).name
     if name not in engines.CONTAINERS:
-        return (
-            f"the {name} engine has TensorFlow for the CPU; build the image: {images.BUILD} {image} --variant {VARIANT}"
-        )
+        remedy = f"build the image: {images.BUILD} {image} --variant {VARIANT}"
+        return f"the {name} engine computes networks on the CPU; {remedy}"
     if images.read_lock().get(image, {}).get("variant") != VARIANT:
         return f"the image is built for the CPU; type: {images.BUILD} {image} --variant {VARIANT}"
     if name == "docker" and not gpu_runtime():

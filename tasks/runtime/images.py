@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tasks import layout, recipes, stages
 from tasks.errors import EngineError, RecipeError, unknown
+from tasks.runtime import wheels
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def read_lock() -> dict[str, dict[str, str]]:
 def build(image: str, bases: Mapping[str, str], variant: str = "") -> str:
     """Build an image, or a variant of it, with the docker command and lock its digest; return the digest."""
     options = [*build_options(image, bases, variant), str(layout.CONTAINERS)]
+    wheels.lay(image, lock_of(image, variant) if variant else "requirements.lock")
     logger.info("building the image %s", image)
     started = time.monotonic()
     with tempfile.NamedTemporaryFile("r") as identity:

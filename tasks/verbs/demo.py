@@ -29,8 +29,9 @@ def act(args: argparse.Namespace) -> int:
     given = settings.load()
     plates = args.plates.split(",") if args.plates else list(PLATES)
     _draw(plates, args.wells)
-    if given.engine == "process" or given.engine == "auto" and not _containers_usable():
-        images.prepare([name for name in stages.stage_images() if name in args.features or name != "deepprofiler"])
+    needed = _images(args.features, plates[0])
+    if given.engine == "process" or given.engine == "auto" and not _containers_usable(needed):
+        images.prepare(needed)
     if not _seed(args.features, plates[0]):
         return FAILED
     batch = pipeline.RunBatch(batch_id=BATCH, plates=plates, features=args.features, report=False)
@@ -47,6 +48,16 @@ def act(args: argparse.Namespace) -> int:
         print("everything is complete already; nothing was run")
     print(f"open  {_short(benchmark.report().promises()['report'].path)}")
     return 0
+
+
+def _images(features: str, plate: str) -> list[str]:
+    """Return the images that the demo runs in: of those that compute networks only what is asked for."""
+    subject: dict[str, Any] = {"batch_id": BATCH, "plate": plate}
+    networks = {stages.stage(kind.stage).image for kind in pipeline.DEEP_ENGINES.values()}
+    asked = "deepprofiler" in pipeline.feature_sets(features)
+    seed = pipeline.SeedCheckpoint(**subject)
+    used = {seed.definition.image, pipeline.deep_profile_of(seed).definition.image} if asked else set()
+    return [name for name in stages.stage_images() if name in used or name not in networks]
 
 
 def _seed(features: str, plate: str) -> bool:
@@ -68,10 +79,9 @@ def _draw(plates: list[str], wells: str) -> None:
     subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=layout.REPOSITORY, check=True)
 
 
-def _containers_usable() -> bool:
+def _containers_usable(needed: list[str]) -> bool:
     return any(
-        all(engines.engine(name).unusable(image) is None for image in stages.stage_images())
-        for name in engines.CONTAINERS
+        all(engines.engine(name).unusable(image) is None for image in needed) for name in engines.CONTAINERS
     )
 
 

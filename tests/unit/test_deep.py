@@ -9,6 +9,7 @@ import pytest
 from luigi.task import flatten
 
 from tasks import deep, fingerprint, pipeline
+from tasks import layout as layouts
 from tasks.errors import EngineError, MissingInputError, SettingsError
 from tasks.runtime import docker_engine, engines, gpus, images
 from tasks.runtime.docker_engine import DockerEngine
@@ -31,6 +32,19 @@ def test_deep_profiles_are_made_if_they_are_asked_for(luigi_cfg: LoadSettings) -
     assert chain | {"normalize", "select_features_negcon_batch"} <= both
     assert alone == chain | {"load_data", "illumination", "measure"}
     assert reached(pipeline.RunPlate(batch_id=BATCH, plate=PLATE, features="deepprofiler")) == alone - {"spherize_deep"}
+
+
+def test_another_engine_is_another_stage_whose_results_lie_beside(luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg("[deep_profile]\nengine = torch\n"))
+    found = reached(pipeline.RunBatch(batch_id=BATCH, features="deepprofiler"))
+    one, other = (kind(batch_id=BATCH, plate=PLATE) for kind in (pipeline.DeepProfile, pipeline.DeepProfileTorch))
+
+    assert "deep_profile_torch" in found
+    assert "deep_profile" not in found
+    assert one.flags() | one.asides() == other.flags() | other.asides()
+    assert one.definition.outputs == other.definition.outputs
+    assert one.place("embeddings") != other.place("embeddings")
+    assert one.manifest_path() != other.manifest_path()
 
 
 def test_a_feature_set_that_there_is_not_is_refused(luigi_cfg: LoadSettings) -> None:
@@ -106,7 +120,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, luigi_cfg: LoadSettings) -> FakeEngine:
     engine.name = "docker"
     monkeypatch.setattr(gpus, "found", lambda: (("GPU 0: NVIDIA V100",), ""))
     monkeypatch.setattr(engines, "choose", lambda wanted, image: engine)
-    monkeypatch.setattr(images, "read_lock", lambda: {"deepprofiler": {"variant": "cuda"}})
+    monkeypatch.setattr(images, "read_lock", lambda: dict.fromkeys(("deepprofiler", "deep_torch"), {"variant": "cuda"}))
     monkeypatch.setattr(gpus, "gpu_runtime", lambda: True)
     return engine
 
@@ -127,7 +141,7 @@ LACKING = {
     "driver": ("found", lambda: ((), "there is no nvidia-smi"), "there is no nvidia-smi"),
     "runtime": ("gpu_runtime", lambda: False, "install the NVIDIA Container Toolkit"),
     "image": ("images.read_lock", lambda: {"deepprofiler": {}}, "build deepprofiler --variant cuda"),
-    "engine": ("engines.choose", lambda wanted, image: FakeEngine(good), "the fake engine has TensorFlow for the CPU"),
+    "engine": ("engines.choose", lambda wanted, image: FakeEngine(good), "fake engine computes networks on the CPU"),
 }
 
 
@@ -140,6 +154,30 @@ def test_a_run_that_asked_for_a_gpu_and_has_none_stops_and_auto_goes_on(
     assert device("", luigi_cfg)[:2] == ("cpu", 0)
     with pytest.raises(EngineError, match=f"device = gpu, but no GPU is usable: .*{said}"):
         device("[deep_profile]\ndevice = gpu\n", luigi_cfg)
+
+
+@pytest.mark.parametrize("engine", deep.DEEP_ENGINES)
+def test_a_gpu_that_is_not_there_is_refused_before_anything_is_computed(engine: str, luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg(f"[deep_profile]\ndevice = gpu\nengine = {engine}\n"))
+    asked = {"batch_id": BATCH, "features": "cellprofiler,deepprofiler"}
+
+    for run in (pipeline.RunPlate(plate=PLATE, **asked), pipeline.RunBatch(**asked)):
+        with pytest.raises(EngineError, match="device = gpu, but no GPU is usable"):
+            run.requires()
+    assert pipeline.RunPlate(batch_id=BATCH, plate=PLATE).requires()  # of no deep features none is asked for
+
+
+def test_beside_a_gpu_pytorch_has_cores_to_decode_with(gpu: FakeEngine, luigi_cfg: LoadSettings) -> None:
+    given: dict[str, str] = {}
+    for name, text in (
+        ("auto", ""),
+        ("cpu", "[deep_profile]\ndevice = cpu\n"),
+        ("own", "[deep_profile_torch]\ncpus = 12\n"),
+    ):
+        luigi_cfg(f"[runtime]\ncores = 16\n{text}")
+        given[name] = pipeline.DeepProfileTorch(batch_id=BATCH, plate=PLATE).job_resources().cpus
+
+    assert given == {"auto": deep.DECODING_CORES, "cpu": 1, "own": 12}
 
 
 def test_the_device_makes_nothing_stale(gpu: FakeEngine, luigi_cfg: LoadSettings) -> None:
@@ -184,15 +222,21 @@ def test_a_variant_of_an_image_installs_its_own_lock(monkeypatch: pytest.MonkeyP
         images.build_options("deepprofiler", {}, "rocm")
 
 
-def test_the_lock_for_a_gpu_is_that_for_the_cpu_with_another_tensorflow(luigi_cfg: LoadSettings) -> None:
-    folder = pipeline.DeepProfile(batch_id=BATCH, plate=PLATE).definition.program_path.parent
+OTHERS = {
+    "deepprofiler": ({"tensorflow-cpu==2.15.1"}, {"nvidia", "tensorflow==2.15.1"}),
+    "deep_torch": ({"torch==2.13.0+cpu"}, {"nvidia", "cuda", "torch==2.13.0", "triton==3.7.1"}),
+}
+
+
+@pytest.mark.parametrize(("image", "own", "others"), [(name, *both) for name, both in OTHERS.items()], ids=OTHERS)
+def test_the_lock_for_a_gpu_is_that_for_the_cpu_with_another_build(image: str, own: set[str], others: set[str]) -> None:
     cpu, cuda = (
-        {line.split(" ")[0] for line in (folder / name).read_text().splitlines() if "==" in line and line[0].isalpha()}
-        for name in ("requirements.lock", "requirements.cuda.lock")
+        {line.split(" ")[0] for line in (lock).read_text().splitlines() if "==" in line and line[0].isalpha()}
+        for lock in (layouts.CONTAINERS / image / name for name in ("requirements.lock", "requirements.cuda.lock"))
     )
 
-    assert cpu - cuda == {"tensorflow-cpu==2.15.1"}
-    assert {name.split("-")[0] for name in cuda - cpu} == {"nvidia", "tensorflow==2.15.1"}
+    assert cpu - cuda == own
+    assert {name.split("-")[0] for name in cuda - cpu} == others
 
 
 def test_every_weight_task_is_known_to_the_graph(luigi_cfg: LoadSettings) -> None:

@@ -38,7 +38,8 @@ BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "be
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
-DEEP = {"locate_cells", "deep_profile", "seed_checkpoint", "aggregate_deep", "annotate_deep", "spherize_deep"}
+DEEP = {"locate_cells", "deep_profile", "deep_profile_torch", "seed_checkpoint", "aggregate_deep", "annotate_deep"}
+DEEP |= {"spherize_deep"}
 
 
 def make(stage: str) -> Staged:

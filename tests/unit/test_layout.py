@@ -111,6 +111,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "deep_profiles": "workspace/profiles/B_DL/P",
         "locations": "workspace_dl/locations/B/P",
         "embeddings": "workspace_dl/embeddings",
+        "embeddings_torch": "workspace_dl/embeddings_torch",
         "deep_cells": "workspace_dl/single_cells/B/P",
         "checkpoints": "workspace_dl/checkpoints",
         "fetched_checkpoints": "workspace_dl/checkpoints/fetched",

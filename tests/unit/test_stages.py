@@ -148,7 +148,7 @@ BAD_TABLES = {
     "missing resource": (put(", gpus = 0 }", " }"), r"\[paint resources\]: missing keys \['gpus'\]"),
     "unknown resource": (put("gpus = 0", "gpus = 0, disk = 1"), r"\[paint resources\].*'disk'"),
     "unknown unit": (put('unit = "plate"', 'unit = "cell"'), r"\[paint\]: there is no unit 'cell'; known: .*plate"),
-    "unknown folder": (put('= "profiles"\n', '= "x"\n'), r"\[paint\]: there is no folder 'x'; known: .*illum"),
+    "unknown folder": (put('= "profiles"\n', '= "x"\n'), r"\[paint\]: there is no folder 'x'; known: analysis"),
     "missing program": (put("paint.py", "brush.py"), r"\[paint\]: there is no program 'brush.py' beside it"),
     "contract of no output": (put('{ picture = "prof', '{ x = "prof'), r"\[paint\]: there is no output 'x'"),
     "unknown contract": (put('= "profiles" }', '= "x" }'), r"\[paint\]: there is no contract 'x'; known: .*load_data"),

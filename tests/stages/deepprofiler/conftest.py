@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stages.deepprofiler.plate import Plate, call
+from tests.stages.deepprofiler.plate import IMAGES, Plate, call
 
 NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
 
@@ -28,6 +28,13 @@ def seeded(deepprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) 
         return path
 
     return checkpoint
+
+
+@pytest.fixture(scope="session", params=IMAGES)
+def image(request: pytest.FixtureRequest) -> str:
+    """The images that make deep features, one after the other."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture

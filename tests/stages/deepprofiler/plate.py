@@ -14,8 +14,13 @@ from typing import Any
 import numpy as np
 import tifffile
 
+from tasks.runtime import environments
+
 ROOT = Path(__file__).parents[3]
-PROGRAMS = ROOT / "containers" / "deepprofiler"
+CONTAINERS = ROOT / "containers"
+PROGRAMS = CONTAINERS / "deepprofiler"
+IMAGES = ("deepprofiler", "deep_torch")
+"""One an engine of `[deep_profile] engine`."""
 BARCODE = "00117013"  # a number to every careless reader
 CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA")
 CENTRE = ("Nuclei_Location_Center_X", "Nuclei_Location_Center_Y")
@@ -97,11 +102,13 @@ def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
         csv.writer(out, lineterminator="\n").writerows(rows)
 
 
-def call(python: Path, program: str, output: Path, plate: str = BARCODE, **flags: object) -> Outcome:
+def call(
+    python: Path, program: str, output: Path, plate: str = BARCODE, image: str = "deepprofiler", **flags: object
+) -> Outcome:
     """Run a program as a stage is run."""
-    words = [str(python), str(PROGRAMS / f"{program}.py"), "--plate", plate, "--output", str(output)]
+    words = [str(python), str(CONTAINERS / image / f"{program}.py"), "--plate", plate, "--output", str(output)]
     words += [word for name, value in flags.items() for word in (f"--{name}", str(value))]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "containers"), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(CONTAINERS), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
     result, units = output / "result.json", output / "units.jsonl"
     told = json.loads(result.read_text()) if result.exists() else {}
@@ -111,11 +118,12 @@ def call(python: Path, program: str, output: Path, plate: str = BARCODE, **flags
     )
 
 
-def profile(python: Path, plate: Plate, checkpoint: Path, output: Path, **flags: object) -> Outcome:
-    """Run deep_profile on a plate; features lie below output/files."""
+def profile(image: str, plate: Plate, checkpoint: Path, output: Path, **flags: object) -> Outcome:
+    """Run an image's deep_profile on a plate; features lie below output/files."""
+    environments.make(image)
     given = {"features": "cell_painting_cnn", "batch_size": 128, "device": "cpu", "checkpoint_sha256": ""}
     given |= {"shard": "1/1", "write_embeddings": output / "files", "checkpoint": checkpoint, **plate.inputs}
-    return call(python, "deep_profile", output, plate.barcode, **(given | flags))
+    return call(environments.python(image), "deep_profile", output, plate.barcode, image, **(given | flags))
 
 
 def features(output: Path) -> dict[str, np.ndarray]:

@@ -63,11 +63,11 @@ def scaled(image: np.ndarray, least: float = 0.0, most: float = 1.0) -> np.ndarr
     return least + (image - image.min()) / (image.max() - image.min()) * (most - least)
 
 
-def test_features_are_those_of_each_channel_by_itself(deepprofiler_python: Path, seeded, tmp_path):
+def test_features_are_those_of_each_channel_by_itself(image: str, deepprofiler_python: Path, seeded, tmp_path):
     checkpoint, plate = seeded(NETWORK), Plate(tmp_path / "plate")
     plate.draw(["A01-1"], cells=2)
     plate.locate("A01-1", [["30.25", "90.5"], ["178.9", "3.0"]])  # the second juts out of the image
-    done = profile(deepprofiler_python, plate, checkpoint, tmp_path / "out", features=NETWORK)
+    done = profile(image, plate, checkpoint, tmp_path / "out", features=NETWORK)
     ours = features(tmp_path / "out")["A01-1"]
 
     shown = []
@@ -91,14 +91,14 @@ def test_features_are_those_of_each_channel_by_itself(deepprofiler_python: Path,
         assert mine @ theirs / np.linalg.norm(mine) / np.linalg.norm(theirs) > 0.9999
 
 
-def test_the_size_of_batches_and_of_shards_makes_no_other_features(deepprofiler_python: Path, seeded, tmp_path):
+def test_the_size_of_batches_and_of_shards_makes_no_other_features(image: str, seeded, tmp_path):
     plate = Plate(tmp_path / "plate")
     plate.draw(["A01-1", "A02-1"], cells=3)
     plate.locate("A02-1", [])
     found = []
     for size in (5, 128):
         out = tmp_path / str(size)
-        done = profile(deepprofiler_python, plate, seeded(NETWORK), out, features=NETWORK, batch_size=size)
+        done = profile(image, plate, seeded(NETWORK), out, features=NETWORK, batch_size=size)
         assert (done.code, done.units["A02-1"]) == (0, ("ok", "no cells")), done.stderr
         found.append(features(out))
 

@@ -1,4 +1,4 @@
-"""The lock of the variant for a GPU resolves, with its hashes, to TensorFlow and the CUDA libraries that it wants."""
+"""The locks of the variants for a GPU resolve, with their hashes, to the CUDA libraries that the builds want."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.stages.deepprofiler.plate import PROGRAMS
+import pytest
+
+from tasks.runtime import environments
+from tests.stages.deepprofiler.plate import CONTAINERS
+
+WANTED = {
+    "deepprofiler": ({"tensorflow"}, {"nvidia-cudnn-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"}),
+    "deep_torch": ({"torch", "triton"}, {"nvidia-cudnn-cu13", "nvidia-cublas", "nvidia-cuda-runtime"}),
+}
 
 
-def test_the_lock_for_a_gpu_can_be_installed_beside_what_the_cpu_has(deepprofiler_python: Path):
+@pytest.mark.parametrize(("name", "builds", "libraries"), [(name, *both) for name, both in WANTED.items()], ids=WANTED)
+def test_the_lock_for_a_gpu_can_be_installed_beside_what_the_cpu_has(name, builds, libraries):
+    environments.make(name)
     words = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--dry-run", "--require-hashes"]
-    words += ["--only-binary", ":all:", "--python", str(deepprofiler_python), "-r"]
-    done = subprocess.run([*words, str(PROGRAMS / "requirements.cuda.lock")], capture_output=True, text=True)
+    words += ["--only-binary", ":all:", "--python", str(environments.python(name)), "-r"]
+    done = subprocess.run([*words, str(CONTAINERS / name / "requirements.cuda.lock")], capture_output=True, text=True)
     wanted = {line.removeprefix(" + ").split("==")[0] for line in done.stderr.splitlines() if line.startswith(" + ")}
 
     assert done.returncode == 0, done.stderr
-    assert {name for name in wanted if not name.startswith("nvidia-")} == {"tensorflow"}
-    assert {"nvidia-cudnn-cu12", "nvidia-cublas-cu12", "nvidia-cuda-runtime-cu12"} <= wanted
+    assert {each for each in wanted if not each.startswith(("nvidia-", "cuda-"))} == builds
+    assert libraries <= wanted

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 
 from tests.stages.deepprofiler import real_site
 from tests.stages.deepprofiler.conftest import NETWORKS
-from tests.stages.deepprofiler.plate import PROGRAMS, features, profile
+from tests.stages.deepprofiler.plate import IMAGES, PROGRAMS, Outcome, features, profile
 
 PUBLISHED = "PLATEWRIGHT_CELL_PAINTING_CNN"
 """The environment variable that names Cell_Painting_CNN_v1.hdf5 (Zenodo 7114558), where it is here."""
@@ -25,7 +27,8 @@ AS_REFERENCE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-import deepprofiler_run, driver, fields
+import deepprofiler_run, driver
+from deepkit import fields
 from deepprofiler.__main__ import cli
 from stagekit import program
 project, checkpoint, load_data, images, locations = map(Path, sys.argv[1:])
@@ -37,11 +40,24 @@ cli([f"--root={project}", f"--config={driver.CONFIG}", f"--exp={driver.RUN}", "-
 """
 
 
+@pytest.fixture(scope="module")
+def profiled(seeded, tmp_path_factory) -> Callable[[str, str], tuple[Outcome, np.ndarray]]:
+    """Return a function that profiles the site with an image and a network, once each: what was told, the features."""
+    plate = real_site.lay(tmp_path_factory.mktemp("real") / "plate")
+
+    @functools.cache
+    def profiled(image: str, network: str) -> tuple[Outcome, np.ndarray]:
+        out = plate.folder / image / network
+        done = profile(image, plate, seeded(network), out, features=network)
+        (found,) = features(out).values() if done.code == 0 else (np.empty((0, 0)),)
+        return done, found
+
+    return profiled
+
+
 @pytest.mark.parametrize("network", NETWORKS)
-def test_each_of_109_nuclei_has_finite_features_of_its_own(network, deepprofiler_python: Path, seeded, tmp_path):
-    plate = real_site.lay(tmp_path / "plate")
-    done = profile(deepprofiler_python, plate, seeded(network), tmp_path / "out", features=network)
-    (found,) = features(tmp_path / "out").values()
+def test_each_of_109_nuclei_has_finite_features_of_its_own(image, network, profiled):
+    done, found = profiled(image, network)
 
     assert done.code == 0, done.stderr
     assert done.facts["cells"] == 109
@@ -49,6 +65,21 @@ def test_each_of_109_nuclei_has_finite_features_of_its_own(network, deepprofiler
     assert np.isfinite(found).all()
     assert len(np.unique(found.round(4), axis=0)) == 109
     assert (found.std(axis=0) > 1e-4).mean() > 0.99
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_both_engines_give_every_nucleus_the_same_features(network, profiled):
+    """Of each network as it is run: of one that sees each channel by itself, every channel's 1,280 features."""
+    each = 672 if network == "cell_painting_cnn" else 1280
+    one, other = (profiled(image, network)[1].astype("float64").reshape(-1, each) for image in IMAGES)
+    lengths = np.linalg.norm(one, axis=1), np.linalg.norm(other, axis=1)
+    cosine = (one * other).sum(axis=1) / lengths[0] / lengths[1]
+    relative_error = np.linalg.norm(one - other, axis=1) / lengths[0]
+
+    assert len(one) == 109 * (1 if each == 672 else 5)
+    assert cosine.min() > 0.9999
+    assert relative_error.max() < (1e-5 if each == 672 else 1e-4)
+    assert lengths[0].min() > 0.1  # features that carry signal: of zeros these would be trifles
 
 
 @pytest.mark.skipif(PUBLISHED not in os.environ, reason=f"{PUBLISHED} names no published checkpoint")
@@ -67,9 +98,9 @@ def test_the_published_weights_give_deepprofilers_reference_values(deepprofiler_
 
 
 @pytest.mark.skipif(PUBLISHED not in os.environ, reason=f"{PUBLISHED} names no published checkpoint")
-def test_the_published_weights_are_taken_by_the_stage(deepprofiler_python: Path, tmp_path):
+def test_the_published_weights_are_taken_by_the_stage(image, tmp_path):
     plate = real_site.lay(tmp_path / "plate")
-    done = profile(deepprofiler_python, plate, Path(os.environ[PUBLISHED]), tmp_path / "out")
+    done = profile(image, plate, Path(os.environ[PUBLISHED]), tmp_path / "out")
 
     assert done.code == 0, done.stderr
     assert done.warnings == []

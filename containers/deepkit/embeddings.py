@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Mapping
 
 import numpy as np
-from fields import Unusable
+
+from deepkit.fields import Unusable
 
 
 def write(path: Path, features: np.ndarray, cells: np.ndarray, metadata: Mapping[str, str]) -> None:
