@@ -117,16 +117,18 @@ def test_normalized_values_agree_with_the_process_engine_where_the_spread_is_rea
     assert difference.max().max() <= 1e-3
 
 
-def test_deep_features_agree_with_the_process_engine(in_docker, cut):
+@pytest.mark.parametrize(("engine", "folder"), [("deepprofiler", "embeddings"), ("torch", "embeddings_torch")])
+def test_deep_features_agree_with_the_process_engine(engine, folder, in_docker, cut, monkeypatch):
     subject = ("--batch-id", BATCH, "--plate", PLATE)
     seeded = in_docker[0].luigi("SeedCheckpoint", *subject)
     checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (in_docker[0], cut[0])]
-    shutil.copytree(*checkpoints)  # a person's own file there: the same weights in both
+    shutil.copytree(*checkpoints, dirs_exist_ok=True)  # a person's own file there: the same weights in both
     found = []
     for toolkit in (in_docker[0], cut[0]):
+        monkeypatch.setitem(toolkit.extra, "deep_profile", {"engine": engine})
         done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        paths = sorted((toolkit.dataset / "workspace_dl/embeddings/cell_painting_cnn" / BATCH / PLATE).rglob("*.npz"))
+        paths = sorted((toolkit.dataset / "workspace_dl" / folder / "cell_painting_cnn" / BATCH / PLATE).rglob("*.npz"))
         found.append({path.parent.name: np.load(path)["features"] for path in paths})
 
     assert seeded.returncode == 0, seeded.stdout[-3000:] + seeded.stderr[-3000:]

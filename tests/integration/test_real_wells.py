@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tasks import manifest
@@ -80,22 +83,46 @@ def test_nothing_published_names_this_machine(real_wells):
     assert not [path.name for path in texts if str(toolkit.folder) in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("network", WIDTHS)
-def test_each_real_well_has_a_finite_deep_profile_by_both_networks(network, real_wells):
-    toolkit = real_wells[0]
-    toolkit.extra["deep_profile"] = {"features": network}
-    subject = ("--batch-id", REAL_BATCH, "--plate", REAL_PLATE)
-    seeded = toolkit.luigi("SeedCheckpoint", *subject)
-    done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
-    profiles = toolkit.profiles(REAL_PLATE, "_augmented", f"{REAL_BATCH}_DL")
-    values = features(profiles).to_numpy(float)
-    sites = toolkit.dataset / "workspace_dl/embeddings" / network / REAL_BATCH / REAL_PLATE
+ENGINES = {"deepprofiler": "embeddings", "torch": "embeddings_torch"}
 
-    assert seeded.returncode == 0, seeded.stderr[-3000:]
-    assert done.returncode == 0, done.stderr[-3000:]
+
+@pytest.fixture(scope="module")
+def deep_wells(real_wells) -> Callable[[str, str], pd.DataFrame]:
+    """Return a function that makes the deep profiles of the real wells by a network and an engine, once each."""
+    toolkit = real_wells[0]
+    subject = ("--batch-id", REAL_BATCH, "--plate", REAL_PLATE)
+
+    @functools.cache
+    def deep_wells(network: str, engine: str) -> pd.DataFrame:
+        toolkit.extra["deep_profile"] = {"features": network, "engine": engine}
+        seeded = toolkit.luigi("SeedCheckpoint", *subject)
+        assert seeded.returncode == 0, seeded.stderr[-3000:]
+        done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
+        assert done.returncode == 0, done.stderr[-3000:]
+        return toolkit.profiles(REAL_PLATE, "_augmented", f"{REAL_BATCH}_DL")
+
+    return deep_wells
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("network", WIDTHS)
+def test_each_real_well_has_a_finite_deep_profile_by_both_networks_and_engines(network, engine, real_wells, deep_wells):
+    toolkit = real_wells[0]
+    profiles = deep_wells(network, engine)
+    values = features(profiles).to_numpy(float)
+    sites = toolkit.dataset / "workspace_dl" / ENGINES[engine] / network / REAL_BATCH / REAL_PLATE
+
     assert tuple(profiles.Metadata_Well) == WELLS
     assert values.shape == (4, WIDTHS[network])
     assert np.isfinite(values).all()
     assert sorted(path.parent.name for path in sites.rglob("*.npz")) == list(WELLS)
     counted = {site.split("-")[1]: str(cells) for site, cells in toolkit.cells(REAL_BATCH, REAL_PLATE).items()}
     assert dict(zip(profiles.Metadata_Well, profiles.Metadata_Object_Count, strict=True)) == counted
+
+
+@pytest.mark.parametrize("network", WIDTHS)
+def test_both_engines_give_a_real_well_the_same_deep_profile(network, deep_wells):
+    one, other = (features(deep_wells(network, engine)).to_numpy(float) for engine in ENGINES)
+
+    assert np.linalg.norm(one - other, axis=1).max() < 1e-4 * np.linalg.norm(one, axis=1).min()
+    assert one.std(axis=0).min() > 0

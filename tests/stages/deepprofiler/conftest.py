@@ -9,8 +9,6 @@ import pytest
 
 from tests.stages.deepprofiler.plate import IMAGES, Plate, call
 
-NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
-
 
 @pytest.fixture(scope="session")
 def seeded(deepprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:

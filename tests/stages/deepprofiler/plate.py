@@ -21,6 +21,7 @@ CONTAINERS = ROOT / "containers"
 PROGRAMS = CONTAINERS / "deepprofiler"
 IMAGES = ("deepprofiler", "deep_torch")
 """One an engine of `[deep_profile] engine`."""
+NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
 BARCODE = "00117013"  # a number to every careless reader
 CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA")
 CENTRE = ("Nuclei_Location_Center_X", "Nuclei_Location_Center_Y")

@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 
 from tests.stages.deepprofiler.plate import Plate, features, profile
 
 NETWORK = "imagenet_efficientnet_b0"
 ORDER = ("DNA", "ER", "RNA", "AGP", "Mito")
+PLACES = ((30.25, 90.5), (178.9, 3.0))  # x, y
 NETWORK_ALONE = """
 import sys
 import numpy as np
@@ -63,22 +65,32 @@ def scaled(image: np.ndarray, least: float = 0.0, most: float = 1.0) -> np.ndarr
     return least + (image - image.min()) / (image.max() - image.min()) * (most - least)
 
 
-def test_features_are_those_of_each_channel_by_itself(image: str, deepprofiler_python: Path, seeded, tmp_path):
-    checkpoint, plate = seeded(NETWORK), Plate(tmp_path / "plate")
+@pytest.fixture(scope="module")
+def juts_out(tmp_path_factory: pytest.TempPathFactory) -> Plate:
+    """A plate with two cells, of which the second juts out of the image."""
+    plate = Plate(tmp_path_factory.mktemp("two") / "plate")
     plate.draw(["A01-1"], cells=2)
-    plate.locate("A01-1", [["30.25", "90.5"], ["178.9", "3.0"]])  # the second juts out of the image
-    done = profile(image, plate, checkpoint, tmp_path / "out", features=NETWORK)
-    ours = features(tmp_path / "out")["A01-1"]
+    plate.locate("A01-1", [[repr(x), repr(y)] for x, y in PLACES])
+    return plate
 
+
+@pytest.fixture(scope="module")
+def expected(juts_out: Plate, deepprofiler_python: Path, seeded) -> np.ndarray:
+    """Its features by the slow computation: cells x features."""
     shown = []
-    for x, y in ((30.25, 90.5), (178.9, 3.0)):
+    for x, y in PLACES:
         for channel in ORDER:
-            image = tifffile.imread(plate.image("A01-1", channel)).astype(float)
+            image = tifffile.imread(juts_out.image("A01-1", channel)).astype(float)
             shown.append(np.repeat(scaled(resize(scaled(crop(image, x, y))), -1, 1)[..., np.newaxis], 3, axis=2))
-    np.save(tmp_path / "shown.npy", np.stack(shown).astype("float32"))
-    paths = [checkpoint, tmp_path / "shown.npy", tmp_path / "alone.npy"]
+    np.save(juts_out.folder / "shown.npy", np.stack(shown).astype("float32"))
+    paths = [seeded(NETWORK), juts_out.folder / "shown.npy", juts_out.folder / "alone.npy"]
     subprocess.run([deepprofiler_python, "-c", NETWORK_ALONE, *map(str, paths)], check=True, capture_output=True)
-    expected = np.load(tmp_path / "alone.npy").reshape(2, 5 * 1280)
+    return np.load(juts_out.folder / "alone.npy").reshape(2, 5 * 1280)
+
+
+def test_features_are_those_of_each_channel_by_itself(image: str, juts_out, expected, seeded, tmp_path):
+    done = profile(image, juts_out, seeded(NETWORK), tmp_path / "out", features=NETWORK)
+    ours = features(tmp_path / "out")["A01-1"]
 
     assert done.code == 0, done.stderr
     assert ours.shape == (2, 6400)

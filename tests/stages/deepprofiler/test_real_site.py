@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from tests.stages.deepprofiler import real_site
-from tests.stages.deepprofiler.conftest import NETWORKS
-from tests.stages.deepprofiler.plate import IMAGES, PROGRAMS, Outcome, features, profile
+from tests.stages.deepprofiler.plate import IMAGES, NETWORKS, PROGRAMS, Outcome, features, profile
 
 PUBLISHED = "PLATEWRIGHT_CELL_PAINTING_CNN"
 """The environment variable that names Cell_Painting_CNN_v1.hdf5 (Zenodo 7114558), where it is here."""
