@@ -80,9 +80,7 @@ def _draw(plates: list[str], wells: str) -> None:
 
 
 def _containers_usable(needed: list[str]) -> bool:
-    return any(
-        all(engines.engine(name).unusable(image) is None for image in needed) for name in engines.CONTAINERS
-    )
+    return any(all(engines.engine(name).unusable(image) is None for image in needed) for name in engines.CONTAINERS)
 
 
 def _show(plate: str, plate_set: str) -> None:
