@@ -194,3 +194,13 @@ def test_what_was_made_with_drawn_weights_says_so(deep_demo):
     assert any("holds drawn weights" in warning for warning in record["warnings"])
     assert record["units"] == {"ok": WELLS}
     assert record["facts"]["cells"] == sum(deep_demo.cells(BATCH, PLATES[0]).values())
+
+
+def test_the_demo_tells_programs_what_lies_there(demo):
+    done = demo[0].tasks("demo", "--json")
+    told = json.loads(done.stdout)
+    paths = [Path(path) for made in told["plates"].values() for each in made.values() for path in each]
+
+    assert (done.returncode, told["exit_code"], list(told["plates"])) == (0, 0, list(PLATES))
+    assert len(paths) > 20
+    assert all(path.exists() for path in [*paths, Path(told["report"])])
