@@ -12,13 +12,13 @@ import luigi
 from tasks import catalogue, claims, inputs, settings
 from tasks.layout import checked_name
 from tasks.manifest import Manifest
-from tasks.plate_task import LAID, START_FROM, PlateTask
+from tasks.plate_task import LAID, START_FROM, ListedOnce, PlateTask
 from tasks.stage_task import Staged
 
 NAMED_PLATES = 3  # so many a set's name can hold
 
 
-class PlateSet(luigi.Task):
+class PlateSet(ListedOnce):
     """Some plates of a batch, and the name of that set."""
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")

@@ -187,6 +187,10 @@ class Layout:
         """Return the file that a run of a stage on a plate, or a set of plates, holds locked."""
         return self._own("locks") / stage / checked_name("batch", batch) / checked_name("plate", subject)
 
+    def slots(self, machine: str) -> Path:
+        """Return the folder of a machine's slots: several may share the data root, and each has its own cores."""
+        return self.work / "slots" / machine
+
     def ledger(self, stage: str, batch: str, subject: str) -> Path:
         """Return the folder of the records of how every unit of a stage ended: a file a run."""
         return self.ledgers / stage / checked_name("batch", batch) / checked_name("plate", subject)

@@ -11,14 +11,18 @@ from typing import Any
 from luigi.task import flatten
 
 from tasks import catalogue, estimate, from_gallery, inputs, pipeline, settings
-from tasks.batch_task import BatchTask
+from tasks.benchmark import Figures, GeneCompoundMatching, Matching, Replicability, Tabulate
 from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
 from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
 from tasks.plate_task import LAID
+from tasks.report import Report
+from tasks.run_benchmark import RunBenchmark
 from tasks.sources import images_of
 from tasks.stage_task import StageTask
+
+BENCHMARK = (Replicability, Matching, GeneCompoundMatching, Tabulate, Figures)
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class Plan:
         return sum((line.cost for line in self.lines), Cost(bytes=self.bytes_to_fetch))
 
 
-def make(batch: str, named: Sequence[str], where: str, start_from: str = "images") -> Plan:
-    """Return the plan of a batch; raise MissingInputError if nothing is known of its plates.
+def make(batch: str, named: Sequence[str], where: str, start_from: str = "images", benchmark: bool = False) -> Plan:
+    """Return the plan of a batch, or also of its benchmark; raise MissingInputError if its plates are not known.
 
     What lies before `start_from` is neither fetched nor computed; what is fetched of it is listed, images excepted.
     """
@@ -71,7 +75,8 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
     plates = catalogue.plates(layout, batch, named or listed, where)
     known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
     sizes = {plate: size(layout, batch, plate, known.get(plate)) for plate in plates}
-    lines = [_line(stage, batch, sizes, start_from) for stage in _stages(batch, plates[0], start_from)]
+    stages = [*_stages(batch, plates[0], start_from), *_last(start_from, benchmark)]
+    lines = [_line(stage, batch, sizes, start_from) for stage in stages]
     files, to_fetch = _to_fetch(batch, sizes, start_from)
     return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known), start_from)
 
@@ -153,8 +158,19 @@ def _stages(batch: str, plate: str, start_from: str = "images") -> list[str]:
     return [*found, *(task.stage for task in pipeline.RunBatch.kinds(start_from))]
 
 
+def _last(start_from: str, benchmark: bool) -> list[str]:
+    """Return the stages of the benchmark if it is asked for, and the report that a run ends with."""
+    ranked = [task.stage for task in BENCHMARK] if benchmark else []
+    return [*ranked, Report.stage] if benchmark or start_from != "profiles" else []
+
+
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
-    done = {plate for plate in sizes if _is_complete(stage, batch, plate, list(sizes), _laid(start_from))}
+    plates, begin = list(sizes), _laid(start_from)
+    kind = pipeline.stage_tasks()[stage]
+    if issubclass(kind, StageTask) and kind not in BENCHMARK:
+        done = {plate for plate in plates if _is_complete(stage, batch, plate, begin)}
+    else:
+        done = set(plates) if _is_complete_of_all(stage, batch, plates, begin) else set()
     costs = [_cost(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done]
     return Line(stage, len(done), len(costs), sum(costs, Cost()))
 
@@ -167,12 +183,24 @@ def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:
     return estimate.of_measuring(each, task.engine, task.audit_sites)
 
 
-def _is_complete(stage: str, batch: str, plate: str, plates: list[str], start_from: str) -> bool:
+def _is_complete(stage: str, batch: str, plate: str, start_from: str) -> bool:
     made: Any = pipeline.stage_tasks()[stage]
-    subject = {"plates": plates} if issubclass(made, BatchTask) else {"plate": plate}
     try:
-        complete: bool = made(batch_id=batch, start_from=start_from, **subject).complete()
+        complete: bool = made(batch_id=batch, start_from=start_from, plate=plate).complete()
     except MissingInputError:  # what it is made from does not lie here
+        return False
+    return complete
+
+
+def _is_complete_of_all(stage: str, batch: str, plates: list[str], start_from: str) -> bool:
+    """Say whether a stage of all plates jointly is done; the benchmark's are as a whole."""
+    made: Any = pipeline.stage_tasks()[stage]
+    try:
+        if made in BENCHMARK:
+            return RunBenchmark(batch_id=batch, plates=plates).is_made()
+        given = {} if made is Report else {"plates": plates, "start_from": start_from}
+        complete: bool = made(batch_id=batch, **given).complete()
+    except MissingInputError:
         return False
     return complete
 

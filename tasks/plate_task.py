@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,7 +17,17 @@ LAID = "laid"
 START_FROM = (LAID, "images", "backend", "profiles")
 
 
-class PlateTask(luigi.Task):
+class ListedOnce(luigi.Task):
+    """A task whose parameters are listed once a class: Luigi goes through all of the class each time it is asked."""
+
+    @classmethod
+    @functools.cache
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        listed: list[tuple[str, luigi.Parameter]] = super().get_params()
+        return listed
+
+
+class PlateTask(ListedOnce):
     """Something of one plate that promises artifacts by name."""
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")

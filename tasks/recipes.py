@@ -49,7 +49,7 @@ def program_hash(stage: Stage) -> str:
 
 
 def _imported(path: Path, found: set[Path]) -> set[Path]:
-    for name in _import_names(path):
+    for name in _import_names(path.read_text(encoding="utf-8")):
         parts = name.split(".")
         for base in (path.parent, layout.CONTAINERS):
             module = base.joinpath(*parts).with_suffix(".py")
@@ -59,13 +59,15 @@ def _imported(path: Path, found: set[Path]) -> set[Path]:
     return found
 
 
-def _import_names(path: Path) -> Iterable[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@functools.cache  # by the text: what many programs import is read once
+def _import_names(text: str) -> tuple[str, ...]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    return tuple(names)
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> list[Path]:

@@ -6,6 +6,7 @@ import difflib
 import functools
 import math
 import os
+import platform
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def load() -> Settings:
     layout = Layout(_base() / given[0].root, given[1].project, given[1].source)
     cores = _number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
     memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
-    slots = Slots(layout.work / "slots", int(cores), memory_gb)
+    slots = Slots(layout.slots(platform.node()), int(cores), memory_gb)
     assert layout.dataset  # checks the names
     sif.use(_apptainer(layout))
     return Settings(

@@ -22,7 +22,7 @@ from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
 from tasks.ledger import Ledger
 from tasks.manifest import Manifest
-from tasks.plate_task import PlateTask
+from tasks.plate_task import ListedOnce, PlateTask
 from tasks.progress import Bar
 from tasks.recall import for_a_while
 from tasks.run import Run
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
 
 
-class Staged(luigi.Task):
+class Staged(ListedOnce):
     """Runs a stage; what is the same whether its subject is a plate or a set of plates."""
 
     stage: ClassVar[str]
@@ -142,9 +142,9 @@ class Staged(luigi.Task):
         layout = settings.load().layout
         title = f"{self.stage}/{self.subject}"
         try:
-            with locks.alone(layout.lock(self.stage, self.batch_id, self.kept_as), title) as waited:
-                if waited and self.complete():
-                    logger.info("%s: the other run has made it", title)
+            with locks.alone(layout.lock(self.stage, self.batch_id, self.kept_as), title):
+                if self.complete():  # Luigi looked when it planned: that may be hours ago
+                    logger.info("%s: another run has made it meanwhile", title)
                 else:
                     self._accounted()
         except OSError as error:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +26,36 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plates", default="", help="A,B: only these plates")
     parser.add_argument("--features", default="cellprofiler", help="cellprofiler,deepprofiler: deep features too")
     parser.add_argument("--wells", default="", help="A01,B02: only these wells")
+    parser.add_argument("--json", action="store_true", help="print the paths of all that was made for programs")
 
 
 def act(args: argparse.Namespace) -> int:
+    if not args.json:
+        return _run(args)
+    with contextlib.redirect_stdout(sys.stderr):  # what the run says goes on for people
+        code = _run(args)
+    print(json.dumps(_plain(_plates(args), code), indent=1))
+    return code
+
+
+def _plates(args: argparse.Namespace) -> list[str]:
+    return args.plates.split(",") if args.plates else list(PLATES)
+
+
+def _plain(plates: list[str], code: int) -> dict[str, Any]:
+    """Return what lies there now as JSON takes it: paths by plate and stage, whole."""
+    batch, report = pipeline.RunBatch(batch_id=BATCH, plates=plates), pipeline.Report(batch_id=BATCH)
+    made: dict[str, dict[str, list[str]]] = {plate: {} for plate in plates}
+    for plate in plates:
+        for stage, path in _made(plate, batch.subject):
+            made[plate].setdefault(stage, []).append(str(path))
+    page = report.promises().get("report")
+    return {"batch": BATCH, "exit_code": code, "plates": made, "report": str(page.path) if page else None}
+
+
+def _run(args: argparse.Namespace) -> int:
     given = settings.load()
-    plates = args.plates.split(",") if args.plates else list(PLATES)
+    plates = _plates(args)
     _draw(plates, args.wells)
     needed = _images(args.features, plates[0])
     if given.engine == "process" or given.engine == "auto" and not _containers_usable(needed):
@@ -76,22 +104,29 @@ def _draw(plates: list[str], wells: str) -> None:
     given = settings.load().layout
     words = ["--root", str(given.root), "--project", given.project, "--source", given.source]
     words += ["--plates", ",".join(plates), *(["--wells", wells] if wells else [])]
-    subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=layout.REPOSITORY, check=True)
+    subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=layout.REPOSITORY, check=True, stdout=sys.stdout)
 
 
 def _containers_usable(needed: list[str]) -> bool:
     return any(all(engines.engine(name).unusable(image) is None for image in needed) for name in engines.CONTAINERS)
 
 
-def _show(plate: str, plate_set: str) -> None:
-    """Print what lies there now, the picture last: paths relative to where the command was typed."""
+def _made(plate: str, plate_set: str) -> Iterator[tuple[str, Path]]:
+    """Yield what lies there now of a plate: the stage, and the path."""
     given = settings.load().layout
-    print(f"\n{plate}")
     for name, stage in stages.load().items():
         found = manifest.read(given.manifest(name, BATCH, plate_set if stage.unit == "batch" else plate))
         for key, output in found.artifacts(given.root).items() if found else ():
             if key.partition("/")[2] in ("", plate):
-                print(f"  {name:<30}{_short(output.path)}")
+                yield name, output.path
+
+
+def _show(plate: str, plate_set: str) -> None:
+    """Print what lies there now, the picture last: paths relative to where the command was typed."""
+    given = settings.load().layout
+    print(f"\n{plate}")
+    for name, path in _made(plate, plate_set):
+        print(f"  {name:<30}{_short(path)}")
     montage = manifest.read(given.manifest("montage", BATCH, plate))
     if montage:
         print(f"  look at  {_short(given.root / montage.outputs['montage']['path'])}")

@@ -27,12 +27,17 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="images",
         help="skip what comes before",
     )
+    parser.add_argument("--benchmark", action="store_true", help="what RunBenchmark adds, too")
     parser.add_argument("--json", action="store_true", help="print numbers for programs: bytes, seconds, dollars")
 
 
 def act(args: argparse.Namespace) -> int:
     plan = planning.make(
-        args.batch_id, [plate for plate in args.plates.split(",") if plate], args.where, args.start_from
+        args.batch_id,
+        [plate for plate in args.plates.split(",") if plate],
+        args.where,
+        args.start_from,
+        args.benchmark,
     )
     _print_json(plan) if args.json else _print(plan)
     return 0

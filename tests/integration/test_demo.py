@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -209,3 +210,13 @@ def test_another_engine_makes_the_same_deep_profiles_of_the_demo(deep_demo, monk
         assert list(one.Metadata_Well) == list(other.Metadata_Well)
         assert np.linalg.norm(values - others, axis=1).max() < 1e-4 * np.linalg.norm(values, axis=1).min()
     assert np.isfinite(features(spherized(deep_demo)).to_numpy(float)).all()
+
+
+def test_the_demo_tells_programs_what_lies_there(demo):
+    done = demo[0].tasks("demo", "--json")
+    told = json.loads(done.stdout)
+    paths = [Path(path) for made in told["plates"].values() for each in made.values() for path in each]
+
+    assert (done.returncode, told["exit_code"], list(told["plates"])) == (0, 0, list(PLATES))
+    assert len(paths) > 20
+    assert all(path.exists() for path in [*paths, Path(told["report"])])

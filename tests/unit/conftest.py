@@ -14,7 +14,8 @@ from tasks import layout as layouts
 from tasks import recall, recipes, settings, stages
 from tasks.layout import Layout
 from tasks.runtime import engines
-from tests.unit.fakes import FakeEngine, any_stage
+from tests.unit.fakes import FakeEngine, any_stage, good, lay_plate
+from tests.unit.measuring_bench import ALLOWED, Bench, make, run
 
 LoadSettings = Callable[[str], Layout]
 
@@ -92,6 +93,34 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
     monkeypatch.setattr("tasks.gathering._check_units", lambda run, left_out, done: None)
     return made
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench()
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(bench))
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    return bench
+
+
+@pytest.fixture
+def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
+    """Lay a plate of four sites whose images are listed and whose illumination is there."""
+    layout = luigi_cfg(ALLOWED)
+    lay_plate(layout)
+    run("load_data", "illumination")
+    return layout
+
+
+@pytest.fixture
+def load_data_made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Lay a plate and publish its load_data, by a stub."""
+    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    layout = luigi_cfg("")
+    lay_plate(layout)
+    make("load_data").run()
+    return layout
 
 
 def forget_settings() -> None:

@@ -10,26 +10,19 @@ from tasks import __main__ as command
 from tasks import pipeline, recipes
 from tasks.explain import BLOCKED, COMPLETE, MISSING, STALE, Explanation, explain
 from tasks.layout import Layout
-from tasks.runtime import engines
+from tasks.stage_task import Staged
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate
+from tests.unit.fakes import BATCH, PLATE
+from tests.unit.measuring_bench import make
 
 
-def load_data() -> pipeline.LoadData:
-    task = pipeline.LoadData(batch_id=BATCH, plate=PLATE)
-    task.set_progress_percentage = task.set_status_message = lambda said: None
-    return task
+def load_data() -> Staged:
+    return make("load_data")
 
 
 @pytest.fixture
-def made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """Lay a plate and publish its load_data."""
-    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
-    layout = luigi_cfg("")
-    lay_plate(layout)
-    load_data().run()
-    return layout
+def made(load_data_made: Layout) -> Layout:
+    return load_data_made
 
 
 def explained() -> Explanation:

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from luigi.task import flatten
 
 from tasks import estimate, pipeline, planning
 from tasks.errors import DefinitionError, MissingInputError
 from tasks.layout import Layout
-from tasks.stage_task import Staged
 from tasks.verbs import plan as verb
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate
@@ -100,16 +98,58 @@ def test_a_plan_knows_the_engine_and_the_audit(luigi_cfg: LoadSettings) -> None:
     assert 6 < spent["engine = stock"] / spent["audit_sites = 0"] < 12
 
 
-def test_every_stage_of_a_batchs_run_has_its_costs(luigi_cfg: LoadSettings) -> None:
-    lay_plate(luigi_cfg(""))
-    size = estimate.published_size(27_648, CELLS)
-    todo, stages = [pipeline.RunBatch(batch_id=BATCH)], set()
-    while todo:
-        task = todo.pop()
-        stages |= {task.stage} if isinstance(task, Staged) else set()
-        todo += flatten(task.requires())
+SIDEWAYS = {
+    "not of a batch's run": {
+        "sample_sites",
+        "sample_illumination",
+        "sample_measure",
+        "sample_montage",
+        "consensus",
+        "spherize",
+    },
+    "only where tables are published": {"localise_load_data"},
+    "the demo's": {"seed_checkpoint"},
+}
 
-    assert all(estimate.of_stage(stage, size).core_seconds > 0 for stage in stages)
+
+def _has_costs(stage: str, size: estimate.PlateSize) -> bool:
+    try:
+        return estimate.of_stage(stage, size).core_seconds > 0
+    except DefinitionError:
+        return False
+
+
+def test_every_stage_that_computes_has_its_costs_but_for_a_look_and_what_is_beside_a_run() -> None:
+    size = estimate.published_size(27_648, CELLS)
+    computing = {name for name in pipeline.stage_tasks() if not name.startswith("fetch")} - set().union(
+        *SIDEWAYS.values()
+    )
+
+    assert len(computing) > 25
+    assert {name for name in computing if not _has_costs(name, size)} == set()
+
+
+def test_a_plan_ends_with_the_report_and_has_the_benchmark_if_it_is_asked_for(
+    luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luigi_cfg("")
+    monkeypatch.setattr(planning, "_to_fetch", lambda *_: (0, 0.0))  # which asks the gallery
+    plain, ranked, fetched = (
+        [line.stage for line in planning.make("2020_11_04_CPJUMP1", [], "", *how).lines]
+        for how in ((), ("images", True), ("profiles", True))
+    )
+    added = ["replicability", "matching", "gene_compound_matching", "tabulate", "figures", "report"]
+
+    assert plain[-1] == "report"
+    assert ranked == [*plain[:-1], *added]
+    assert fetched == added
+
+
+def test_the_published_benchmark_costs_what_was_measured_of_it() -> None:
+    size = estimate.PlateSize(1, 1, 40 * 384, 40 * 384, 8, 1080, 1080, CELLS, True)
+    spent = sum(estimate.of_stage(task.stage, size).core_seconds for task in planning.BENCHMARK)
+
+    assert spent == pytest.approx(109, rel=0.02)
 
 
 def test_what_is_unknown_is_said(luigi_cfg: LoadSettings) -> None:

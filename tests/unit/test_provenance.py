@@ -10,26 +10,18 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from tasks import __main__ as command
-from tasks import manifest, pipeline, provenance
+from tasks import manifest, provenance
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
-from tasks.runtime import engines
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate
+from tests.unit.fakes import BATCH, PLATE
 
 
 @pytest.fixture
-def made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """Lay a plate, publish its load_data, and write the crate."""
-    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
-    layout = luigi_cfg("")
-    lay_plate(layout)
-    task = pipeline.LoadData(batch_id=BATCH, plate=PLATE)
-    task.set_progress_percentage = task.set_status_message = lambda said: None
-    task.run()
-    provenance.write(layout, BATCH)
-    return layout
+def made(load_data_made: Layout) -> Layout:
+    """Write the crate of a plate whose load_data is published."""
+    provenance.write(load_data_made, BATCH)
+    return load_data_made
 
 
 def table(layout: Layout) -> Path:

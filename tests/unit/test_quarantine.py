@@ -2,77 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from tasks import ledger, manifest, pipeline, settings, stages
 from tasks.errors import ProgramError, SettingsError
 from tasks.explain import explain
 from tasks.layout import Layout
-from tasks.manifest import Manifest
-from tasks.runtime import engines
-from tasks.runtime.job import Job, Outcome
 from tasks.stage_task import Staged
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, FakeEngine, lay_plate, make_task, write_outputs, write_result, write_units
-
-SITES = ["A01-1", "A01-2", "A02-1", "A02-2"]
-QUICK = "[retries]\nbackoff_seconds = 0\n"
-ALLOWED = QUICK + "[runtime]\nmax_failed_fraction = 0.25\n"
-
-
-class Bench:
-    """An engine whose measurement fails on some sites, and whose other stages end well."""
-
-    def __init__(self) -> None:
-        self.bad: set[str] = set()
-        self.measured: list[str] = []
-
-    def __call__(self, job: Job, cancelled: threading.Event) -> Outcome:
-        if self.bad & set(job.units):
-            write_units(job, *sorted(self.bad & set(job.units)), state="failed", reason="a crash")
-            return Outcome(70, 0.0)
-        write_outputs(job)
-        if job.program == "load_data.py":
-            write_result(job, site=SITES, channel=["DNA"])
-        if job.units:
-            write_units(job, *job.units)
-        if job.program == "measure.py":
-            self.measured += job.units
-        return Outcome(0, 0.0)
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    bench = Bench()
-    monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(bench))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
-    return bench
-
-
-def make(stage: str) -> Staged:
-    task = make_task(pipeline.stage_tasks()[stage])
-    task.set_progress_percentage = task.set_status_message = lambda said: None
-    return task
-
-
-def run(*names: str) -> Manifest:
-    """Run stages one after the other; return the last one's manifest."""
-    for name in names:
-        make(name).run()
-    found = manifest.read(make(names[-1]).manifest_path())
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
-    """Lay a plate of four sites whose images are listed and whose illumination is there."""
-    layout = luigi_cfg(ALLOWED)
-    lay_plate(layout)
-    run("load_data", "illumination")
-    return layout
+from tests.unit.fakes import BATCH, PLATE
+from tests.unit.measuring_bench import QUICK, SITES, Bench, make, run
 
 
 def test_a_stage_publishes_without_as_many_units_as_it_may_and_says_which(listed: Layout, bench: Bench) -> None:

@@ -18,10 +18,9 @@ from tasks.ledger import Ledger
 from tasks.runtime import locks
 from tasks.runtime.job import Job, Outcome
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import BATCH, PLATE, lay_plate, write_units
-from tests.unit.test_quarantine import ALLOWED, SITES, Bench, bench, make, run
+from tests.unit.fakes import BATCH, PLATE, write_units
+from tests.unit.measuring_bench import SITES, Bench, make, run
 
-__all__ = ["bench"]
 Verb = Callable[..., tuple[int, str]]
 
 
@@ -37,14 +36,6 @@ def verb(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         return code, capsys.readouterr().out
 
     return act
-
-
-@pytest.fixture
-def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
-    layout = luigi_cfg(ALLOWED)
-    lay_plate(layout)
-    run("load_data", "illumination")
-    return layout
 
 
 def state_of(layout: Layout, stage: str = "measure") -> status.State:
