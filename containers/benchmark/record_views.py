@@ -158,6 +158,7 @@ def plate_rows(record: Record, summary: Sequence[Mapping[str, str]]) -> List[Dic
     """Return a row a plate: what is known of it, what quality control found, what was left out."""
     judged = {row["Plate_Name"]: row for row in summary}
     lost = Counter(row["subject"] for row in failures(record) if row["state"] != "skipped")
+    stopped = {run["subject"]: f"{run['state']} at {run['stage']}" for run in reversed(record["unfinished"])}
     rows = []
     for number, each in enumerate(record["plates"], start=1):
         plate = each["plate"]
@@ -167,7 +168,7 @@ def plate_rows(record: Record, summary: Sequence[Mapping[str, str]]) -> List[Dic
             {
                 "plate": plate, "id": f"plate-{number}", "conditions": each["conditions"],
                 "quality": judged.get(plate, {}), "stages": len({run["stage"] for run in runs}),
-                "sites": sites[0] if sites else None, "lost": lost[plate],
+                "sites": sites[0] if sites else None, "lost": lost[plate], "stopped": stopped.get(plate, ""),
             }
         )  # fmt: skip
     return rows

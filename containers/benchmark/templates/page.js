@@ -23,7 +23,7 @@ function sort(table, column, ascending) {
 function count(table) {
   const rows = Array.from(table.tBodies[0].rows);
   const shown = rows.filter((row) => !row.hidden).length;
-  document.querySelector(`[data-counts="${table.id}"]`).textContent = shown === rows.length ? `${rows.length} rows` : `${shown} of ${rows.length} rows`;
+  document.querySelector(`[data-counts="${table.id}"]`).textContent = (shown === rows.length ? shown : `${shown} of ${rows.length}`) + (rows.length === 1 ? " row" : " rows");
   table.classList.toggle("cut", shown > 40);
 }
 

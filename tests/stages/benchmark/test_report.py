@@ -114,6 +114,13 @@ def test_what_failed_stands_there_with_its_reason(page):
         assert said in text
 
 
+def test_a_plate_that_was_not_finished_says_at_which_stage(page):
+    text, _ = page(without=("summary",))
+    row = re.search(rf'<tr><th scope="row">(?:<a [^>]*>)?{PLAIN.plates[0]}\b.*?</tr>', text, re.DOTALL)[0]
+
+    assert "<td>failed at measure</td>" in row
+
+
 def test_a_batch_without_pictures_and_benchmark_has_a_report_too(page):
     kinds = ("pictures", "montage", "summary", "comparison", "figures", "feature_sets")
     kinds += ("replicability_map", "matching_map", "gene_compound_matching_map")
