@@ -23,7 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--base", action="append", default=[], metavar="NAME=IMAGE", help="another base than bases.toml's public one"
     )
-    build.add_argument("--variant", default="", help="another lock of the images named: deepprofiler has cuda")
+    build.add_argument(
+        "--variant", default="", help="another lock of the images named: cuda, of those of deep features"
+    )
     pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
