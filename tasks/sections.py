@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import luigi
 from luigi import interface, retcodes, scheduler, worker
 
-from tasks.runtime import engines
+from tasks.runtime import engines, places
 
 LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
     "core": interface.core,
@@ -32,7 +32,7 @@ class dataset(luigi.Config):  # noqa: N801
 
 class runtime(luigi.Config):  # noqa: N801
     engine = luigi.ChoiceParameter(choices=["auto", *engines.NAMES], default="auto")
-    place = luigi.ChoiceParameter(choices=["local"], default="local")
+    place = luigi.ChoiceParameter(choices=places.NAMES, default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
     max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
@@ -49,6 +49,21 @@ class retries(luigi.Config):  # noqa: N801
     tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
     backoff_seconds = luigi.FloatParameter(default=10.0)
     most_memory_gb = luigi.Parameter(default="auto", description="GB for one job; auto: all that the jobs may use")
+    most_minutes = luigi.FloatParameter(default=2880.0, description="of one job that took too long the first time")
+
+
+class slurm(luigi.Config):  # noqa: N801
+    partition = luigi.OptionalParameter(default="", description="empty: the site's default")
+    account = luigi.OptionalParameter(default="")
+    qos = luigi.OptionalParameter(default="")
+    gres = luigi.OptionalParameter(default="", description="empty: gpu:<n> where a stage needs n GPUs")
+    extra = luigi.OptionalParameter(default="", description="further flags for sbatch")
+    max_array = luigi.IntParameter(default=1000, description="the most elements of an array")
+    max_running = luigi.IntParameter(default=0, description="elements of an array that run at once; 0: all")
+    units_per_element = luigi.IntParameter(default=0, description="0: one job an element")
+    network = luigi.ChoiceParameter(choices=["here", "nodes"], default="here", description="what has a network")
+    on_interrupt = luigi.ChoiceParameter(choices=["cancel", "leave"], default="cancel")
+    grace_seconds = luigi.FloatParameter(default=60.0)
 
 
 class plan(luigi.Config):  # noqa: N801
@@ -76,6 +91,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "runtime": runtime,
     "apptainer": apptainer,
     "retries": retries,
+    "slurm": slurm,
     "gallery": gallery,
     "plan": plan,
     "storage": storage,

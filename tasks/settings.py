@@ -20,7 +20,8 @@ from tasks import sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
-from tasks.runtime import sif
+from tasks.runtime import places, sif, slurm
+from tasks.runtime.packing import Packing
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
@@ -34,6 +35,9 @@ RESOURCE_KEYS: Mapping[str, Range] = {
     "minutes": (float, 0.01, math.inf),
 }
 """What of a stage's table luigi.cfg may override."""
+SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
+"""What of [slurm] a stage's section may override, by a key that begins with slurm_."""
+MOST_ON_A_NODE_GB = 64.0
 FRACTION: Range = (float, 0, 1)
 
 
@@ -52,6 +56,18 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Slurm:
+    """How jobs are handed to Slurm; what may differ between stages, `slurm_options` returns."""
+
+    packing: Packing
+    network_here: bool
+    """Whether stages that need a network run where Luigi runs."""
+    leaves: bool
+    """Whether jobs go on when the run is interrupted."""
+    grace_seconds: float
+
+
+@dataclass(frozen=True)
 class Settings:
     """What luigi.cfg says of the data, the engine and the machine."""
 
@@ -64,6 +80,7 @@ class Settings:
     retries: Policy
     dollars_per_core_hour: float
     gallery: Gallery
+    slurm: Slurm
     workers: int
     """How many of Luigi's tasks run at once."""
     delete: frozenset[str]
@@ -92,9 +109,10 @@ def load() -> Settings:
         given[2].place,
         slots,
         _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
-        _retries(memory_gb),
+        _retries(memory_gb if given[2].place == places.LOCAL else MOST_ON_A_NODE_GB, given[2].place),
         sections.plan().dollars_per_core_hour,
         _gallery(),
+        _slurm(),
         int(configuration.get_config().get("core", "workers", 1)),
         _deleted(sections.storage().delete or ""),
     )
@@ -158,7 +176,7 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
     extra = set(sections.LUIGI_EXTRA.get(section, set())) if section in sections.LUIGI_SECTIONS else set()
     numbers = {} if section in sections.LUIGI_SECTIONS or section in sections.SECTIONS else dict(RESOURCE_KEYS)
-    extra |= set(numbers)
+    extra |= {*numbers, *(f"slurm_{key}" for key in SLURM_KEYS if numbers)}
     for key in keys:
         name = key.replace("-", "_")
         parameter = parameters.get(key) or parameters.get(name)
@@ -167,6 +185,8 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
         value = configuration.get_config().get(section, key)
+        if parameter is None and name == "slurm_extra":
+            slurm.extra_flags(value, f"luigi.cfg [{section}] {key}")
         if parameter is None and name in numbers:
             _number(section, name, value, *numbers[name])
         if parameter is not None:
@@ -199,14 +219,46 @@ def _number(
     return number
 
 
-def _retries(memory_gb: float) -> Policy:
+def _retries(memory_gb: float, place: str) -> Policy:
     given = sections.retries()
     most = _number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
     return Policy(
         tries=int(_number("retries", "tries", str(given.tries), int, 1)),
         backoff_seconds=_number("retries", "backoff_seconds", str(given.backoff_seconds), float, 0),
-        most_memory_gb=min(memory_gb, most),  # more than all jobs together may have would never find a place
+        # On this machine more than all jobs together may have would never find a place.
+        most_memory_gb=min(memory_gb, most) if place == places.LOCAL else most,
+        most_minutes=_number("retries", "most_minutes", str(given.most_minutes), float, 0.01),
     )
+
+
+def _slurm() -> Slurm:
+    given = sections.slurm()
+    number = functools.partial(_number, "slurm")
+    packing = Packing(
+        units_per_element=int(number("units_per_element", str(given.units_per_element), int, 0)),
+        max_array=int(number("max_array", str(given.max_array), int, 1)),
+    )
+    grace = number("grace_seconds", str(given.grace_seconds), float, 0)
+    slurm.extra_flags(given.extra or "", "luigi.cfg [slurm] extra")
+    return Slurm(packing, given.network == "here", given.on_interrupt == "leave", grace)
+
+
+def slurm_options(stage: Stage) -> slurm.Options:
+    """Return how a stage's arrays are submitted: by [slurm], overridden by the slurm_... of its own section."""
+    given = sections.slurm()
+    config = configuration.get_config()
+    own = {key: config.get(stage.name, f"slurm_{key}", getattr(given, key) or "") for key in SLURM_KEYS}
+    where = f"luigi.cfg [{stage.name}] slurm_extra, or [slurm] extra"
+    extra = slurm.extra_flags(own.pop("extra"), where)
+    most = int(_number("slurm", "max_running", str(given.max_running), int, 0))
+    return slurm.Options(**own, extra=extra, max_running=most)
+
+
+def shards(units: int, units_per_shard: int) -> int:
+    """Return into how many jobs units are cut: on this machine a multiple of its cores, so that none is idle at the
+    end; on a cluster as few as may be, for each waits in the queue."""
+    side_by_side = load().slots.cores if load().place == places.LOCAL else 1
+    return min(units, side_by_side * math.ceil(units / (side_by_side * units_per_shard)))
 
 
 def _gallery() -> Gallery:

@@ -32,6 +32,7 @@ class Toolkit:
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     audited: bool = False
     """Whether a site of every plate is measured by both engines, as it is by default."""
+    place: str = "local"
 
     @property
     def root(self) -> Path:
@@ -46,6 +47,7 @@ class Toolkit:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8")
         text = text.replace("root = data_root", "root = root").replace("engine = auto", f"engine = {self.engine}")
+        text = text.replace("place = local", f"place = {self.place}")
         if not self.audited:
             text = text.replace("; audit_sites = 1", "audit_sites = 0")
         for section, settings in self.extra.items():
