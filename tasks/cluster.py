@@ -1,12 +1,13 @@
-"""What doctor looks at where [runtime] place = slurm: Slurm, its partitions against the stages' needs, shared folders."""
+"""What doctor looks at where [runtime] place = slurm: shared folders, and the partitions against the stages' needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from tasks import layout, settings, stages
+from tasks import layout, placement, settings, stages
 from tasks.errors import EngineError
-from tasks.findings import BAD, GOOD, NOTE, Finding
+from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime.partitions import OF_A_NODE, Partition, most_elements, partitions, unshared
 from tasks.runtime.places import LOCAL
 from tasks.runtime.queue import NoAnswerError
@@ -35,14 +36,48 @@ def examine() -> Iterator[Finding]:
 
 def submitted() -> list[Stage]:
     """Return the stages that run on the cluster."""
-    here = settings.load().slurm.network_here
-    return [stage for stage in stages.load().values() if not (stage.network and here)]
+    return [stage for stage in stages.load().values() if not placement.is_here(stage)]
 
 
 def partition_of(stage: Stage, found: Mapping[str, Partition]) -> str:
     """Return the partition that a stage's arrays go to; empty if the site has no default."""
     default = next((each.name for each in found.values() if each.is_default), "")
     return settings.slurm_options(stage).partition or default
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a partition would have to do."""
+
+    name: str
+    stages: tuple[str, ...]
+    core_hours: float
+    cores: int
+    """Of its largest node; 0 where Slurm does not answer."""
+
+    @property
+    def node_hours(self) -> float:
+        return self.core_hours / self.cores if self.cores else 0.0
+
+
+def shares(core_seconds: Mapping[str, float]) -> list[Share]:
+    """Return what each partition would have to do of stages that take so many core-seconds."""
+    try:
+        found = partitions()
+    except (NoAnswerError, EngineError):
+        found = {}
+    names: dict[str, list[str]] = {}
+    for stage in (stages.stage(name) for name, seconds in core_seconds.items() if seconds):
+        names.setdefault(partition_of(stage, found), []).append(stage.name)
+    return [
+        Share(
+            name,
+            tuple(of_it),
+            sum(core_seconds[stage] for stage in of_it) / 3600,
+            max((found[each].cpus for each in name.split(",") if each in found), default=0),
+        )
+        for name, of_it in names.items()
+    ]
 
 
 def _partitions(found: Mapping[str, Partition]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, manifest, selection, settings
+from tasks import catalogue, manifest, placement, selection, settings
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.errors import EngineError, MissingInputError
 from tasks.measuring import Measure, load_data_of
@@ -163,7 +163,7 @@ class DeepProfile(Network, StageTask):
 
     def shard_count(self, units: int) -> int:
         """Return how many processes profile a plate; on a GPU one, which has it for itself."""
-        return 1 if self._gpu() else settings.shards(units, self.sites_per_shard)
+        return 1 if self._gpu() else placement.shards(units, self.sites_per_shard)
 
     def require_device(self) -> None:
         """Raise EngineError if a GPU is asked for and none is usable: before what comes earlier is computed."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, inputs, layout, settings
+from tasks import catalogue, inputs, layout, placement, settings
 from tasks.gathering import Findings
 from tasks.manifest import Manifest
 from tasks.plate_task import PlateTask
@@ -113,7 +113,7 @@ class Measure(StageTask):
 
     def shard_count(self, units: int) -> int:
         """Return how many processes measure a plate; each holds whole wells."""
-        return settings.shards(units, self.sites_per_shard)
+        return placement.shards(units, self.sites_per_shard)
 
     def _carry_out(self, run: Run, engine: Engine) -> Findings:
         """Warn of sites that were to be measured by both engines, and were left out."""

@@ -9,7 +9,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,9 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Slurm:
-    """How jobs are handed to Slurm; what may differ between stages, `slurm_options` returns."""
+    """How jobs are handed to Slurm."""
 
+    options: slurm.Options
     packing: Packing
     network_here: bool
     """Whether stages that need a network run where Luigi runs."""
@@ -239,26 +240,22 @@ def _slurm() -> Slurm:
         max_array=int(number("max_array", str(given.max_array), int, 1)),
     )
     grace = number("grace_seconds", str(given.grace_seconds), float, 0)
-    slurm.extra_flags(given.extra or "", "luigi.cfg [slurm] extra")
-    return Slurm(packing, given.network == "here", given.on_interrupt == "leave", grace)
+    options = slurm.Options(
+        **{key: getattr(given, key) or "" for key in SLURM_KEYS if key != "extra"},
+        extra=slurm.extra_flags(given.extra or "", "luigi.cfg [slurm] extra"),
+        max_running=int(number("max_running", str(given.max_running), int, 0)),
+    )
+    return Slurm(options, packing, given.network == "here", given.on_interrupt == "leave", grace)
 
 
 def slurm_options(stage: Stage) -> slurm.Options:
     """Return how a stage's arrays are submitted: by [slurm], overridden by the slurm_... of its own section."""
-    given = sections.slurm()
     config = configuration.get_config()
-    own = {key: config.get(stage.name, f"slurm_{key}", getattr(given, key) or "") for key in SLURM_KEYS}
-    where = f"luigi.cfg [{stage.name}] slurm_extra, or [slurm] extra"
-    extra = slurm.extra_flags(own.pop("extra"), where)
-    most = int(_number("slurm", "max_running", str(given.max_running), int, 0))
-    return slurm.Options(**own, extra=extra, max_running=most)
-
-
-def shards(units: int, units_per_shard: int) -> int:
-    """Return into how many jobs units are cut: on this machine a multiple of its cores, so that none is idle at the
-    end; on a cluster as few as may be, for each waits in the queue."""
-    side_by_side = load().slots.cores if load().place == places.LOCAL else 1
-    return min(units, side_by_side * math.ceil(units / (side_by_side * units_per_shard)))
+    keys = [key for key in SLURM_KEYS if config.has_option(stage.name, f"slurm_{key}")]
+    own: dict[str, Any] = {key: config.get(stage.name, f"slurm_{key}") for key in keys}
+    if "extra" in own:
+        own["extra"] = slurm.extra_flags(own["extra"], f"luigi.cfg [{stage.name}] slurm_extra")
+    return replace(load().slurm.options, **own)
 
 
 def _gallery() -> Gallery:

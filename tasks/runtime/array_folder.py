@@ -12,6 +12,7 @@ arrays/<name>/array.json    which jobs (by the names of their folders in shards/
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -103,7 +104,7 @@ def write(name: str, elements: Sequence[Sequence[Job]]) -> Array:
     array = Array(first.folder.parent.parent / "arrays" / name, names, resources, time.time())
     (array.folder / "ended").mkdir(parents=True)
     lines = (
-        f"{index}\t{job.resources.minutes * 60:.0f}\t{job.folder}\n"
+        f"{index}\t{math.ceil(job.resources.minutes * 60)}\t{job.folder}\n"
         for index, jobs in enumerate(elements)
         for job in jobs
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import math
 import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,6 +69,7 @@ SIGNS_OF_OUTAGE = (
     "Protocol authentication error",
     "Resource temporarily unavailable",
 )
+SIGNS_OF_THE_END = ("Invalid job id", "already completing or completed")
 OWNED = {
     "array": "[slurm] max_running and max_array",
     "cpus-per-task": "[<stage>] cpus",
@@ -128,20 +128,20 @@ class Slurm:
     def submit(self, array: Array) -> str:
         """Submit an array and return its id; NoAnswerError leaves open whether it was submitted."""
         words = ["sbatch", "--parsable", *flags(array, self.options), str(ELEMENT), str(array.folder)]
-        return _said(words).strip().partition(";")[0]
+        return said(words).strip().partition(";")[0]
 
     def find(self, name: str) -> str:
         """Return the id of the array that was submitted under a name; empty if the queue has none."""
-        return _said([*_squeue(), f"--name={name}", "--format=%F"]).partition("\n")[0].strip()
+        return said([*_squeue(), f"--name={name}", "--format=%F"]).partition("\n")[0].strip()
 
     def ask(self) -> Arrays:
         """Return what is known of all arrays of this user, with those that ended a short while ago."""
         found: dict[str, list[Seen]] = {}
-        for line in _said([*_squeue(), "--format=%F|%K|%T|%r|%N"]).splitlines():
+        for line in said([*_squeue(), "--format=%F|%K|%T|%r|%N"]).splitlines():
             array, indices, state, reason, nodes = (*line.split("|"), "", "", "", "")[:5]
-            said = ", ".join(each for each in (state, reason if reason != "None" else "", nodes) if each)
+            words = ", ".join(each for each in (state, reason if reason != "None" else "", nodes) if each)
             how = REFUSED if state == "PENDING" and NEVER.fullmatch(reason) else STATES.get(state, FAILED)
-            found.setdefault(array, []).extend(Seen(*span, how, said) for span in spans(indices))
+            found.setdefault(array, []).extend(Seen(*span, how, words) for span in spans(indices))
         return found
 
     def judged(self, seen: Seen, log: Path) -> Seen:
@@ -155,7 +155,11 @@ class Slurm:
     def cancel(self, array_id: str, indices: Collection[int] = ()) -> None:
         """Cancel an array, or some of its elements; those that have ended are no error."""
         names = [f"{array_id}_{index}" for index in indices] or [array_id]
-        _said(["scancel", "--quiet", *names])
+        try:
+            said(["scancel", "--quiet", *names])
+        except EngineError as error:
+            if not any(sign in str(error) for sign in SIGNS_OF_THE_END):
+                raise
 
 
 def flags(array: Array, options: Options) -> list[str]:
@@ -209,22 +213,24 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 
 def _squeue() -> list[str]:
-    return ["squeue", f"--user={getpass.getuser()}", "--states=all", "--noheader"]
+    return ["squeue", f"--user={os.getuid()}", "--states=all", "--noheader"]
 
 
-def _said(words: Sequence[str], run: Callable[..., subprocess.CompletedProcess[str]] = subprocess.run) -> str:
+def said(words: Sequence[str]) -> str:
     """Return what a command of Slurm printed; raise NoAnswerError if slurmctld is away, else EngineError."""
     try:
-        done = run(words, capture_output=True, text=True, check=False, env=_environment(), timeout=ANSWER_SECONDS)
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, env=_environment(), timeout=ANSWER_SECONDS
+        )
     except FileNotFoundError as error:
         raise EngineError(f"there is no command {words[0]}: [runtime] place = slurm needs a login node") from error
     except subprocess.TimeoutExpired as error:
         raise NoAnswerError(f"{words[0]} has not answered for {ANSWER_SECONDS} s") from error
-    said = " ".join(line for line in done.stderr.splitlines() if line.strip())
-    if done.returncode and any(sign in said for sign in SIGNS_OF_OUTAGE):
-        raise NoAnswerError(f"slurmctld does not answer ({said})")
+    complaint = " ".join(line for line in done.stderr.splitlines() if line.strip())
+    if done.returncode and any(sign in complaint for sign in SIGNS_OF_OUTAGE):
+        raise NoAnswerError(f"slurmctld does not answer ({complaint})")
     if done.returncode:
-        raise EngineError(f"{shlex.join(words)} failed: {said}")
+        raise EngineError(f"{shlex.join(words)} failed: {complaint}")
     return done.stdout
 
 

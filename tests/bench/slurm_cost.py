@@ -20,7 +20,8 @@ from pathlib import Path
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 from tests.engines import report
-from tests.hpc.site import SCIENTIST, Site, give
+from tests.hpc.site import Site
+from tests.integration.node import USER_ID
 from tests.integration.toolkit import Toolkit, wait_for
 
 COMMANDS = ("sbatch", "squeue", "scancel", "sacct", "scontrol")
@@ -98,7 +99,7 @@ def lay(site: Site, plates: int, name: str) -> Toolkit:
         (folder / "bin" / command).write_text(COUNTED.format(name=command, log=log(toolkit)))
         (folder / "bin" / command).chmod(0o755)
     log(toolkit).touch()
-    give(folder)
+    site.node().own(folder)
     return toolkit
 
 
@@ -132,7 +133,7 @@ def starts(toolkit: Toolkit) -> dict[str, float]:
 
 def cpu_seconds(site: Site) -> float:
     """Return what the toolkit's processes on the login node have used so far."""
-    lines = site.on("login", "ps", "-u", str(SCIENTIST), "-o", "cputimes=,args=").splitlines()
+    lines = site.on("login", "ps", "-u", str(USER_ID), "-o", "cputimes=,args=").splitlines()
     return sum(float(line.split()[0]) for line in lines if re.search("tests.campaign.host", line))
 
 

@@ -13,6 +13,8 @@ chmod 400 /etc/munge/munge.key
 mkdir -p /run/munge /var/spool/slurmctld /var/spool/slurmd
 chown munge: /run/munge
 su -s /bin/sh munge -c '/usr/sbin/munged --force'
+# As on a machine that is no container: every user may mount by FUSE.
+chmod a+rw /dev/fuse
 case "$1" in
     slurmctld | slurmd) exec "$1" -D ;;
     *) exec "$@" ;;

@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tests.hpc.site import SCIENTIST, Site, arrays, give, nodes
-from tests.integration.toolkit import Toolkit, wait_for
+from tests.hpc.site import Site, arrays, nodes
+from tests.integration.node import SIF_FILES, USER_ID
+from tests.integration.toolkit import Toolkit, features, one_last_digit, wait_for
 
-pytestmark = pytest.mark.engine("site")
+pytestmark = [pytest.mark.engine("site"), pytest.mark.usefixtures("docker_alone")]
 
 PLATE = PLATES[0]
 MEASURE = ("Measure", "--batch-id", BATCH, "--plate", PLATE)
@@ -26,7 +28,7 @@ QUICK = {"backoff_seconds": "0.5"}
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Site]:
     made = Site(tmp_path_factory.mktemp("site") / "shared")
     made.up()
     yield made
@@ -41,7 +43,7 @@ def illuminated(site: Site) -> Toolkit:
     """Four wells of a plate of stubs, ready to be measured."""
     toolkit = Toolkit(site.folder / "illuminated", "process", {"slurm": SLURM}, place="slurm")
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
-    give(toolkit.folder)
+    site.node().own(toolkit.folder)
     code, printed = site.run(toolkit, "Illumination", *MEASURE[1:])
     assert code == 0, printed
     return toolkit
@@ -52,12 +54,31 @@ def laid(site: Site, illuminated: Toolkit, request: pytest.FixtureRequest) -> La
     def lay(**extra: dict[str, str]) -> Toolkit:
         folder = site.folder / re.sub(r"\W", "_", request.node.name)
         shutil.copytree(illuminated.root, folder / "root")
-        give(folder)
+        site.node().own(folder)
         settings = {"slurm": SLURM, "retries": QUICK, "measure": {"sites_per_shard": "1"}}
         merged = {name: {**settings.get(name, {}), **extra.get(name, {})} for name in {*settings, *extra}}
         return Toolkit(folder, "process", merged, place="slurm")
 
     return lay
+
+
+IMAGES = ("gallery", "cellprofiler", "pycytominer")
+
+
+@pytest.fixture(scope="module")
+def measured(site: Site) -> tuple[Toolkit, str]:
+    """Four wells of a plate, from images to profiles, by Apptainer on the nodes."""
+    node = site.node()
+    node.configure(images=SIF_FILES)
+    for image in IMAGES:
+        node.convert(image)
+    settings = {"slurm": SLURM, "apptainer": {"images": str(SIF_FILES)}, "measure": {"sites_per_shard": "1"}}
+    toolkit = Toolkit(site.folder / "measured", "apptainer", settings, place="slurm")
+    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    node.own(toolkit.folder)
+    code, printed = site.run(toolkit, "RunPlate", *MEASURE[1:], stubs=False)
+    assert code == 0, printed
+    return toolkit, printed
 
 
 def running(site: Site) -> list[str]:
@@ -87,6 +108,47 @@ def start_and_wait(site: Site, toolkit: Toolkit, count: int = 4, **fault: str) -
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     printed, _ = process.communicate(timeout=180)
     return process.returncode, printed
+
+
+def test_a_plate_goes_from_images_to_profiles_on_both_nodes(measured, capsys):
+    toolkit, printed = measured
+    seen = nodes(toolkit.root)
+    with capsys.disabled():
+        print(f"\nelements by node: {dict(sorted(seen.items()))}")
+
+    assert "engine for the image cellprofiler: apptainer" in printed
+    assert set(seen) == {"node1", "node2"}
+    assert sum(seen.values()) >= 4 + 5 + 8  # sites, channels, and a stage each
+
+
+def test_its_profiles_are_those_of_this_machine(measured, cut):
+    """Between environments: a written digit, and normalized values where the spread is real."""
+    means, here = (toolkit.profiles(PLATE, "") for toolkit in (measured[0], cut[0]))
+    values, others = (features(table).to_numpy(float) for table in (means, here))
+    close = np.abs(values - others) <= 1.001 * one_last_digit(others)
+    spread = features(here).sub(features(here).median()).abs().median()
+    scaled, scaled_here = (features(toolkit.profiles(PLATE, "_normalized")) for toolkit in (measured[0], cut[0]))
+    solid = [name for name in scaled_here if name in scaled and spread[name] > 1e-3 * abs(here[name].median())]
+    difference = (scaled[solid] - scaled_here[solid]).abs() / scaled_here[solid].abs().clip(lower=1)
+
+    assert list(means.columns) == list(here.columns)
+    assert (close | (np.isnan(values) & np.isnan(others))).all()
+    assert len(solid) > 500
+    assert difference.max().max() <= 1e-3
+
+
+def test_manifests_and_logs_lie_where_they_belong(measured, cut):
+    def made(toolkit: Toolkit) -> set[str]:
+        return {path.relative_to(toolkit.root).as_posix() for path in toolkit.root.glob(".work/manifests/*/*/*/*/*")}
+
+    (manifest,) = measured[0].root.glob(".work/manifests/*/*/measure/*/*.json")
+    told = json.loads(manifest.read_text())
+    logs = list((measured[0].root / told["run"]).glob("shards/*/stderr.log"))
+
+    assert made(measured[0]) == made(cut[0])
+    assert set(measured[0].published()) == set(cut[0].published())
+    assert told["environment"]["engine"] == "apptainer"
+    assert len(logs) == 4
 
 
 def test_elements_run_on_both_nodes_and_their_ends_say_so(site, laid):
@@ -127,7 +189,7 @@ def test_a_restarted_slurmctld_is_waited_for(site, laid):
     toolkit = laid()
     process = start_and_wait(site, toolkit)
     site.compose("stop", "--timeout", "2", "control")
-    noticed = wait_for(lambda: '"said": "slurmctld' in (toolkit.root / f".work/queue/{SCIENTIST}.json").read_text(), 60)
+    noticed = wait_for(lambda: '"said": "slurmctld' in (toolkit.root / f".work/queue/{USER_ID}.json").read_text(), 60)
     site.compose("up", "--detach", "--wait", "control")
     open_gate(toolkit)
     code, printed = ended(process)

@@ -21,6 +21,7 @@ from data.demo.plan import BATCH
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 METADATA = "Metadata_"
+WRITTEN_DIGITS = 5  # float_format %.5g
 
 
 @dataclass
@@ -126,6 +127,12 @@ def lay_real_wells(toolkit: Toolkit, real_data: Path, batch: str, plate: str) ->
 
 def features(profiles: pd.DataFrame) -> pd.DataFrame:
     return profiles[[name for name in profiles if not name.startswith(METADATA)]]
+
+
+def one_last_digit(values: np.ndarray) -> np.ndarray:
+    """Return the weight of the last digit that %.5g writes."""
+    magnitude = np.floor(np.log10(np.where(values == 0, 1, np.abs(values))))
+    return 10.0 ** (magnitude - WRITTEN_DIGITS + 1)
 
 
 def left_running(root: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import cluster, doctor, planning
+from tasks import cluster, finding, planning
 from tasks.estimate import Cost
 from tasks.planning import Line, Plan
 from tasks.runtime import partitions
@@ -51,8 +51,8 @@ def test_a_partition_is_as_large_as_its_largest_node(site: Commands) -> None:
     assert found["long"].lacks(64, 400, 600) == []
 
 
-def states() -> dict[str, doctor.Finding]:
-    return {finding.subject: finding for finding in cluster.examine()}
+def states() -> dict[str, finding.Finding]:
+    return {seen.subject: seen for seen in cluster.examine()}
 
 
 def test_here_nothing_of_a_cluster_is_looked_at(luigi_cfg: LoadSettings) -> None:
@@ -71,7 +71,7 @@ def test_a_stage_that_its_partition_can_not_hold_is_named_with_what_is_short(
     )
     seen = states()
 
-    assert seen["Slurm"].state == seen["partition short"].state == seen["partition long"].state == doctor.GOOD
+    assert seen["Slurm"].state == seen["partition short"].state == seen["partition long"].state == finding.GOOD
     assert seen["stage measure"].said == "partition short can not give 302 minutes of 240"
     assert seen["partition"].said == "there is no partition 'lnog'; known: closed, long, short"
     assert {"stage collate", "stage fetch_images", "arrays"}.isdisjoint(seen)
@@ -86,7 +86,7 @@ def test_an_array_that_is_larger_than_the_site_allows_is_named(luigi_cfg: LoadSe
 def test_a_slurm_that_is_not_there_is_named(luigi_cfg: LoadSettings, commands: Commands) -> None:
     luigi_cfg("[runtime]\nplace = slurm\n")
 
-    assert (states()["Slurm"].state, "no command sinfo" in states()["Slurm"].said) == (doctor.BAD, True)
+    assert (states()["Slurm"].state, "no command sinfo" in states()["Slurm"].said) == (finding.BAD, True)
 
 
 def test_a_folder_below_tmp_is_a_nodes_own_and_a_network_file_system_is_shared(
@@ -116,7 +116,7 @@ def test_plan_gives_node_hours_by_partition(
     assert "to compute 656.0 core-hours" in said
     assert "partition long: 640.0 core-hours, 10.0 node-hours of 64 cores (measure)" in said
     assert "partition short: 16.0 core-hours, 0.5 node-hours of 32 cores (collate)" in said
-    assert told["partitions"]["long"] == {"stages": ["measure"], "core_hours": 640.0, "node_hours": 10.0}
+    assert told["partitions"]["long"] == {"stages": ["measure"], "core_hours": 640.0, "cores": 64, "node_hours": 10.0}
     assert "wall_seconds" not in told
 
 

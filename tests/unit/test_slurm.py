@@ -255,6 +255,15 @@ def test_an_array_is_found_by_its_name_and_elements_are_cancelled_by_their_index
     assert commands.words("scancel") == ["--quiet", "12"]
 
 
+def test_what_has_ended_can_not_be_cancelled_and_that_is_no_error(commands: Commands) -> None:
+    commands.say("scancel", error="scancel: error: Kill job error on job id 12: Invalid job id specified", code=1)
+    Slurm().cancel("12")
+    commands.say("scancel", error="scancel: error: Access/permission denied", code=1)
+
+    with pytest.raises(EngineError, match="permission denied"):
+        Slurm().cancel("12")
+
+
 # The element's own script, run as Slurm runs it.
 
 
@@ -342,10 +351,10 @@ def test_what_needs_a_network_runs_here_unless_the_nodes_have_one(luigi_cfg: Loa
 
 def test_shards_are_a_multiple_of_the_cores_here_and_as_few_as_may_be_on_a_cluster(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("[runtime]\ncores = 8\nmemory_gb = 8\n")
-    here = settings.shards(100, 12)
+    here = placement.shards(100, 12)
     luigi_cfg("[runtime]\nplace = slurm\ncores = 8\n")
 
-    assert (here, settings.shards(100, 12), settings.shards(3, 12)) == (16, 9, 1)
+    assert (here, placement.shards(100, 12), placement.shards(3, 12)) == (16, 9, 1)
 
 
 @pytest.mark.parametrize(
