@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tasks import layout, placement, settings, stages
+from tasks import layout, placement, sections, settings, stages
 from tasks.errors import EngineError
 from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime.partitions import OF_A_NODE, Partition, most_elements, partitions, unshared
@@ -26,7 +26,7 @@ def examine() -> Iterator[Finding]:
         yield Finding("Slurm", BAD, str(error), "a login node of the cluster, or [runtime] place = local")
         return
     yield Finding("Slurm", GOOD, f"slurmctld answers; {len(found)} partitions")
-    asked = settings.load().slurm.packing.max_array
+    asked = sections.slurm().max_array
     if asked > most:
         yield Finding(
             "arrays", BAD, f"[slurm] max_array = {asked}, the site's MaxArraySize is {most}", f"at most {most}"
@@ -42,7 +42,7 @@ def submitted() -> list[Stage]:
 def partition_of(stage: Stage, found: Mapping[str, Partition]) -> str:
     """Return the partition that a stage's arrays go to; empty if the site has no default."""
     default = next((each.name for each in found.values() if each.is_default), "")
-    return settings.slurm_options(stage).partition or default
+    return placement.options(stage).partition or default
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ import math
 import os
 from pathlib import Path
 
-from tasks import layout, settings
+from luigi import configuration
+
+from tasks import layout, sections, settings
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.engines import Engine
+from tasks.runtime.packing import Packing
 from tasks.runtime.partitions import unshared
 from tasks.runtime.places import LOCAL, Local, Place
 from tasks.runtime.queue import Queue
-from tasks.runtime.slurm import Slurm
+from tasks.runtime.slurm import Options, Slurm, extra_flags
 from tasks.stages import Stage
 
 logger = logging.getLogger(__name__)
@@ -26,15 +29,23 @@ def of(stage: Stage, engine: Engine) -> Place:
     if is_here(stage):
         return Local(engine, given.slots)
     _warn_of_what_is_not_shared(given.layout.root)
-    scheduler = Slurm(settings.slurm_options(stage))
-    how = given.slurm
-    return Arrays(engine, scheduler, queue(), how.packing, how.grace_seconds, how.leaves)
+    how = sections.slurm()
+    packing = Packing(how.units_per_element, how.max_array)
+    return Arrays(engine, Slurm(options(stage)), queue(), packing, how.grace_seconds, how.on_interrupt == "leave")
 
 
 def is_here(stage: Stage) -> bool:
     """Say whether a stage's jobs run on this machine."""
-    given = settings.load()
-    return given.place == LOCAL or (stage.network and given.slurm.network_here)
+    return settings.load().place == LOCAL or (stage.network and sections.slurm().network == "here")
+
+
+def options(stage: Stage) -> Options:
+    """Return how a stage's arrays are submitted: by [slurm], overridden by the slurm_... of its own section."""
+    given, config = sections.slurm(), configuration.get_config()
+    all_stages = {key: getattr(given, key) or "" for key in settings.SLURM_KEYS}
+    own = {key: config.get(stage.name, f"slurm_{key}", value) for key, value in all_stages.items()}
+    extra = extra_flags(own.pop("extra"), f"luigi.cfg [slurm] extra, or [{stage.name}] slurm_extra")
+    return Options(**own, extra=extra, max_running=given.max_running)
 
 
 def shards(units: int, units_per_shard: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import luigi
@@ -17,6 +18,7 @@ LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
 }
 # Read by Luigi from [core] without a declared parameter.
 LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
+Count = functools.partial(luigi.NumericalParameter, var_type=int, min_value=0, max_value=2**31)
 FOREIGN_SECTIONS = {"resources", "email", "logging"}
 
 
@@ -58,12 +60,12 @@ class slurm(luigi.Config):  # noqa: N801
     qos = luigi.OptionalParameter(default="")
     gres = luigi.OptionalParameter(default="", description="empty: gpu:<n> where a stage needs n GPUs")
     extra = luigi.OptionalParameter(default="", description="further flags for sbatch")
-    max_array = luigi.IntParameter(default=1000, description="the most elements of an array")
-    max_running = luigi.IntParameter(default=0, description="elements of an array that run at once; 0: all")
-    units_per_element = luigi.IntParameter(default=0, description="0: one job an element")
+    max_array = Count(default=1000, min_value=1, description="the most elements of an array")
+    max_running = Count(default=0, description="elements of an array that run at once; 0: all")
+    units_per_element = Count(default=0, description="0: one job an element")
     network = luigi.ChoiceParameter(choices=["here", "nodes"], default="here", description="what has a network")
     on_interrupt = luigi.ChoiceParameter(choices=["cancel", "leave"], default="cancel")
-    grace_seconds = luigi.FloatParameter(default=60.0)
+    grace_seconds = luigi.NumericalParameter(default=60.0, var_type=float, min_value=0, max_value=86400)
 
 
 class plan(luigi.Config):  # noqa: N801

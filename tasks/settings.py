@@ -9,7 +9,7 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
 from tasks.runtime import places, sif, slurm
-from tasks.runtime.packing import Packing
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
@@ -56,19 +55,6 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Slurm:
-    """How jobs are handed to Slurm."""
-
-    options: slurm.Options
-    packing: Packing
-    network_here: bool
-    """Whether stages that need a network run where Luigi runs."""
-    leaves: bool
-    """Whether jobs go on when the run is interrupted."""
-    grace_seconds: float
-
-
-@dataclass(frozen=True)
 class Settings:
     """What luigi.cfg says of the data, the engine and the machine."""
 
@@ -81,7 +67,6 @@ class Settings:
     retries: Policy
     dollars_per_core_hour: float
     gallery: Gallery
-    slurm: Slurm
     workers: int
     """How many of Luigi's tasks run at once."""
     delete: frozenset[str]
@@ -113,7 +98,6 @@ def load() -> Settings:
         _retries(memory_gb if given[2].place == places.LOCAL else MOST_ON_A_NODE_GB, given[2].place),
         sections.plan().dollars_per_core_hour,
         _gallery(),
-        _slurm(),
         int(configuration.get_config().get("core", "workers", 1)),
         _deleted(sections.storage().delete or ""),
     )
@@ -186,7 +170,7 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
         value = configuration.get_config().get(section, key)
-        if parameter is None and name == "slurm_extra":
+        if name == "slurm_extra" or (section, name) == ("slurm", "extra"):
             slurm.extra_flags(value, f"luigi.cfg [{section}] {key}")
         if parameter is None and name in numbers:
             _number(section, name, value, *numbers[name])
@@ -230,32 +214,6 @@ def _retries(memory_gb: float, place: str) -> Policy:
         most_memory_gb=min(memory_gb, most) if place == places.LOCAL else most,
         most_minutes=_number("retries", "most_minutes", str(given.most_minutes), float, 0.01),
     )
-
-
-def _slurm() -> Slurm:
-    given = sections.slurm()
-    number = functools.partial(_number, "slurm")
-    packing = Packing(
-        units_per_element=int(number("units_per_element", str(given.units_per_element), int, 0)),
-        max_array=int(number("max_array", str(given.max_array), int, 1)),
-    )
-    grace = number("grace_seconds", str(given.grace_seconds), float, 0)
-    options = slurm.Options(
-        **{key: getattr(given, key) or "" for key in SLURM_KEYS if key != "extra"},
-        extra=slurm.extra_flags(given.extra or "", "luigi.cfg [slurm] extra"),
-        max_running=int(number("max_running", str(given.max_running), int, 0)),
-    )
-    return Slurm(options, packing, given.network == "here", given.on_interrupt == "leave", grace)
-
-
-def slurm_options(stage: Stage) -> slurm.Options:
-    """Return how a stage's arrays are submitted: by [slurm], overridden by the slurm_... of its own section."""
-    config = configuration.get_config()
-    keys = [key for key in SLURM_KEYS if config.has_option(stage.name, f"slurm_{key}")]
-    own: dict[str, Any] = {key: config.get(stage.name, f"slurm_{key}") for key in keys}
-    if "extra" in own:
-        own["extra"] = slurm.extra_flags(own["extra"], f"luigi.cfg [{stage.name}] slurm_extra")
-    return replace(load().slurm.options, **own)
 
 
 def _gallery() -> Gallery:

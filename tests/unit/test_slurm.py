@@ -329,7 +329,7 @@ def test_a_stage_may_have_another_partition_than_the_others(luigi_cfg: LoadSetti
         "[runtime]\nplace = slurm\n[slurm]\npartition = short\nqos = normal\nmax_running = 5\n"
         "[measure]\nslurm_partition = long\nslurm_extra = --nice=3\n"
     )
-    measure, other = (settings.slurm_options(make_stage(name=name)) for name in ("measure", "paint"))
+    measure, other = (placement.options(make_stage(name=name)) for name in ("measure", "paint"))
 
     assert (measure.partition, measure.qos, measure.extra, measure.max_running) == ("long", "normal", ("--nice=3",), 5)
     assert (other.partition, other.qos, other.extra) == ("short", "normal", ())
