@@ -72,8 +72,11 @@ def make(run: Run, place: Place, policy: Policy, book: Ledger, show: Show, allow
 
 def carry_out(run: Run, place: Place, policy: Policy, book: Ledger, show: Show) -> Carried:
     """Run what is left of a run; the finished jobs of an earlier try, in whatever shards, are not run again."""
-    carried = Carried(good=run.taken_up(finished(run.folder / "shards")))
-    wave = run.jobs({unit for job in carried.good for unit in job.units}) if run.units or not carried.good else []
+    shards = run.folder / "shards"
+    carried = Carried(good=run.taken_up(finished(shards)))
+    left = _beside(carried.good, run.taken_up(place.left(shards)))
+    held = {unit for job in [*carried.good, *left] for unit in job.units}
+    wave = [*left, *(run.jobs(held) if run.units or not (carried.good or left) else [])]
     if wave:
         shutil.rmtree(run.files, ignore_errors=True)  # brought together from another sharding
     while wave:
@@ -81,6 +84,22 @@ def carry_out(run: Run, place: Place, policy: Policy, book: Ledger, show: Show) 
         carried.good += [each.job for each in ended if each.outcome.ok]
         wave = _next_wave(run, carried, [each for each in ended if not each.outcome.ok], policy, show)
     return carried
+
+
+def _beside(good: Sequence[Job], left: Sequence[Job]) -> list[Job]:
+    """Return the jobs that outlived an earlier process, but for those whose units are made, or that another makes."""
+    taken = {unit for job in good for unit in _whole(job)}
+    apart: list[Job] = []
+    for job in left:
+        if taken.isdisjoint(_whole(job)):
+            taken |= _whole(job)
+            apart.append(job)
+    return apart
+
+
+def _whole(job: Job) -> set[str]:
+    """Return a job's units, or a name for the whole plate."""
+    return set(job.units) or {"the plate"}
 
 
 def _run(wave: Sequence[Job], place: Place, book: Ledger, watch: Callable[[], None]) -> list[Ended]:
@@ -97,7 +116,7 @@ def _run(wave: Sequence[Job], place: Place, book: Ledger, watch: Callable[[], No
 def ended(job: Job, outcome: Outcome) -> Ended:
     """Return how a job ended, with what its program told of it."""
     words = last_words(job.folder / "stderr.log")
-    reason = "" if outcome.cancelled else reasons.of(outcome, words)
+    reason = "" if outcome.cancelled and not outcome.lost else reasons.of(outcome, words)
     told = {unit.name: unit for unit in ledger.units([job.folder])}
     return Ended(job, outcome, reason, told, outcome.lost or (words[-1] if words and reason else ""))
 
@@ -146,6 +165,7 @@ def _record(ended: Ended, run: str) -> dict[str, object]:
         "seconds": round(outcome.seconds, 3),
         "memory_gb": job.resources.memory_gb,
         "peak_memory_gb": outcome.peak_memory_gb,
+        "where": outcome.where,
         "units": _units(ended),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 from luigi.task import flatten
 from stagekit import equality
 
-from tasks import attempts, ledger, pipeline, settings
+from tasks import attempts, ledger, pipeline, placement, settings
 from tasks import run as runs
 from tasks.errors import MissingInputError
 from tasks.gathering import Findings, gather
@@ -20,7 +20,6 @@ from tasks.progress import Bar
 from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.job import words_of
-from tasks.runtime.places import Local
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +73,8 @@ def _part(task: Any, whole: Run, sites: Sequence[str], engine: str, folder: Path
 
 def _carry_out(each: Mapping[str, Run]) -> dict[str, Findings]:
     """Run all jobs of both engines side by side, and check them."""
-    (image,) = {run.stage.image for run in each.values()}
-    engine = engines.choose(settings.load().engine, image)
+    (stage,) = {run.stage for run in each.values()}
+    place = placement.of(stage, engines.choose(settings.load().engine, stage.image))
     jobs = {name: run.jobs() for name, run in each.items()}
     both = [job for own in jobs.values() for job in own]
     with Bar("both engines", "site", sum(len(run.units) for run in each.values()), lambda percent, said: None) as bar:
@@ -84,7 +83,7 @@ def _carry_out(each: Mapping[str, Run]) -> dict[str, Findings]:
             done = sum(ledger.counts(ledger.units(job.folder for job in own)).get("ok", 0) for own in jobs.values())
             bar.update(done, 0)
 
-        outcomes = dict(zip(both, Local(engine, settings.load().slots).run(both, show), strict=True))
+        outcomes = dict(zip(both, place.run(both, show), strict=True))
     for name, run in each.items():
         bad = [attempts.ended(job, outcomes[job]) for job in jobs[name] if not outcomes[job].ok]
         if bad:

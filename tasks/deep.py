@@ -6,20 +6,19 @@ plates' own batch.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import luigi
 
-from tasks import catalogue, manifest, selection, settings
+from tasks import catalogue, manifest, placement, selection, settings
 from tasks.batch_task import BatchTask, PlateSet
 from tasks.errors import EngineError, MissingInputError
 from tasks.measuring import Measure, load_data_of
 from tasks.plate_task import LaidTask, PlateTask
 from tasks.profiling import Annotate, Behaving, ReadsCells, Spherize
-from tasks.runtime import gpus, passing
+from tasks.runtime import gpus, passing, places
 from tasks.settings import NEGCON, setting
 from tasks.sources import ExternalMetadata, Images, Platemap
 from tasks.stage_task import Staged, StageTask
@@ -163,12 +162,8 @@ class DeepProfile(Network, StageTask):
         return replace(found, gpus=1) if self._gpu() else found
 
     def shard_count(self, units: int) -> int:
-        """Return a multiple of the cores; on a GPU one, which has it for itself."""
-        if self._gpu():
-            return 1
-        cores = settings.load().slots.cores
-        per_shard: int = self.sites_per_shard
-        return min(units, cores * math.ceil(units / (cores * per_shard)))
+        """Return how many processes profile a plate; on a GPU one, which has it for itself."""
+        return 1 if self._gpu() else placement.shards(units, self.sites_per_shard)
 
     def require_device(self) -> None:
         """Raise EngineError if a GPU is asked for and none is usable: before what comes earlier is computed."""
@@ -178,6 +173,8 @@ class DeepProfile(Network, StageTask):
         """Say whether a GPU is used; raise EngineError if one is wanted and none is usable."""
         if self.device == "cpu":
             return False
+        if settings.load().place != places.LOCAL:  # of the nodes' GPUs nothing is known here
+            return bool(self.device == "gpu")
         reason = gpus.unusable(settings.load().engine, self.definition.image)
         if reason and self.device == "gpu":
             raise EngineError(

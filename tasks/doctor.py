@@ -5,26 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks import pipeline, recipes, settings, stages
+from tasks import cluster, pipeline, recipes, settings, stages
 from tasks.errors import EngineError
+from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime import apptainer_engine, engines, gpus, images, sif
 
-GOOD, NOTE, BAD = "good", "note", "bad"
 LEAST_FREE_GB = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: `bad` ends a run sooner or later, a `note` may be meant."""
-
-    subject: str
-    state: str
-    said: str
-    remedy: str = ""
 
 
 def examine() -> Iterator[Finding]:
@@ -32,6 +21,7 @@ def examine() -> Iterator[Finding]:
     yield _settings()
     yield _data_root()
     yield from _machine()
+    yield from cluster.examine()
     yield from _engines()
     yield from _images()
     yield from _apptainer()
@@ -63,6 +53,8 @@ def _machine() -> Iterator[Finding]:
     slots = settings.load().slots
     yield Finding("machine", GOOD, f"{slots.cores} cores and {slots.memory_gb:.1f} GB for jobs ([runtime])")
     for stage in stages.load().values():
+        if stage in cluster.submitted():
+            continue
         try:
             slots.needed(settings.resources(stage))
         except EngineError as error:

@@ -208,5 +208,9 @@ class Layout:
         """Return where the facts of a batch's results are written for its report."""
         return self._own("records") / f"{checked_name('batch', batch)}.json"
 
+    def queue(self, user: int) -> Path:
+        """Return where the last answer of a cluster's scheduler about a user's jobs is kept."""
+        return self.work / "queue" / f"{user}.json"
+
     def _own(self, kind: str) -> Path:
         return self.work / kind / self.project / self.source

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import luigi
 
-from tasks import catalogue, inputs, layout, settings
+from tasks import catalogue, inputs, layout, placement, settings
 from tasks.gathering import Findings
 from tasks.manifest import Manifest
 from tasks.plate_task import PlateTask
@@ -113,10 +112,8 @@ class Measure(StageTask):
         return {"audit_sites": str(self.audit_sites)}
 
     def shard_count(self, units: int) -> int:
-        """Return a multiple of the cores, so that none is idle at the end; a shard holds whole wells."""
-        cores = settings.load().slots.cores
-        per_shard: int = self.sites_per_shard
-        return min(units, cores * math.ceil(units / (cores * per_shard)))
+        """Return how many processes measure a plate; each holds whole wells."""
+        return placement.shards(units, self.sites_per_shard)
 
     def _carry_out(self, run: Run, engine: Engine) -> Findings:
         """Warn of sites that were to be measured by both engines, and were left out."""

@@ -58,6 +58,11 @@ class Plan:
         return self.total.bytes - gone * (1.0 - under_way)
 
     @property
+    def core_seconds(self) -> dict[str, float]:
+        """Return what each stage would take."""
+        return {line.stage: line.cost.core_seconds for line in self.lines}
+
+    @property
     def total(self) -> Cost:
         return sum((line.cost for line in self.lines), Cost(bytes=self.bytes_to_fetch))
 

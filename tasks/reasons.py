@@ -12,7 +12,8 @@ CORRUPT_INPUT = "corrupt_input"
 PROGRAM_ERROR = "program_error"
 NODE_LOST = "node_lost"
 SERVICE = "service"
-ALL = (OUT_OF_MEMORY, TIMEOUT, CORRUPT_INPUT, PROGRAM_ERROR, NODE_LOST, SERVICE)
+CANCELLED = "cancelled"
+ALL = (OUT_OF_MEMORY, TIMEOUT, CORRUPT_INPUT, PROGRAM_ERROR, NODE_LOST, SERVICE, CANCELLED)
 
 EXITS = {65: CORRUPT_INPUT, 69: SERVICE}
 SIGNS = {
@@ -30,6 +31,8 @@ def of(outcome: Outcome, words: Sequence[str]) -> str:
     """Return the class of a job's end, by its outcome and its program's last words; empty if it ended well."""
     if outcome.ok:
         return ""
+    if outcome.cancelled:
+        return CANCELLED
     if outcome.lost:
         return NODE_LOST
     if outcome.out_of_memory:

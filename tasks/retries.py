@@ -1,7 +1,8 @@
 """What is tried again, and how, after a job ended badly: the same policy wherever jobs run.
 
 A shard of many units is cut until the bad one stands alone. What may pass (a service, a lost node) is tried again
-after a while, what needs more memory with more of it. Nothing here waits or runs: a job comes in, jobs come out.
+after a while, what needs more memory or time with more of it, what somebody cancelled not at all. Nothing here waits or
+runs: a job comes in, jobs come out.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tasks.stages import Resources
 TRANSIENT = (reasons.SERVICE, reasons.NODE_LOST)
 SIGNALLED = 128  # exit codes above it are a signal's
 MEMORY_FACTOR = 2
+TIME_FACTOR = 2
 
 Cut = Callable[[Job, Sequence[str], int, int], Job]
 """Make of a job the one that works on some of its units, as piece `number` of `count`."""
@@ -34,6 +36,8 @@ class Policy:
     """How long the second try waits; each further one twice as long."""
     most_memory_gb: float = 0.0
     """Up to where a job is given more memory: what the place has for one job."""
+    most_minutes: float = 0.0
+    """Up to where a job is given more time."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Ended:
     @property
     def blames_no_unit(self) -> bool:
         """Say whether the reason lies with no unit: with what the program needs from outside, or with itself."""
-        return self.reason in TRANSIENT or self.outcome.exit_code == EXIT_CHECK
+        return self.reason in (*TRANSIENT, reasons.CANCELLED) or self.outcome.exit_code == EXIT_CHECK
 
     @property
     def names_units(self) -> bool:
@@ -69,14 +73,17 @@ def again(ended: Ended, policy: Policy, cut: Cut) -> list[Job]:
         return [_next(job)] if job.attempt < policy.tries else []
     if reason == reasons.OUT_OF_MEMORY and job.resources.memory_gb < policy.most_memory_gb:
         return [_next(job, _more_memory(job.resources, policy.most_memory_gb))]
-    if ended.outcome.exit_code == EXIT_CHECK:
+    if ended.outcome.exit_code == EXIT_CHECK or reason == reasons.CANCELLED:
         return []
     if len(job.units) > 1:
         parts = pieces(job.units, ended.told)
         return [_next(cut(job, part, number, len(parts))) for number, part in enumerate(parts, start=1)]
+    if job.attempt > 1:
+        return []
+    if reason == reasons.TIMEOUT:
+        return [_next(job, _more_time(job.resources, policy.most_minutes))]
     crashed = ended.outcome.exit_code > SIGNALLED or ended.outcome.exit_code == EXIT_CRASH
-    may_pass = reason == reasons.TIMEOUT or reason == reasons.PROGRAM_ERROR and crashed
-    return [_next(job)] if may_pass and job.attempt == 1 else []
+    return [_next(job)] if reason == reasons.PROGRAM_ERROR and crashed else []
 
 
 def delay_seconds(jobs: Sequence[tuple[Job, str]], policy: Policy) -> float:
@@ -105,6 +112,10 @@ def pieces(units: Sequence[str], told: Mapping[str, Unit]) -> list[list[str]]:
 
 def _next(job: Job, resources: Resources | None = None) -> Job:
     return replace(job, attempt=job.attempt + 1, resources=resources or job.resources)
+
+
+def _more_time(now: Resources, most_minutes: float) -> Resources:
+    return replace(now, minutes=max(now.minutes, min(most_minutes, now.minutes * TIME_FACTOR)))
 
 
 def _more_memory(now: Resources, most_gb: float) -> Resources:

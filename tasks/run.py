@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from stagekit.program import Shard
 
@@ -65,9 +66,17 @@ class Run:
         return replace(piece, resources=job.resources, attempt=job.attempt)
 
     def taken_up(self, folders: Collection[Path]) -> list[Job]:
-        """Return the jobs that have ended well in these folders, in whatever shards, and need not run again."""
+        """Return the jobs that these folders were given to, in whatever shards, as far as they are of this run."""
         described = {folder: _described(folder) for folder in folders}
-        jobs = [self._job(told["units"], folder.name, folder) for folder, told in described.items() if told]
+        jobs = [
+            replace(
+                self._job(told["units"], folder.name, folder),
+                resources=Resources(**told["resources"]),
+                attempt=told["attempt"],
+            )
+            for folder, told in described.items()
+            if told
+        ]
         same = [job for job in jobs if described[job.folder]["flags"] == list(job.flags)]
         return [job for job in same if set(job.units) <= set(self.units) and bool(job.units) == bool(self.units)]
 
@@ -119,6 +128,7 @@ def failure(run: Run, bad: Sequence[Ended], allowed: float) -> ProgramError:
     out_of_memory, timed_out = first.reason == reasons.OUT_OF_MEMORY, outcome.timed_out
     what = errors.exit_meaning(outcome.exit_code, out_of_memory=out_of_memory, timed_out=timed_out)
     what = f"the way to it was lost, {job.attempt} times" if outcome.lost else what
+    what = "cancelled from outside the run" if outcome.cancelled else what
     if units:
         what += f"; {len(units)} of {len(run.units)} {run.stage.unit}s failed"
     hint = errors.hint_for(run.stage.name, words, out_of_memory=out_of_memory, timed_out=timed_out)
@@ -135,11 +145,11 @@ def _cut(units: Sequence[str], count: int) -> list[list[str]]:
     return [[unit for well in part for unit in well] for part in parts if part]
 
 
-def _described(folder: Path) -> dict[str, list[str]]:
-    """Return the units and flags that the job of a folder was given; nothing if the folder does not say."""
+def _described(folder: Path) -> dict[str, Any]:
+    """Return what the job of a folder was given; nothing if the folder does not say."""
     try:
         told = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        return {name: list(told[name]) for name in ("units", "flags")}
+        return {name: told[name] for name in ("units", "flags", "resources", "attempt")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import luigi
 from luigi import interface, retcodes, scheduler, worker
 
-from tasks.runtime import engines
+from tasks.runtime import engines, places
 
 LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
     "core": interface.core,
@@ -17,6 +18,7 @@ LUIGI_SECTIONS: Mapping[str, type[luigi.Config]] = {
 }
 # Read by Luigi from [core] without a declared parameter.
 LUIGI_EXTRA = {"core": {"autoload_range", "no_configure_logging", "default_scheduler_url"}}
+Count = functools.partial(luigi.NumericalParameter, var_type=int, min_value=0, max_value=2**31)
 FOREIGN_SECTIONS = {"resources", "email", "logging"}
 
 
@@ -32,7 +34,7 @@ class dataset(luigi.Config):  # noqa: N801
 
 class runtime(luigi.Config):  # noqa: N801
     engine = luigi.ChoiceParameter(choices=["auto", *engines.NAMES], default="auto")
-    place = luigi.ChoiceParameter(choices=["local"], default="local")
+    place = luigi.ChoiceParameter(choices=places.NAMES, default="local")
     cores = luigi.Parameter(default="auto", description="a number, or auto: all of the machine's")
     memory_gb = luigi.Parameter(default="auto", description="GB, or auto: nine tenths of the machine's")
     max_failed_fraction = luigi.Parameter(default="0.0", description="of a plate's sites, from 0 to 1")
@@ -49,6 +51,21 @@ class retries(luigi.Config):  # noqa: N801
     tries = luigi.IntParameter(default=3, description="how often a job is tried while a service or a node fails")
     backoff_seconds = luigi.FloatParameter(default=10.0)
     most_memory_gb = luigi.Parameter(default="auto", description="GB for one job; auto: all that the jobs may use")
+    most_minutes = luigi.FloatParameter(default=2880.0, description="of one job that took too long the first time")
+
+
+class slurm(luigi.Config):  # noqa: N801
+    partition = luigi.OptionalParameter(default="", description="empty: the site's default")
+    account = luigi.OptionalParameter(default="")
+    qos = luigi.OptionalParameter(default="")
+    gres = luigi.OptionalParameter(default="", description="empty: gpu:<n> where a stage needs n GPUs")
+    extra = luigi.OptionalParameter(default="", description="further flags for sbatch")
+    max_array = Count(default=1000, min_value=1, description="the most elements of an array")
+    max_running = Count(default=0, description="elements of an array that run at once; 0: all")
+    units_per_element = Count(default=0, description="0: one job an element")
+    network = luigi.ChoiceParameter(choices=["here", "nodes"], default="here", description="what has a network")
+    on_interrupt = luigi.ChoiceParameter(choices=["cancel", "leave"], default="cancel")
+    grace_seconds = luigi.NumericalParameter(default=60.0, var_type=float, min_value=0, max_value=86400)
 
 
 class plan(luigi.Config):  # noqa: N801
@@ -76,6 +93,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "runtime": runtime,
     "apptainer": apptainer,
     "retries": retries,
+    "slurm": slurm,
     "gallery": gallery,
     "plan": plan,
     "storage": storage,

@@ -20,7 +20,7 @@ from tasks import sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
-from tasks.runtime import sif
+from tasks.runtime import places, sif, slurm
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 
@@ -34,6 +34,9 @@ RESOURCE_KEYS: Mapping[str, Range] = {
     "minutes": (float, 0.01, math.inf),
 }
 """What of a stage's table luigi.cfg may override."""
+SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
+"""What of [slurm] a stage's section may override, by a key that begins with slurm_."""
+MOST_ON_A_NODE_GB = 64.0
 FRACTION: Range = (float, 0, 1)
 
 
@@ -92,7 +95,7 @@ def load() -> Settings:
         given[2].place,
         slots,
         _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
-        _retries(memory_gb),
+        _retries(memory_gb if given[2].place == places.LOCAL else MOST_ON_A_NODE_GB, given[2].place),
         sections.plan().dollars_per_core_hour,
         _gallery(),
         int(configuration.get_config().get("core", "workers", 1)),
@@ -158,7 +161,7 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
     extra = set(sections.LUIGI_EXTRA.get(section, set())) if section in sections.LUIGI_SECTIONS else set()
     numbers = {} if section in sections.LUIGI_SECTIONS or section in sections.SECTIONS else dict(RESOURCE_KEYS)
-    extra |= set(numbers)
+    extra |= {*numbers, *(f"slurm_{key}" for key in SLURM_KEYS if numbers)}
     for key in keys:
         name = key.replace("-", "_")
         parameter = parameters.get(key) or parameters.get(name)
@@ -167,6 +170,8 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
         value = configuration.get_config().get(section, key)
+        if name == "slurm_extra" or (section, name) == ("slurm", "extra"):
+            slurm.extra_flags(value, f"luigi.cfg [{section}] {key}")
         if parameter is None and name in numbers:
             _number(section, name, value, *numbers[name])
         if parameter is not None:
@@ -199,13 +204,15 @@ def _number(
     return number
 
 
-def _retries(memory_gb: float) -> Policy:
+def _retries(memory_gb: float, place: str) -> Policy:
     given = sections.retries()
     most = _number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
     return Policy(
         tries=int(_number("retries", "tries", str(given.tries), int, 1)),
         backoff_seconds=_number("retries", "backoff_seconds", str(given.backoff_seconds), float, 0),
-        most_memory_gb=min(memory_gb, most),  # more than all jobs together may have would never find a place
+        # On this machine more than all jobs together may have would never find a place.
+        most_memory_gb=min(memory_gb, most) if place == places.LOCAL else most,
+        most_minutes=_number("retries", "most_minutes", str(given.most_minutes), float, 0.01),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import luigi
 from luigi.task import flatten
 
-from tasks import attempts, fingerprint, ledger, manifest, settings, stages
+from tasks import attempts, fingerprint, ledger, manifest, placement, settings, stages
 from tasks.errors import PublishError, StageError
 from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
@@ -29,7 +29,7 @@ from tasks.run import Run
 from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import words_of
-from tasks.runtime.places import Local, forget, used
+from tasks.runtime.places import forget, used
 from tasks.stages import Resources, Stage
 
 logger = logging.getLogger(__name__)
@@ -235,7 +235,7 @@ class Staged(ListedOnce):
         book.begin(kind, len(run.units), self._told_to_ledger())
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
-            place, allowed = Local(engine, given.slots), settings.max_failed_fraction(self.definition)
+            place, allowed = placement.of(self.definition, engine), settings.max_failed_fraction(self.definition)
             return attempts.make(run, place, given.retries, book, bar.show, allowed)
 
     def _tell(self, percent: int, said: str) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 from tasks import ledger, manifest, stages
 from tasks.layout import Layout
 from tasks.ledger import Account, History
-from tasks.runtime import locks
+from tasks.runtime import array_folder, locks
+from tasks.runtime.queue import Queue
 
 DONE, RUNNING, FAILED, STOPPED = "done", "running", "failed", "stopped"
 STATES = (DONE, RUNNING, FAILED, STOPPED)
@@ -45,6 +46,8 @@ class State:
     bad: tuple[Account, ...] = ()
     """The units that failed or were left out."""
     history: History | None = field(default=None, repr=False)
+    queue: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Of what runs on a cluster: how many elements of each array (by the scheduler's id) are in which state."""
 
 
 def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "", *, whole: bool = False) -> list[State]:
@@ -117,11 +120,20 @@ def _running(layout: Layout, told: History, state: State) -> State:
     began = datetime.datetime.fromisoformat(told.began)
     elapsed = max(0.0, (datetime.datetime.now(datetime.UTC) - began).total_seconds())  # a clock may jump
     fresh = done - told.done_before
+    queue = _queue(layout, layout.root / told.run / "shards")
     left = elapsed / fresh * (told.total - done) if fresh > 0 and told.total else None
     total = max(told.total, sum(counts.values()))
-    return replace(state, total=total, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders))
+    return replace(state, total=total, units=counts, bad=bad, seconds_left=left, said=ledger.said(folders), queue=queue)
 
 
 def _in_state(told: History, *states: str) -> tuple[Account, ...]:
     """Return the units in one of the states, by name: in which order they ended is chance."""
     return tuple(each for _, each in sorted(told.units.items()) if each.state in states)
+
+
+def _queue(layout: Layout, shards: Path) -> dict[str, dict[str, int]]:
+    """Return how the arrays of a run stand by the last answer of the scheduler: it is not asked for this."""
+    arrays = [array for array in array_folder.of_run(shards) if array.id and array.unsettled()]
+    user = shards.with_name("arrays").stat().st_uid if arrays else 0
+    answer = Queue(layout.queue(user), dict).kept()
+    return {array.id: answer.states(array.id) or {"not seen yet": len(array.elements)} for array in arrays}

@@ -91,7 +91,9 @@ class Outcome:
     """In a container the largest sample, a second apart; of a process the largest one's, by the kernel."""
     cancelled: bool = False
     lost: str = ""
-    """Why the place can not say how it ended: its daemon or its node is gone."""
+    """Why the place can not say how it ended: its daemon or its node is gone, or somebody else cancelled it."""
+    where: str = ""
+    """The node that it ran on, and what the scheduler calls it there; empty for this machine."""
 
     @property
     def ok(self) -> bool:

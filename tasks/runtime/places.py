@@ -1,4 +1,7 @@
-"""Where jobs run. `local`: on this machine, as many at once as its cores and memory allow."""
+"""Where jobs run. `local`: on this machine, as many at once as its cores and memory allow.
+
+Others: on a cluster, as arrays of a scheduler (tasks/runtime/arrays.py).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.slots import Slots
 
+LOCAL, SLURM = NAMES = ("local", "slurm")
 POLL_SECONDS = 0.5
 Watcher = Callable[[], None]
 Note = Callable[[Job, Outcome], None]
@@ -25,11 +29,18 @@ Note = Callable[[Job, Outcome], None]
 class Place(Protocol):
     """Somewhere that jobs run: what is tried again after a failure is no business of its own (tasks/retries.py)."""
 
+    def left(self, shards: Path) -> list[Path]:
+        """Return the folders below a run's `shards` whose jobs outlived the process that handed them over.
+
+        Jobs in these folders, run again, are waited for and not run twice.
+        """
+
     def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
         """Run all jobs, whatever becomes of single ones.
 
-        `watch` is called about twice a second meanwhile, `note` once for each job when it has ended; both from the
-        thread that called. Raises what the engine raised, and passes on Ctrl-C, after every job was stopped.
+        `watch` is called every now and then meanwhile, `note` once for each job when it has ended; both from the
+        thread that called. Raises what the engine raised, and passes on Ctrl-C, after every job was stopped (or, if
+        the place is told so, left running).
         """
 
 
@@ -39,6 +50,10 @@ class Local:
 
     engine: Engine
     slots: Slots
+
+    def left(self, shards: Path) -> list[Path]:
+        """Return nothing: a program of this machine ends with the process that watches it."""
+        return []
 
     def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
         """Run all jobs, as many at once as the slots allow."""
@@ -62,7 +77,7 @@ class Local:
             if not granted:
                 return Outcome(143, 0.0, cancelled=True)
             outcome = self.engine.run(job, cancelled)
-        _record(job, outcome)
+        record(job, outcome)
         return outcome
 
 
@@ -85,7 +100,8 @@ def used(parent: Path) -> dict[str, float]:
     return taken | ({"peak_memory_gb": max(peaks)} if peaks else {})
 
 
-def _record(job: Job, outcome: Outcome) -> None:
+def record(job: Job, outcome: Outcome) -> None:
+    """Write down that a job ended well, so that it is not run again."""
     if outcome.ok and (job.folder / "out" / "result.json").exists():
         partial = _outcome_file(job).with_suffix(".partial")
         partial.write_text(json.dumps({"seconds": outcome.seconds, "peak_memory_gb": outcome.peak_memory_gb}))

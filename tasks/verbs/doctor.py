@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks import doctor
+from tasks.finding import BAD, GOOD, NOTE
 
-STYLES = {doctor.GOOD: "green", doctor.NOTE: "yellow", doctor.BAD: "bold red"}
+STYLES = {GOOD: "green", NOTE: "yellow", BAD: "bold red"}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,4 +30,4 @@ def act(args: argparse.Namespace) -> int:
             state = Text(finding.state, STYLES[finding.state])
             table.add_row(state, finding.subject, Text(finding.said), Text(finding.remedy))
         Console().print(table)
-    return 1 if any(finding.state == doctor.BAD for finding in found) else 0
+    return 1 if any(finding.state == BAD for finding in found) else 0

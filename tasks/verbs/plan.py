@@ -11,8 +11,10 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Column, Table
 
-from tasks import planning, settings
+from tasks import cluster, planning, settings
+from tasks.cluster import Share
 from tasks.planning import Plan
+from tasks.runtime.places import LOCAL
 
 GB = 1e9
 
@@ -49,7 +51,6 @@ def _facts(plan: Plan) -> dict[str, float]:
     seconds = plan.total.core_seconds
     return {
         "core_seconds": seconds,
-        "wall_seconds": seconds / given.slots.cores,
         "dollars": seconds / 3600 * given.dollars_per_core_hour,
         "disk_bytes": plan.total.bytes,
         "peak_bytes": plan.peak_bytes,
@@ -60,7 +61,12 @@ def _facts(plan: Plan) -> dict[str, float]:
 
 
 def _print_json(plan: Plan) -> None:
-    print(json.dumps({**asdict(plan), **_facts(plan)}, indent=1))
+    given = settings.load()
+    if given.place == LOCAL:
+        more: dict[str, object] = {"wall_seconds": plan.total.core_seconds / given.slots.cores}
+    else:
+        more = {"partitions": {each.name: _told(each) for each in cluster.shares(plan.core_seconds)}}
+    print(json.dumps({**asdict(plan), **_facts(plan), **more}, indent=1))
 
 
 def _print(plan: Plan) -> None:
@@ -71,21 +77,38 @@ def _print(plan: Plan) -> None:
     console = Console(soft_wrap=True, markup=False, highlight=False)
     console.print(f"{plan.batch}: {len(plan.plates)} plates")
     console.print(table)
-    for sentence in _sentences(_facts(plan)):
+    for sentence in _sentences(plan, _facts(plan)):
         console.print(sentence)
     for each in plan.assumed:
         console.print(f"assumed: {each}")
     console.print("nothing was started")
 
 
-def _sentences(facts: Mapping[str, float]) -> Iterator[str]:
+def _sentences(plan: Plan, facts: Mapping[str, float]) -> Iterator[str]:
     given = settings.load()
     hours = facts["core_seconds"] / 3600
     yield f"to fetch {facts['fetched_files']:,} files, {facts['fetched_bytes'] / GB:,.1f} GB"
     cores = given.slots.cores
-    yield f"to compute {hours:,.1f} core-hours: {hours / cores:,.1f} hours on the {cores} cores here"
+    here = f": {hours / cores:,.1f} hours on the {cores} cores here" if given.place == LOCAL else ""
+    yield f"to compute {hours:,.1f} core-hours{here}"
+    yield from map(_share, cluster.shares(plan.core_seconds) if given.place != LOCAL else ())
     yield f"  {facts['dollars']:,.2f} dollars at {given.dollars_per_core_hour} a core-hour (luigi.cfg [plan])"
     short = " (TOO LITTLE)" if facts["free_bytes"] < facts["peak_bytes"] else ""
     gone = ", ".join(sorted(given.delete))
     most = f" at most at once: {gone} go once they were used (luigi.cfg [storage])" if gone else ""
     yield f"disk {facts['peak_bytes'] / GB:,.1f} GB more{most}; {facts['free_bytes'] / GB:,.1f} GB are free{short}"
+
+
+def _told(share: Share) -> dict[str, object]:
+    return {
+        "stages": share.stages,
+        "core_hours": share.core_hours,
+        "cores": share.cores,
+        "node_hours": share.node_hours,
+    }
+
+
+def _share(share: Share) -> str:
+    name = f"partition {share.name}" if share.name else "the default partition"
+    nodes = f", {share.node_hours:,.1f} node-hours of {share.cores} cores" if share.cores else ""
+    return f"  {name}: {share.core_hours:,.1f} core-hours{nodes} ({', '.join(share.stages)})"

@@ -73,7 +73,7 @@ def _shown(states: Sequence[State]) -> Group:
     parts: list[Any] = []
     for batch, of_batch in groupby(states, lambda state: state.batch):
         parts += [Text(batch, "bold"), _table(list(of_batch))]
-    return Group(*parts, *_failures(states))
+    return Group(*parts, *_queues(states), *_failures(states))
 
 
 def _table(states: Sequence[State]) -> Table:
@@ -119,6 +119,14 @@ def _left(states: Sequence[State]) -> str:
     if seconds is None:
         return ""
     return f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+
+
+def _queues(states: Sequence[State]) -> Iterator[Text]:
+    """Yield the jobs of a cluster that wait or run."""
+    for state in states:
+        for array, found in state.queue.items():
+            counts = "; ".join(f"{count} {said}" for said, count in found.items())
+            yield Text(f"{state.stage}/{state.subject} job {array}: {counts}")
 
 
 def _failures(states: Sequence[State]) -> Iterator[Text]:

@@ -1,8 +1,8 @@
 """`luigi --module tasks ...` with stubs in the place of all stages' programs but those that REAL_STAGES names.
 
 The process engine, its children and all of the host side are the real ones: only the program is another.
-STUB_FAULT is what a stub suffers from ({"stage": ..., "unit": ..., "act": hang | crash | memory}); CLOCK_JUMP moves the
-host's clock by so many seconds.
+STUB_FAULT is what a stub suffers from ({"stage": ..., "unit": ..., "act": hang | crash | memory | hog | wait}; it waits
+until the file `gate` is there); CLOCK_JUMP moves the host's clock by so many seconds.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def main() -> None:
     units = flags.get("shard", ["1/1"])[0].split(",")
     with program.Report(output) as report:
         if fault and fault.get("unit", units[0]) in units:
-            _suffer(fault["act"])
+            _suffer(fault["act"], Path(fault.get("gate", "/")))
         seed = _digest(flags)
         for name, paths in flags.items():
             if name.startswith("write_"):
@@ -46,8 +46,14 @@ def main() -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-def _suffer(act: str) -> None:
+def _suffer(act: str, gate: Path) -> None:
     print(f"suffers from {act}", file=sys.stderr, flush=True)
+    while act == "wait" and not gate.exists():
+        time.sleep(PAUSE_SECONDS)
+    if act == "hog":
+        held = bytearray(300 << 20)
+        time.sleep(4)
+        del held
     if act == "hang":
         time.sleep(3600)
     if act == "crash":

@@ -12,7 +12,7 @@ from tasks import stages
 from tasks.runtime import environments
 from tasks.runtime.engines import engine
 
-ENGINES = ("process", "docker", "compose", "apptainer", "chromium")
+ENGINES = ("process", "docker", "compose", "apptainer", "site", "chromium")
 NODE_IMAGE = "platewright-test/hpc:local"
 """What a cluster's node is for the tests: Apptainer and Slurm run in it."""
 NODE_CONVERTS = "pycytominer"
@@ -27,6 +27,8 @@ def absent(name: str) -> str | None:
         return absent("docker") or _compose()
     if name == "apptainer":
         return engine("docker").unusable(NODE_CONVERTS) or _node()
+    if name == "site":
+        return absent("compose") or _node()
     if name == "chromium":
         return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
     if name == "process":

@@ -21,13 +21,12 @@ from tasks.runtime import images
 from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
 from tasks.runtime.job import Job
 from tasks.stages import Resources
-from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, wait_for
+from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, one_last_digit, wait_for
 from tests.stages.gallery.service import new_bucket, served
 
 pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
 
 PLATE = PLATES[0]
-WRITTEN_DIGITS = 5  # float_format %.5g
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +39,6 @@ def in_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subpro
 def containers() -> list[str]:
     command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={OWNER_LABEL}"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-
-
-def one_last_digit(values: np.ndarray) -> np.ndarray:
-    """Return the weight of the last digit that %.5g writes."""
-    magnitude = np.floor(np.log10(np.where(values == 0, 1, np.abs(values))))
-    return 10.0 ** (magnitude - WRITTEN_DIGITS + 1)
 
 
 def test_the_chain_ends_well_and_leaves_no_container(in_docker):

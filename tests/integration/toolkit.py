@@ -21,6 +21,7 @@ from data.demo.plan import BATCH
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 METADATA = "Metadata_"
+WRITTEN_DIGITS = 5  # float_format %.5g
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Toolkit:
     extra: dict[str, dict[str, str]] = field(default_factory=dict)
     audited: bool = False
     """Whether a site of every plate is measured by both engines, as it is by default."""
+    place: str = "local"
 
     @property
     def root(self) -> Path:
@@ -46,6 +48,7 @@ class Toolkit:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8")
         text = text.replace("root = data_root", "root = root").replace("engine = auto", f"engine = {self.engine}")
+        text = text.replace("place = local", f"place = {self.place}")
         if not self.audited:
             text = text.replace("; audit_sites = 1", "audit_sites = 0")
         for section, settings in self.extra.items():
@@ -124,6 +127,12 @@ def lay_real_wells(toolkit: Toolkit, real_data: Path, batch: str, plate: str) ->
 
 def features(profiles: pd.DataFrame) -> pd.DataFrame:
     return profiles[[name for name in profiles if not name.startswith(METADATA)]]
+
+
+def one_last_digit(values: np.ndarray) -> np.ndarray:
+    """Return the weight of the last digit that %.5g writes."""
+    magnitude = np.floor(np.log10(np.where(values == 0, 1, np.abs(values))))
+    return 10.0 ** (magnitude - WRITTEN_DIGITS + 1)
 
 
 def left_running(root: Path) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -302,3 +303,29 @@ def test_a_stage_of_a_plate_that_is_done_is_not_run_again(tmp_path: Path) -> Non
 
     assert ran == ["1of1"]
     assert json.loads((tmp_path / "abc123/shards/1of1/outcome.json").read_text())
+
+
+class Elsewhere(Local):
+    """A place whose jobs outlived the process that handed them over."""
+
+    def left(self, shards: Path) -> list[Path]:
+        return [path.parent for path in shards.glob("*/job.json")]
+
+
+def test_jobs_that_outlived_their_process_are_taken_up_as_they_were_cut_and_the_others_are_made(tmp_path: Path) -> None:
+    run = run_of(tmp_path, shards=4)
+    old = run.jobs()[1]
+    tried = replace(old, attempt=2, resources=replace(old.resources, memory_gb=4))
+    tried.folder.mkdir(parents=True)
+    (tried.folder / "job.json").write_text(tried.as_json())
+    program = Program(set())
+    place = Elsewhere(FakeEngine(program), Slots(tmp_path / "slots", 4, 8))
+    book = Ledger(tmp_path / "ledger", ".work/abc123")
+    book.begin("site", len(UNITS))
+    found = attempts.make(run, place, POLICY, book, lambda jobs: None, 0)
+    again = json.loads((tried.folder / "job.json").read_text())
+
+    assert found.units == {"ok": 12}
+    assert tried.units in program.seen
+    assert sorted(unit for units in program.seen for unit in units) == sorted(UNITS)
+    assert (again["attempt"], again["resources"]["memory_gb"]) == (2, 4)

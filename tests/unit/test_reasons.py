@@ -26,6 +26,7 @@ ENDS = {
     "timeout": (Outcome(143, 1, timed_out=True), "MemoryError once, long ago", "timeout"),
     "lost": (Outcome(255, 1, lost="the daemon is gone"), "", "node_lost"),
     "lost with 0": (Outcome(0, 1, lost="the node is gone"), "", "node_lost"),
+    "cancelled from outside": (Outcome(143, 1, cancelled=True, lost="12_3: CANCELLED"), "", "cancelled"),
 }
 
 

@@ -18,6 +18,7 @@ from tasks.runtime.job import Job, Outcome
 from tasks.stages import Resources
 
 POLICY = Policy(tries=3, backoff_seconds=10, most_memory_gb=6)
+LONGER = Policy(most_minutes=5)
 SMALL = Resources(cpus=1, memory_gb=2, minutes=1, gpus=0)
 
 
@@ -48,6 +49,24 @@ def test_what_may_pass_is_tried_whole_as_often_as_the_policy_says(reason: str, u
     assert second == [replace(first, attempt=2)]
     assert third == [replace(first, attempt=3)]
     assert again(third[0], reason) == []
+
+
+@pytest.mark.parametrize("units", [(), ("A",), ("A", "B")], ids=["plate", "unit", "shard"])
+def test_what_somebody_cancelled_is_not_tried_again_and_blames_no_unit(units: tuple[str, ...]) -> None:
+    ended = Ended(make_job(*units), Outcome(143, 1.0, cancelled=True, lost="scancel"), reasons.CANCELLED, {})
+
+    assert retries.again(ended, POLICY, cut) == []
+    assert ended.blames_no_unit
+
+
+@pytest.mark.parametrize(("minutes", "next_minutes"), [(2, 4), (4, 5), (8, 8)], ids=["twice", "bounded", "never less"])
+def test_what_took_too_long_alone_has_more_time_once(minutes: float, next_minutes: float) -> None:
+    job = make_job("A")
+    job = replace(job, resources=replace(job.resources, minutes=minutes))
+    (second,) = retries.again(Ended(job, Outcome(143, 1.0, timed_out=True), reasons.TIMEOUT, {}), LONGER, cut)
+
+    assert second.resources == replace(job.resources, minutes=next_minutes)
+    assert retries.again(Ended(second, Outcome(143, 1.0), reasons.TIMEOUT, {}), LONGER, cut) == []
 
 
 @pytest.mark.parametrize("units", [("A",), ("A", "B")], ids=["unit", "shard"])

@@ -1,0 +1,71 @@
+"""Where a stage's jobs run, by luigi.cfg's [runtime] place."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import os
+from pathlib import Path
+
+from luigi import configuration
+
+from tasks import layout, sections, settings
+from tasks.runtime.arrays import Arrays
+from tasks.runtime.engines import Engine
+from tasks.runtime.packing import Packing
+from tasks.runtime.partitions import unshared
+from tasks.runtime.places import LOCAL, Local, Place
+from tasks.runtime.queue import Queue
+from tasks.runtime.slurm import Options, Slurm, extra_flags
+from tasks.stages import Stage
+
+logger = logging.getLogger(__name__)
+
+
+def of(stage: Stage, engine: Engine) -> Place:
+    """Return the place of a stage's jobs: what needs a network runs here, unless the nodes have one."""
+    given = settings.load()
+    if is_here(stage):
+        return Local(engine, given.slots)
+    _warn_of_what_is_not_shared(given.layout.root)
+    how = sections.slurm()
+    packing = Packing(how.units_per_element, how.max_array)
+    return Arrays(engine, Slurm(options(stage)), queue(), packing, how.grace_seconds, how.on_interrupt == "leave")
+
+
+def is_here(stage: Stage) -> bool:
+    """Say whether a stage's jobs run on this machine."""
+    return settings.load().place == LOCAL or (stage.network and sections.slurm().network == "here")
+
+
+def options(stage: Stage) -> Options:
+    """Return how a stage's arrays are submitted: by [slurm], overridden by the slurm_... of its own section."""
+    given, config = sections.slurm(), configuration.get_config()
+    all_stages = {key: getattr(given, key) or "" for key in settings.SLURM_KEYS}
+    own = {key: config.get(stage.name, f"slurm_{key}", value) for key, value in all_stages.items()}
+    extra = extra_flags(own.pop("extra"), f"luigi.cfg [slurm] extra, or [{stage.name}] slurm_extra")
+    return Options(**own, extra=extra, max_running=given.max_running)
+
+
+def shards(units: int, units_per_shard: int) -> int:
+    """Return into how many jobs units are cut: on this machine a multiple of its cores, so that none is idle at the
+    end; on a cluster as few as may be, for each waits in the queue."""
+    given = settings.load()
+    side_by_side = given.slots.cores if given.place == LOCAL else 1
+    return min(units, side_by_side * math.ceil(units / (side_by_side * units_per_shard)))
+
+
+@functools.cache
+def _warn_of_what_is_not_shared(root: Path) -> None:
+    for path in (root, layout.REPOSITORY):
+        why = unshared(path)
+        if why:
+            logger.warning("%s: place = slurm needs it to be the same folder on all nodes", why)
+
+
+def queue() -> Queue:
+    """Return what all processes of this user and data root know of Slurm's queue."""
+    path = settings.load().layout.queue(os.getuid())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Queue(path, Slurm().ask)
