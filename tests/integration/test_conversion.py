@@ -52,9 +52,9 @@ def save(archive: Path, recipe: str) -> str:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Node]:
-    """A node with two folders that are soon full: one of 4 MB, one of a few files."""
-    small = ("--tmpfs=/small:mode=1777,size=4m", "--tmpfs=/few:mode=1777,size=1g,nr_inodes=60")
-    with nodes.started(tmp_path_factory.mktemp("conversion"), *small) as started:
+    """A node with folders that are soon full: of 2 MB, of 4 MB, and of a few files."""
+    small = ("/small:mode=1777,size=2m", "/nearly:mode=1777,size=4m", "/few:mode=1777,exec,size=1g,nr_inodes=60")
+    with nodes.started(tmp_path_factory.mktemp("conversion"), *(f"--tmpfs={each}" for each in small)) as started:
         yield started
 
 
@@ -142,13 +142,20 @@ def registry(tmp_path: Path) -> Iterator[str]:
     server.wait(10)
 
 
-def test_a_registrys_image_is_fetched_by_digest_and_named_as_everywhere(node, clone, archive, registry):
+@pytest.fixture
+def pushed(registry: str, archive: tuple[Path, str]) -> str:
+    """Push the image, which docker then forgets; return where it is converted from."""
     path, digest = archive
     name = f"{registry}/lab/{IMAGE}:{recipes.recipe_hash(IMAGE)[: images.RECIPE_DIGITS]}"
-    subprocess.run(["docker", "load", "--input", str(path)], capture_output=True, check=True)
-    for words in (["tag", digest, name], ["push", "--quiet", name], ["rmi", name], ["rmi", digest]):
-        subprocess.run(["docker", *words], capture_output=True, check=words[0] != "rmi")
-    done = convert(node, clone, f"docker://{registry}/lab")
+    for words in (["load", "--input", str(path)], ["tag", digest, name], ["push", "--quiet", name]):
+        subprocess.run(["docker", *words], capture_output=True, check=True)
+    subprocess.run(["docker", "rmi", "--force", digest], capture_output=True, check=True)
+    return f"docker://{registry}/lab"
+
+
+def test_a_registrys_image_is_fetched_by_digest_and_named_as_everywhere(node, clone, archive, pushed):
+    digest = archive[1]
+    done = convert(node, clone, pushed)
     cached = list((clone / "sif/cache").rglob("*"))
 
     assert done.returncode == 0, done.stderr
@@ -197,31 +204,32 @@ def test_too_little_room_is_said_before_anything_is_made(setting, node, clone, a
     assert "sif" not in node.command("sh", "-c", "find /small -name '*.sif*' -o -name 'to_sif*'").stdout
 
 
-@pytest.mark.parametrize("setting", ["tmp", "cache"])
-def test_a_quota_that_is_full_in_mid_build_is_named_and_nothing_is_published(setting, node, clone, archive, registry):
-    path, digest = archive
-    origin = f"docker-archive:{path}"
-    if setting == "cache":
-        name = f"{registry}/lab/{IMAGE}:{recipes.recipe_hash(IMAGE)[: images.RECIPE_DIGITS]}"
-        subprocess.run(["docker", "load", "--input", str(path)], capture_output=True, check=True)
-        for words in (["tag", digest, name], ["push", "--quiet", name], ["rmi", name], ["rmi", digest]):
-            subprocess.run(["docker", *words], capture_output=True, check=words[0] != "rmi")
-        origin = f"docker://{registry}/lab"
-        node.command("sh", "-c", "for n in $(seq 100); do : >/few/$n; done")
-    node.configure(**{"images": clone / "sif", setting: "/few/own"})
-    node.command("sh", "-c", "rm -rf /few/own; rm -f /few/1 /few/2 /few/3; mkdir -p /few/own")
+@pytest.mark.parametrize(
+    ("setting", "folder", "fills"),
+    [
+        ("images", "/nearly", ""),
+        ("tmp", "/few/own", ""),
+        ("cache", "/few/own", "for n in $(seq 56); do : >/few/$n; done"),
+    ],
+)
+def test_a_quota_that_is_full_in_mid_build_is_named_and_nothing_is_published(
+    setting, folder, fills, node, clone, archive, pushed
+):
+    origin = pushed if setting == "cache" else f"docker-archive:{archive[0]}"
+    node.configure(**{"images": clone / "sif", "cache": clone / "cache", setting: folder})
+    node.command("sh", "-c", f"mkdir -p {folder}; {fills}")
     done = convert(node, clone, origin)
+    left = node.command("find", str(clone), folder, "-name", "*.sif*").stdout
     node.configure(images=clone / "sif")
-    left = made(clone)
-    node.command("sh", "-c", "rm -rf /few/*")
+    node.command("sh", "-c", "rm -rf /few/* /nearly/*")
     again = convert(node, clone, origin)
 
     assert done.returncode != 0
     assert "a disk or quota is full" in done.stderr, done.stderr
-    assert "/few/own" in done.stderr
+    assert folder in done.stderr
     assert "[apptainer] tmp, images, cache" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [name for name in left if name != "cache"] == []
+    assert left == ""
     assert again.returncode == 0, again.stderr
 
 
