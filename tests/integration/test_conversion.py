@@ -182,6 +182,23 @@ def test_an_image_of_another_recipe_is_refused(node, clone):
     assert made(clone) == []
 
 
+def test_the_docker_engines_image_becomes_a_sif_file(node, clone, archive):
+    path, digest = archive
+    subprocess.run(["docker", "load", "--input", str(path)], capture_output=True, check=True)
+    lock = {IMAGE: {"digest": digest, "recipe": recipes.recipe_hash(IMAGE)}}
+    (clone / "containers/images.lock").write_text(json.dumps(lock))
+    # A machine with both: as root, who may speak to the daemon.
+    seen = [f"--volume={path}:{path}" for path in ("/var/run/docker.sock", shutil.which("docker"))]
+    with nodes.started(node.folder / clone.name, *seen) as both:
+        both.configure(images=clone / "sif")
+        done = both.command(sys.executable, "-m", "tasks", *CONVERT, cwd=clone, user="root")
+    subprocess.run(["docker", "rmi", "--force", digest], capture_output=True, check=True)
+
+    assert done.returncode == 0, done.stderr
+    assert made(clone) == [name_of(digest)]
+    assert labels(node, clone / "sif" / name_of(digest))[sif.DIGEST_LABEL] == digest
+
+
 @pytest.mark.parametrize("text", [b"no archive", b""], ids=["another file", "an empty file"])
 def test_a_file_that_is_no_archive_is_refused(text, node, clone):
     (node.folder / "bad.tar").write_bytes(text)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tasks import __main__ as command
-from tasks import doctor
-from tasks.runtime import engines
+from tasks import doctor, recipes, settings
+from tasks.runtime import apptainer_engine, engines, images, sif
 from tests.unit.conftest import LoadSettings
 
 
@@ -61,6 +62,73 @@ def test_an_engine_that_was_asked_for_and_is_not_usable_is_bad(
     seen = found()
 
     assert seen["engine docker"].state == seen["engine"].state == doctor.BAD
+
+
+APPTAINER = """#!/bin/sh
+case "$*" in *inspect*) for file; do :; done; cat "$file" ;; *--net*) echo 'no network namespace' >&2; exit 1 ;; esac
+"""
+
+
+@pytest.fixture
+def sif_files(
+    told: dict[str, str | None], containers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Return a function that lays the SIF file of the image easel, as the labels say."""
+    command = tmp_path / "apptainer"
+    command.write_text(APPTAINER)
+    command.chmod(0o755)
+    monkeypatch.setattr(sif, "binary", lambda: str(command))
+    monkeypatch.setattr(apptainer_engine, "user_namespaces", lambda: False)
+
+    def lay(digest: str) -> Path:
+        images.write_lock("easel", digest)
+        said = {sif.DIGEST_LABEL: digest, images.RECIPE_LABEL: recipes.recipe_hash("easel")}
+        path = tmp_path / "root/.work/images" / f"easel-{digest[7:19]}.sif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"data": {"attributes": {"labels": said}}}))
+        return path
+
+    return lay
+
+
+def apptainer_findings() -> dict[str, doctor.Finding]:
+    settings.load()
+    return {f"{finding.subject} {finding.state}": finding for finding in doctor._apptainer()}
+
+
+def test_sif_files_that_are_here_and_superseded_are_named(
+    sif_files: Callable[..., Path], luigi_cfg: LoadSettings
+) -> None:
+    luigi_cfg("[runtime]\nengine = apptainer\n")
+    old, new = sif_files("sha256:" + "a" * 64), sif_files("sha256:" + "b" * 64)
+    seen = apptainer_findings()
+
+    assert seen["SIF easel good"].said.startswith(new.name)
+    assert seen["SIF files note"].said == f"of no image that is locked here: {old.name}"
+    assert "keep the network" in seen["SIF easel note"].said
+    assert "user.max_user_namespaces" in seen["user namespaces note"].remedy
+
+
+def test_a_sif_file_that_is_missing_is_bad_where_apptainer_was_asked_for(
+    sif_files: Callable[..., Path], luigi_cfg: LoadSettings
+) -> None:
+    luigi_cfg("[runtime]\nengine = apptainer\n")
+    sif_files("sha256:" + "a" * 64).unlink()
+    seen = apptainer_findings()["SIF easel bad"]
+
+    assert seen.said == "the image sha256:aaaaaaaaaaaa of images.lock is not in the engine"
+    assert seen.remedy == "type: python -m tasks images convert --to sif easel"
+
+
+def test_apptainer_is_bad_only_if_it_was_asked_for_and_is_not_there(
+    luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    luigi_cfg("")
+    assert apptainer_findings() == {}
+    luigi_cfg("[runtime]\nengine = apptainer\n")
+
+    assert "module load apptainer" in apptainer_findings()["apptainer bad"].said
 
 
 def test_a_stage_that_does_not_fit_the_machine_is_named(told: dict[str, str | None], luigi_cfg: LoadSettings) -> None:
