@@ -41,7 +41,7 @@ def convert(image: str, origin: str, variant: str = "") -> Path:
         locks.alone(folder / f"{image}.lock", f"the SIF file of the image {image}"),
         tempfile.TemporaryDirectory(prefix="convert-", dir=_made("tmp", sif.site().temporary)) as work,
     ):
-        found = _find(image, origin)
+        found = _find(image, origin, variant)
         if found.recipe != recipes.recipe_hash(image):
             raise RecipeError(
                 f"the image {image!r} of {origin} is not of the recipe that is here (it says {found.recipe[:12]}, and "
@@ -57,7 +57,7 @@ def convert(image: str, origin: str, variant: str = "") -> Path:
         return sif.checked(image)[0]
 
 
-def _find(image: str, origin: str) -> Found:
+def _find(image: str, origin: str, variant: str) -> Found:
     if origin == "docker":
         return Found("docker", *_in_docker(image))
     if origin.startswith(ARCHIVE):
@@ -67,7 +67,7 @@ def _find(image: str, origin: str) -> Found:
         return Found(f"{ARCHIVE}{file.absolute()}", config.digest, config.labels.get(images.RECIPE_LABEL, "none"))
     if origin.startswith(REGISTRY):
         name = f"{origin.removeprefix(REGISTRY).rstrip('/')}/{image}"
-        held = registry.find(name, recipes.recipe_hash(image)[: images.RECIPE_DIGITS])
+        held = registry.find(name, images.remote_tag(image, variant))
         recipe = held.labels.get(images.RECIPE_LABEL, "none")
         return Found(f"{REGISTRY}{name}@{held.manifest}", held.digest, recipe, held.compressed_bytes // 1024)
     raise EngineError(f"--from {origin}: it must be docker, docker-archive:PATH or docker://HOST/PATH")

@@ -88,7 +88,7 @@ def build(image: str, bases: Mapping[str, str], variant: str = "") -> str:
 
 def pull(image: str, registry: str, variant: str = "") -> str:
     """Pull the image of this very recipe from a registry and lock its digest; return the digest."""
-    name = f"{registry}/{image}:{recipes.recipe_hash(image)[:RECIPE_DIGITS]}" + (f"-{variant}" if variant else "")
+    name = f"{registry}/{image}:{remote_tag(image, variant)}"
     if subprocess.run(["docker", "pull", name], check=False).returncode:
         message = f"{name} could not be pulled; docker's words are above; an image bears its recipe's hash as tag, so"
         raise EngineError(f"{message} this recipe may never have been pushed: {BUILD} {image}")
@@ -99,6 +99,11 @@ def pull(image: str, registry: str, variant: str = "") -> str:
     subprocess.run(["docker", "tag", name, tag(image)], check=True)
     write_lock(image, found["Id"], variant)
     return str(found["Id"])
+
+
+def remote_tag(image: str, variant: str = "") -> str:
+    """Return the tag that an image of this recipe has in a registry."""
+    return recipes.recipe_hash(image)[:RECIPE_DIGITS] + (f"-{variant}" if variant else "")
 
 
 def build_options(image: str, bases: Mapping[str, str], variant: str = "") -> list[str]:

@@ -146,7 +146,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
 def pushed(registry: str, archive: tuple[Path, str]) -> str:
     """Push the image, which docker then forgets; return where it is converted from."""
     path, digest = archive
-    name = f"{registry}/lab/{IMAGE}:{recipes.recipe_hash(IMAGE)[: images.RECIPE_DIGITS]}"
+    name = f"{registry}/lab/{IMAGE}:{images.remote_tag(IMAGE)}"
     for words in (["load", "--input", str(path)], ["tag", digest, name], ["push", "--quiet", name]):
         subprocess.run(["docker", *words], capture_output=True, check=True)
     subprocess.run(["docker", "rmi", "--force", digest], capture_output=True, check=True)

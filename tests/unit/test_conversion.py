@@ -179,6 +179,13 @@ def test_only_a_registry_of_this_machine_is_spoken_to_without_tls(name: str, pla
     assert registry.is_plain(name) == plain
 
 
+def test_a_variant_has_a_tag_of_its_own(containers: Path) -> None:
+    tag = images.remote_tag("easel")
+
+    assert len(tag) == images.RECIPE_DIGITS
+    assert images.remote_tag("easel", "cuda") == f"{tag}-cuda"
+
+
 @pytest.fixture
 def site(containers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sif.Site:
     site = sif.Site(images=tmp_path / "sif", cache=tmp_path / "cache", temporary=tmp_path / "tmp")
