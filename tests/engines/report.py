@@ -15,6 +15,8 @@ from tasks.runtime.engines import engine
 ENGINES = ("process", "docker", "compose", "apptainer", "chromium")
 NODE_IMAGE = "platewright-test/hpc:local"
 """What a cluster's node is for the tests: Apptainer and Slurm run in it."""
+NODE_CONVERTS = "pycytominer"
+"""The image that becomes a SIF file there, and so must be built here."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -24,7 +26,7 @@ def absent(name: str) -> str | None:
     if name == "compose":
         return absent("docker") or _compose()
     if name == "apptainer":
-        return absent("docker") or _node()
+        return engine("docker").unusable(NODE_CONVERTS) or _node()
     if name == "chromium":
         return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
     if name == "process":

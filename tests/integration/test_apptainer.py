@@ -23,13 +23,14 @@ from tasks.runtime.docker_engine import DockerEngine
 from tasks.runtime.job import Job, Mount
 from tasks.runtime.process_engine import ProcessEngine
 from tasks.stages import Resources
+from tests.engines.report import NODE_CONVERTS
 from tests.integration import node as nodes
 from tests.integration.node import SIF_FILES, Node
 from tests.integration.toolkit import wait_for
 
 pytestmark = [pytest.mark.engine("apptainer"), pytest.mark.usefixtures("docker_alone")]
 
-IMAGE, PLATE = "pycytominer", PLATES[0]
+IMAGE, PLATE = NODE_CONVERTS, PLATES[0]
 LASTS = (
     "import pathlib, subprocess, sys, time; from stagekit import program\n"
     "def main():\n"
