@@ -116,7 +116,7 @@ def started(folder: Path, *options: str) -> Iterator[Node]:
     node = Node(name, folder)
     try:
         # Everybody may open /dev/fuse on a real machine; and this Python may lie below a root's home.
-        homes = [str(path) for path in Path(sys.base_prefix).parents if path != Path("/")]
+        homes = [str(path) for path in Path(sys.base_prefix).parents]
         subprocess.run(["docker", "exec", name, "chmod", "a+rw", "/dev/fuse"], check=True)
         subprocess.run(["docker", "exec", name, "chmod", "a+x", *homes], check=True)
         node.own(folder)
