@@ -87,12 +87,20 @@ class Array:
 
     def unsettled(self) -> list[str]:
         """Return the jobs whose end nobody took note of; of a cancelled array those that had ended well before."""
-        settled = set(_text(self.folder / "settled").split("\n"))
-        left = [job for jobs in self.elements for job in jobs if job not in settled]
+        left = self._not_settled()
+        abandoned = self.abandoned()
+        return [job for job in left if job not in abandoned]
+
+    def abandoned(self) -> set[str]:
+        """Return the jobs of a cancelled array that had not ended well, unless they were settled."""
         if not self.is_cancelled:
-            return left
+            return set()
         ended = self.ended()
-        return [job for job in left if job in ended and self.end(job).exit_code == 0]
+        return {job for job in self._not_settled() if job not in ended or self.end(job).exit_code}
+
+    def _not_settled(self) -> list[str]:
+        settled = set(_text(self.folder / "settled").split("\n"))
+        return [job for jobs in self.elements for job in jobs if job not in settled]
 
 
 def write(name: str, elements: Sequence[Sequence[Job]]) -> Array:

@@ -118,6 +118,9 @@ class Arrays:
         found = []
         for shards in sorted({folder.parent for folder in wanted}):
             for array in array_folder.of_run(shards):
+                if array.abandoned():
+                    self._see_out(array, range(len(array.elements)), watch)
+                    array.settle(array.abandoned())
                 left = array.unsettled()
                 if left and self._is_known(array, watch):
                     self._stop(array, [job for job in left if array.job_folder(job) not in wanted], watch)
@@ -142,11 +145,15 @@ class Arrays:
         indices = [index for index, names in enumerate(array.elements) if names and set(names) <= set(jobs)]
         if array.id and indices and not array.is_cancelled:
             self._patiently(lambda: self.scheduler.cancel(array.id, indices), watch)
-            until, since = time.monotonic() + STOP_SECONDS, time.time()
-            while time.monotonic() < until and self._runs_any(array, indices, since):
-                watch()
-                time.sleep(LEAST_SECONDS)
+            self._see_out(array, indices, watch)
         array.settle(jobs)
+
+    def _see_out(self, array: Array, indices: Sequence[int], watch: Watcher) -> None:
+        """Wait until none of the elements, which were cancelled, works in a job's folder any more."""
+        until, since = time.monotonic() + STOP_SECONDS, time.time()
+        while array.id and time.monotonic() < until and self._runs_any(array, indices, since):
+            watch()
+            time.sleep(LEAST_SECONDS)
 
     def _runs_any(self, array: Array, indices: Sequence[int], since: float) -> bool:
         snapshot = self.queue.look(since)

@@ -2,8 +2,9 @@
 
     python tests/bench/slurm_cost.py [--plates 50] [--minutes 2]
 
-Programs are stubs; each command of Slurm is counted as it is called on the login node. First one plate, then many at
-once, run to the end; then the many wait at a gate for some minutes, which shows what waiting costs.
+Programs are stubs; each command of Slurm is counted as it is called on the login node. One plate runs to the end. Then
+many at once run until all of them are being measured, by programs that wait at a gate for some minutes: that shows what
+a controller costs that waits.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import re
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
 from tests.engines import report
 from tests.hpc.site import Site
-from tests.integration.node import USER_ID
 from tests.integration.toolkit import Toolkit, wait_for
 
 COMMANDS = ("sbatch", "squeue", "scancel", "sacct", "scontrol")
@@ -45,9 +46,9 @@ def main() -> int:
         site = Site(Path(folder) / "shared")
         site.up()
         try:
-            for plates in (1, args.plates):
-                print(f"{plates} plates: {json.dumps(to_the_end(site, plates))}", flush=True)
-            print(f"{args.plates} plates wait: {json.dumps(waiting(site, args.plates, args.minutes))}", flush=True)
+            print(f"1 plate, all stages: {json.dumps(to_the_end(site, 1))}", flush=True)
+            for what, found in waiting(site, args.plates, args.minutes):
+                print(f"{args.plates} plates {what}: {json.dumps(found)}", flush=True)
         finally:
             site.down()
     return 0
@@ -63,23 +64,26 @@ def to_the_end(site: Site, plates: int) -> dict[str, object]:
     return {"seconds": round(seconds, 1), **calls(toolkit, seconds), "submit_to_start_s": starts(toolkit)}
 
 
-def waiting(site: Site, plates: int, minutes: float) -> dict[str, object]:
-    """Let all plates wait at a gate; return the calls and the CPU seconds a minute once all is submitted."""
+def waiting(site: Site, plates: int, minutes: float) -> Iterator[tuple[str, dict[str, object]]]:
+    """Let all plates wait at a gate; yield the calls until all is submitted, then those of some minutes of waiting."""
     toolkit = lay(site, plates, "gate")
     gate = {"stage": "measure", "act": "wait", "gate": str(toolkit.folder / "gate")}
+    began = time.monotonic()
     process = site.start(toolkit, *words(plates), path=str(toolkit.folder / "bin"), **gate)
     arrays = toolkit.root / ".work/runs"
     assert wait_for(lambda: len(list(arrays.glob("*/*/measure/*/*/*/arrays/*/id"))) == plates, 900)
+    seconds = time.monotonic() - began
+    told = {"seconds": round(seconds, 1), "cpu_seconds": cpu_seconds(site), **calls(toolkit, seconds)}
+    yield "until measured", {**told, "submit_to_start_s": starts(toolkit)}
     time.sleep(30)
     log(toolkit).write_text("")
     before, began = cpu_seconds(site), time.monotonic()
     time.sleep(minutes * 60)
     seconds = time.monotonic() - began
     used = cpu_seconds(site) - before
-    found = calls(toolkit, seconds)
+    yield "wait", {"cpu_percent_of_a_core": round(100 * used / seconds, 2), **calls(toolkit, seconds)}
     site.signal("INT")
     process.communicate(timeout=120)
-    return {"minutes": round(seconds / 60, 1), "cpu_percent_of_a_core": round(100 * used / seconds, 2), **found}
 
 
 def lay(site: Site, plates: int, name: str) -> Toolkit:
@@ -132,9 +136,10 @@ def starts(toolkit: Toolkit) -> dict[str, float]:
 
 
 def cpu_seconds(site: Site) -> float:
-    """Return what the toolkit's processes on the login node have used so far."""
-    lines = site.on("login", "ps", "-u", str(USER_ID), "-o", "cputimes=,args=").splitlines()
-    return sum(float(line.split()[0]) for line in lines if re.search("tests.campaign.host", line))
+    """Return what the toolkit's processes on the login node, and the commands that they called, have used so far."""
+    show = "for process in $(pgrep -f tests.campaign.host); do cat /proc/$process/stat; done 2>/dev/null; true"
+    fields = [line.rpartition(")")[2].split() for line in site.on("login", "sh", "-c", show).splitlines()]
+    return round(sum(int(ticks) for each in fields for ticks in each[11:15]) / os.sysconf("SC_CLK_TCK"), 2)
 
 
 if __name__ == "__main__":

@@ -154,13 +154,14 @@ def test_manifests_and_logs_lie_where_they_belong(measured, cut):
 def test_elements_run_on_both_nodes_and_their_ends_say_so(site, laid):
     toolkit = laid()
     process = start_and_wait(site, toolkit)
-    told = toolkit.tasks("status", "--stage", "measure")
+    told = wait_for(lambda: "2 RUNNING, node2" in toolkit.tasks("status", "--stage", "measure").stdout, 20)
+    shown = toolkit.tasks("status", "--stage", "measure").stdout
     open_gate(toolkit)
     code, printed = ended(process)
 
     assert code == 0, printed
     assert nodes(toolkit.root, "measure") == {"node1": 2, "node2": 2}
-    assert "RUNNING" in told.stdout, told.stdout
+    assert told, shown
 
 
 def test_a_stopped_nodes_elements_run_again_on_another_one(site, laid):

@@ -126,6 +126,16 @@ def die(folder: Path, cluster: Cluster, jobs: list[Job], monkeypatch: pytest.Mon
         place(folder, cluster).run(jobs, watch)
 
 
+def die_cancelling(folder: Path, cluster: Cluster, jobs: list[Job]) -> None:
+    """Let a process be interrupted while it waits for its jobs."""
+
+    def watch() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        place(folder, cluster).run(jobs, watch)
+
+
 def test_all_jobs_of_a_wave_are_one_array_and_each_is_told_of_once(tmp_path: Path) -> None:
     cluster = Cluster(well)
     told: list[str] = []
@@ -326,6 +336,26 @@ def test_of_a_cancelled_array_what_had_ended_well_is_taken_and_the_rest_runs_aga
 
     assert all(outcome.ok for outcome in outcomes)
     assert [len(array.elements) for array in cluster.submitted] == [4, 3]
+
+
+def test_the_elements_of_a_cancelled_array_are_seen_out_before_others_work_in_their_folders(tmp_path: Path) -> None:
+    cluster = Cluster(runs_on)
+    jobs = jobs_of(tmp_path, 1)
+    die_cancelling(tmp_path, cluster, jobs)
+    cluster.states["7"][0] = queue.RUNS  # it takes its time to end
+    cluster.ends = well
+    looks: list[int] = []
+
+    def watch() -> None:
+        looks.append(len(cluster.submitted))
+        if len(looks) == 3:
+            cluster.states["7"][0] = queue.CANCELLED
+
+    outcomes = place(tmp_path, cluster).run(jobs, watch)
+
+    assert all(outcome.ok for outcome in outcomes)
+    assert looks[:3] == [1, 1, 1]
+    assert len(cluster.submitted) == 2
 
 
 def test_any_other_error_cancels_even_where_an_interrupt_leaves(tmp_path: Path) -> None:
