@@ -3,8 +3,8 @@
     python tests/bench/slurm_cost.py [--plates 50] [--minutes 2]
 
 Programs are stubs; each command of Slurm is counted as it is called on the login node. One plate runs to the end. Then
-many at once run until all of them are being measured, by programs that wait at a gate for some minutes: that shows what
-a controller costs that waits.
+many at once run until the arrays that measure them are all submitted, which are held in the queue for some minutes:
+that shows what a controller costs that waits.
 """
 
 from __future__ import annotations
@@ -65,11 +65,10 @@ def to_the_end(site: Site, plates: int) -> dict[str, object]:
 
 
 def waiting(site: Site, plates: int, minutes: float) -> Iterator[tuple[str, dict[str, object]]]:
-    """Let all plates wait at a gate; yield the calls until all is submitted, then those of some minutes of waiting."""
-    toolkit = lay(site, plates, "gate")
-    gate = {"stage": "measure", "act": "wait", "gate": str(toolkit.folder / "gate")}
+    """Let all plates wait; yield the calls until all is submitted, then those of some minutes of waiting."""
+    toolkit = lay(site, plates, "held", slurm_extra="--hold")
     began = time.monotonic()
-    process = site.start(toolkit, *words(plates), path=str(toolkit.folder / "bin"), **gate)
+    process = site.start(toolkit, *words(plates), path=str(toolkit.folder / "bin"))
     arrays = toolkit.root / ".work/runs"
     assert wait_for(lambda: len(list(arrays.glob("*/*/measure/*/*/*/arrays/*/id"))) == plates, 900)
     seconds = time.monotonic() - began
@@ -86,10 +85,10 @@ def waiting(site: Site, plates: int, minutes: float) -> Iterator[tuple[str, dict
     process.communicate(timeout=120)
 
 
-def lay(site: Site, plates: int, name: str) -> Toolkit:
+def lay(site: Site, plates: int, name: str, **measure: str) -> Toolkit:
     """Lay so many plates of four wells, and let the commands of Slurm be counted."""
     folder = site.folder / f"{name}-{plates}"
-    settings = {"measure": {"sites_per_shard": "1"}, "core": {"workers": str(plates)}}
+    settings = {"measure": {"sites_per_shard": "1", **measure}, "core": {"workers": str(plates)}}
     toolkit = Toolkit(folder, "process", settings, place="slurm")
     toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
     table = toolkit.dataset / "workspace/metadata/platemaps" / BATCH / "barcode_platemap.csv"
