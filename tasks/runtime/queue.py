@@ -111,10 +111,17 @@ class Queue:
             return Snapshot(before.asked, before.changed, before.arrays, str(error), now)
         if before.said:
             logger.info("the scheduler answers again")
-        return Snapshot(now, before.changed if arrays == before.arrays else now, arrays, "", now)
+        same = _under_way(arrays) == _under_way(before.arrays)
+        return Snapshot(now, before.changed if same else now, arrays, "", now)
 
     def _keep(self, snapshot: Snapshot) -> Snapshot:
         partial = self.path.with_suffix(f".{os.getpid()}")
         partial.write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
         os.replace(partial, self.path)
         return snapshot
+
+
+def _under_way(arrays: Arrays) -> dict[str, list[Seen]]:
+    """Return what waits or runs: that the scheduler forgets what has ended is no change."""
+    found = {name: [seen for seen in elements if seen.how in UNDER_WAY] for name, elements in arrays.items()}
+    return {name: elements for name, elements in found.items() if elements}

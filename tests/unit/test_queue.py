@@ -62,6 +62,18 @@ def test_while_nothing_changes_it_is_asked_ever_more_seldom(tmp_path: Path, cloc
     assert ask.asked < 300
 
 
+def test_that_what_has_ended_is_forgotten_is_no_change(tmp_path: Path, clock: Clock) -> None:
+    ask = Scheduler()
+    done, runs = Seen(0, 3, queue.DONE, "COMPLETED"), Seen(0, 3, queue.RUNS, "RUNNING")
+    changed = []
+    for answer in ({"7": [runs]}, {"7": [done], "8": [runs]}, {"8": [runs]}, {"8": [done]}, {}):
+        ask.answer = answer
+        clock.now += 100
+        changed.append(Queue(tmp_path / "q.json", ask).look(clock.now).changed)
+
+    assert changed == [1100, 1200, 1200, 1400, 1400]
+
+
 def test_a_change_and_a_new_submission_are_looked_at_soon(tmp_path: Path, clock: Clock) -> None:
     quiet = Snapshot(asked=9000, changed=1000, tried=9000)
 
