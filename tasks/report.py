@@ -48,6 +48,10 @@ class Reported(luigi.Task):
 
     batch_id = luigi.Parameter(description="the batch's name, as in the gallery")
 
+    def reports(self) -> list[luigi.Task]:
+        """Return the report, or nothing if this run is to have none."""
+        return [Report(batch_id=self.batch_id)]
+
 
 @Reported.event_handler(luigi.Event.DEPENDENCY_DISCOVERED)  # type: ignore[untyped-decorator]
 def _report_in_the_end(task: Reported, _: luigi.Task) -> None:
@@ -56,7 +60,7 @@ def _report_in_the_end(task: Reported, _: luigi.Task) -> None:
     Luigi runs no task whose requirements failed, and tells nobody that its worker has ended.
     """
     command_line = luigi.cmdline_parser.CmdlineParser.get_instance()
-    if command_line and command_line.get_task_obj() is task:
+    if command_line and command_line.get_task_obj() is task and task.reports():
         _at_exit(str(task.batch_id))
 
 

@@ -101,6 +101,26 @@ def pull(image: str, registry: str, variant: str = "") -> str:
     return str(found["Id"])
 
 
+def push(image: str, registry: str, variant: str = "") -> str:
+    """Push the image that is locked here to a registry, under its recipe's hash; return the name to run it by."""
+    entry = _locked(image, f"{BUILD} {image}")
+    held = entry.get("variant", "")
+    if entry["recipe"] != recipes.recipe_hash(image) or held != variant:
+        here = f"the variant {held or 'without a name'}" if held != variant else "another recipe"
+        again = f"{BUILD} {image}" + (f" --variant {variant}" if variant else "")
+        raise RecipeError(f"the image {image!r} that was built here is of {here}; type: {again}")
+    name = f"{registry}/{image}:{remote_tag(image, variant)}"
+    for words in (["docker", "tag", entry["digest"], name], ["docker", "push", "--quiet", name]):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+            login = f"docker login {registry.partition('/')[0]}"
+            raise EngineError(f"{name} could not be pushed; docker said: {said}; where a login is needed: {login}")
+    words = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", name]
+    digests: list[str] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return next(each for each in digests if each.startswith(f"{registry}/{image}@"))
+
+
 def remote_tag(image: str, variant: str = "") -> str:
     """Return the tag that an image of this recipe has in a registry."""
     return recipes.recipe_hash(image)[:RECIPE_DIGITS] + (f"-{variant}" if variant else "")

@@ -1,4 +1,4 @@
-"""Build, pull or convert the stages' images, make the process engine's environments, and show what is here."""
+"""Build, push, pull or convert the stages' images, make the process engine's environments, and show what is here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.runtime import conversion, environments, images, sif
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="build|pull|convert|prepare|list")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="build|push|pull|convert|prepare|list")
     build = actions.add_parser("build", help="build images with docker, and lock their digests")
     build.add_argument("images", nargs="*", help="all images if none is named")
     build.add_argument(
@@ -26,6 +26,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--variant", default="", help="another lock of the images named: cuda, of those of deep features"
     )
+    push = actions.add_parser(
+        "push", help="push the images that were built here to a registry, by their recipes' hashes"
+    )
+    push.add_argument("images", nargs="*", help="all images that stages run in if none is named")
+    push.add_argument("--registry", required=True, metavar="HOST/PATH", help="where to put <image>:<recipe>")
+    push.add_argument("--variant", default="", help="as of build")
     pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument("--registry", required=True, metavar="HOST/PATH", help="where <image>:<recipe> lies")
@@ -52,6 +58,9 @@ def act(args: argparse.Namespace) -> int:
         bases = _bases(args.base)
         for image in _named(args.images):
             images.build(image, bases, args.variant)
+    elif args.action == "push":
+        for image in _named(args.images) if args.images else stages.stage_images():
+            print(f"{image} {images.push(image, args.registry, args.variant)}", flush=True)
     elif args.action == "pull":
         for image in _named(args.images):
             print(f"{image} {images.pull(image, args.registry, args.variant)}")

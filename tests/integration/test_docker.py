@@ -111,13 +111,15 @@ def test_normalized_values_agree_with_the_process_engine_where_the_spread_is_rea
 
 
 @pytest.mark.parametrize(("engine", "folder"), [("deepprofiler", "embeddings"), ("torch", "embeddings_torch")])
-def test_deep_features_agree_with_the_process_engine(engine, folder, in_docker, cut, monkeypatch):
+def test_deep_features_agree_with_the_process_engine(engine, folder, in_docker, cut, monkeypatch, tmp_path):
     subject = ("--batch-id", BATCH, "--plate", PLATE)
+    here = Toolkit(tmp_path, "process")  # other tests compare the whole cut with theirs
+    shutil.copytree(cut[0].root, here.root)
     seeded = in_docker[0].luigi("SeedCheckpoint", *subject)
-    checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (in_docker[0], cut[0])]
+    checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (in_docker[0], here)]
     shutil.copytree(*checkpoints, dirs_exist_ok=True)  # a person's own file there: the same weights in both
     found = []
-    for toolkit in (in_docker[0], cut[0]):
+    for toolkit in (in_docker[0], here):
         monkeypatch.setitem(toolkit.extra, "deep_profile", {"engine": engine})
         done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -316,20 +318,27 @@ def registry(tmp_path):
     server.wait(10)
 
 
-def test_an_image_is_pulled_by_its_recipe_and_locked(registry, monkeypatch, tmp_path):
-    recipe = recipes.recipe_hash("gallery")
-    name = f"{registry}/gallery:{recipe[: images.RECIPE_DIGITS]}"
-    subprocess.run(["docker", "tag", images.reference("gallery"), name], check=True)
-    subprocess.run(["docker", "push", "--quiet", name], check=True, capture_output=True)
+def test_an_image_is_pushed_and_pulled_by_its_recipe_and_locked(registry, monkeypatch, tmp_path):
+    recipe, built = recipes.recipe_hash("gallery"), images.reference("gallery")
+    name = f"{registry}/lab/gallery:{recipe[: images.RECIPE_DIGITS]}"
+    pushed = images.push("gallery", f"{registry}/lab")
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
-    built = images.reference("gallery")
     monkeypatch.setattr(layout, "IMAGES_LOCK", tmp_path / "images.lock")
-    pulled = images.pull("gallery", registry)
+    pulled = images.pull("gallery", f"{registry}/lab")
+    by_digest = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Id}}", pushed], capture_output=True, text=True
+    )
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
 
-    assert pulled == built
+    assert pulled == built == by_digest.stdout.strip()
+    assert pushed.startswith(f"{registry}/lab/gallery@sha256:")
     assert images.read_lock()["gallery"] == {"recipe": recipe, "digest": built}
     assert DockerEngine().unusable("gallery") is None
+
+
+def test_a_registry_that_takes_no_image_is_named_with_the_way_out():
+    with pytest.raises(EngineError, match=r"could not be pushed; docker said: .*docker login 127.0.0.1:1"):
+        images.push("gallery", "127.0.0.1:1/lab")
 
 
 def test_an_image_that_no_registry_has_is_named_with_the_way_out(registry, monkeypatch, tmp_path):

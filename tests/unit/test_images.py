@@ -65,6 +65,16 @@ def test_locking_an_image_keeps_the_others(locked: Path) -> None:
     }
 
 
+def test_what_is_no_image_of_this_recipe_is_not_pushed(locked: Path) -> None:
+    with pytest.raises(RecipeError, match=f"of the variant without a name; {BUILD} easel --variant cuda"):
+        images.push("easel", "ghcr.io/lab", "cuda")
+    (locked / "easel/paint.py").write_text("changed = True\n")
+    forget()
+
+    with pytest.raises(RecipeError, match=f"of another recipe; {BUILD} easel"):
+        images.push("easel", "ghcr.io/lab")
+
+
 def arguments(words: list[str]) -> dict[str, str]:
     pairs = [word for option, word in zip(words, words[1:], strict=False) if option == "--build-arg"]
     return dict(pair.split("=", 1) for pair in pairs)
