@@ -21,6 +21,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{marker.args[0]} is absent: {reason}")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded for the log: what a worker prints does not come there."""
+    for passed in terminalreporter.stats.get("passed", []):
+        for name, value in getattr(passed, "user_properties", []):
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     return real_files.needed()

@@ -113,11 +113,10 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, printed
 
 
-def test_a_plate_goes_from_images_to_profiles_on_both_nodes(measured, capsys):
+def test_a_plate_goes_from_images_to_profiles_on_both_nodes(measured, record_property):
     toolkit, printed = measured
     seen = nodes(toolkit.root)
-    with capsys.disabled():
-        print(f"\nelements by node: {dict(sorted(seen.items()))}")
+    record_property("elements by node", dict(sorted(seen.items())))
 
     assert "engine for the image cellprofiler: apptainer" in printed
     assert set(seen) == {"node1", "node2"}
