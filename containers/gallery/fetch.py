@@ -101,10 +101,8 @@ def fetch(
     source = f"s3://{bucket.name}/{bucket.prefix}"
     finished = Finished(args.output / "finished.jsonl", args.write_gallery, source, listed)
     todo = [remote for remote in remotes if not finished.has(remote)]
-    progress, units = (
-        Progress(report, len(remotes), sum(remote.bytes for remote in remotes)),
-        FileUnits(report, remotes),
-    )
+    progress = Progress(report, len(remotes), sum(remote.bytes for remote in remotes))
+    units = FileUnits(report, remotes)
     units.there(remote for remote in remotes if finished.has(remote))
 
     def done(fetched: Fetched) -> None:

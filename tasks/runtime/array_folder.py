@@ -16,7 +16,7 @@ import math
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tasks.runtime.job import Job
@@ -107,7 +107,7 @@ def write(name: str, elements: Sequence[Sequence[Job]]) -> Array:
     """Write down an array that is about to be submitted."""
     first = elements[0][0]
     minutes = max(sum(job.resources.minutes for job in jobs) for jobs in elements)
-    resources = Resources(**{**first.resources.__dict__, "minutes": minutes})
+    resources = replace(first.resources, minutes=minutes)
     names = tuple(tuple(job.folder.name for job in jobs) for jobs in elements)
     array = Array(first.folder.parent.parent / "arrays" / name, names, resources, time.time())
     (array.folder / "ended").mkdir(parents=True)
@@ -117,7 +117,7 @@ def write(name: str, elements: Sequence[Sequence[Job]]) -> Array:
         for job in jobs
     )
     _write(array.folder / "elements", "".join(lines))
-    told = {"elements": names, "resources": resources.__dict__, "written": array.written}
+    told = {"elements": names, "resources": asdict(resources), "written": array.written}
     _write(array.folder / "array.json", json.dumps(told, indent=1))
     return array
 

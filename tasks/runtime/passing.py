@@ -47,7 +47,8 @@ def files(names: Iterable[str]) -> dict[str, Path]:
 
 def by_value(names: Iterable[str]) -> list[str]:
     """Return those of the variables whose value a container is given as it is."""
-    return [name for name in values(names) if name not in files(names)]
+    by_file = files(names)
+    return [name for name in values(names) if name not in by_file]
 
 
 def seen(names: Iterable[str]) -> dict[str, str]:

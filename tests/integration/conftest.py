@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES, wells
 from tasks.runtime import locks
-from tests.integration.toolkit import Toolkit, lay_real_wells
+from tests.integration.toolkit import Toolkit, lay_real_wells, wait_for
 
 REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 
@@ -47,3 +48,20 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.C
     toolkit = Toolkit(tmp_path_factory.mktemp("cut"), "process")
     toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
     return toolkit, toolkit.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATES[0])
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A real registry on loopback, which containers on the host's network see too; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\nhttp:\n  addr: {address}\n"
+    )
+    server = subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL)
+    assert wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(address.split(":")[1]))) == 0)
+    yield address
+    server.terminate()
+    server.wait(10)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -299,23 +298,6 @@ def test_the_whole_run_stands_in_its_folder(in_docker):
         names = {path.name for path in folder.iterdir()}
         assert {"job.json", "command", "stdout.log", "stderr.log"} <= names
         assert (folder / "command").read_text().startswith("docker run --rm")
-
-
-@pytest.fixture
-def registry(tmp_path):
-    """A real registry on loopback; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = tmp_path / "config.yml"
-    config.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\nhttp:\n  addr: {address}\n"
-    )
-    server = subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL)
-    assert wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(address.split(":")[1]))) == 0)
-    yield address
-    server.terminate()
-    server.wait(10)
 
 
 def test_an_image_is_pushed_and_pulled_by_its_recipe_and_locked(registry, monkeypatch, tmp_path):

@@ -59,7 +59,7 @@ TAKES_A_NAME: dict[str, Callable[[Layout, str], Path]] = {
     "adopted of batch": lambda layout, name: layout.adopted(name, "p"),
     "adopted": lambda layout, name: layout.adopted("b", name),
 }
-HERE = Layout(Path("/data/root"), "project", "source")
+HERE = Layout(Path("/data/lab"), "project", "source")
 
 
 @pytest.mark.parametrize("name", BAD.values(), ids=BAD)
@@ -91,7 +91,7 @@ def test_a_barcode_is_a_good_name(name: str) -> None:
 
 def test_results_lie_where_the_gallery_has_them() -> None:
     below = {
-        folder: HERE.published(folder, "B", "P").relative_to("/data/root/project/source").as_posix()
+        folder: HERE.published(folder, "B", "P").relative_to("/data/lab/project/source").as_posix()
         for folder in FOLDERS
     }
 
@@ -131,4 +131,4 @@ def test_our_own_files_lie_on_the_results_file_system_and_apart_for_every_source
     }
 
     assert len(own) == 6
-    assert all(path.is_relative_to("/data/root/.work") for path in own)
+    assert all(path.is_relative_to("/data/lab/.work") for path in own)
