@@ -58,7 +58,7 @@ def make(run: Run, place: Place, policy: Policy, book: Ledger, show: Show, allow
         others = len(carried.bad) > len(carried.alone)
         if others or not carried.good or len(left_out) > allowed * len(run.units):
             raise failure(run, carried.bad, allowed)
-        findings = gather(run, carried.good, left_out)
+        findings = gather(run, carried.good, left_out, whole=place.lay(carried.good))
         end = ledger.MADE
     except StageError as error:
         end, said = ledger.GIVEN_UP, str(error).splitlines()[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class RankedProfiles(LaidTask):
     deepprofiler_profiles = setting(
         "benchmark", "deepprofiler_profiles", luigi.Parameter, default="{plate}_spherized.csv.gz"
     )
+
+    def folders(self) -> Iterator[Path]:
+        yield self.path().parent
 
     def path(self) -> Path:
         pattern: str = getattr(self, f"{self.features}_profiles")

@@ -18,7 +18,7 @@ from tasks.errors import MissingInputError
 from tasks.gathering import Findings, gather
 from tasks.progress import Bar
 from tasks.run import Run
-from tasks.runtime import engines, locks
+from tasks.runtime import engines
 from tasks.runtime.job import words_of
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def measure(batch: str, plate: str, count: int, seed: int) -> Measured:
         raise MissingInputError(f"{plate}: its images are not listed, or have no illumination functions; type: {again}")
     layout = settings.load().layout
     folder = layout.run(task.stage, batch, plate, "both-engines")
-    with locks.alone(layout.lock(task.stage, batch, plate), f"{task.stage}/{plate}"):
+    with settings.load().store.alone(layout.lock(task.stage, batch, plate), f"{task.stage}/{plate}"):
         shutil.rmtree(folder, ignore_errors=True)
         whole = task.describe({})
         sites = equality.choose(plate, whole.units, count, seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks import manifest, pipeline, settings, stages, storage
 from tasks.errors import StageError
 from tasks.layout import Layout
-from tasks.runtime import environments, locks
+from tasks.runtime import environments
 from tasks.storage import Intermediate
 
 INTERMEDIATE, REPLACED, TRASH, ENVIRONMENT = "intermediate", "replaced run", "left by a crash", "old environment"
@@ -80,7 +80,7 @@ def _replaced(layout: Layout, batch: str) -> Iterator[Deletable]:
         if found is None:
             continue
         current = layout.root / found.run
-        with locks.at_once(layout.lock(found.stage, found.batch, found.plate)) as alone:
+        with settings.load().store.at_once(layout.lock(found.stage, found.batch, found.plate)) as alone:
             old = sorted(current.parent.iterdir()) if alone and current.parent.is_dir() else []
         for folder in (folder for folder in old if folder != current):
             name = f"{found.stage} of {found.batch}/{found.plate}"

@@ -6,6 +6,7 @@ plates' own batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ class LaidCheckpoint(LaidTask):
     name = "checkpoint"
     file = luigi.Parameter(default="")
     features = luigi.ChoiceParameter(choices=NETWORKS, default=NETWORKS[0])
+
+    def folders(self) -> Iterator[Path]:
+        yield settings.load().layout.checkpoints
 
     def path(self) -> Path:
         default = settings.load().layout.checkpoints / f"{self.features}.hdf5"

@@ -42,6 +42,10 @@ class FalseSuccessError(StageError):
     """A program said that all is well, and it is not."""
 
 
+class StoreError(StageError):
+    """The data root's bucket is not there, does not answer, or does not let us."""
+
+
 class PublishError(StageError):
     """Results are ready and cannot be put in their place."""
 

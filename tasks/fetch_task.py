@@ -60,8 +60,8 @@ class FetchTask(Staged):
     def _run(self) -> None:
         found = manifest.read(self.manifest_path())
         if found:  # what an earlier fetch brought was removed: nothing that lies there now is ours to replace
-            self.promises()["fetched"].path.unlink(missing_ok=True)
-            self.manifest_path().unlink()
+            settings.load().store.remove(self.promises()["fetched"].path)
+            settings.load().store.remove(self.manifest_path())
         super()._run()
         self._remember()
 
@@ -74,7 +74,9 @@ class FetchTask(Staged):
 
     def _absent(self) -> list[str]:
         """Return the places where nothing lies at all."""
-        dataset = settings.load().layout.dataset
+        dataset, store = settings.load().layout.dataset, settings.load().store
+        for start in (place.removesuffix(layout.LOOKED_UP) for place in self.places()):
+            store.look((dataset / start).parent)
         return [place for place in self.places() if not any(_there(dataset, place))]
 
     def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
@@ -84,6 +86,7 @@ class FetchTask(Staged):
         paths = [row["path"] for row in _rows(table[0] if table[0].exists() else table[1])]
         units = sorted({_unit(path, place) for path in paths for place in self.places() if _is_below(path, place)})
         to_go = {unit: (gallery / unit, dataset / unit) for unit in units}
+        settings.load().store.look(*(target for _, target in to_go.values()))
         # What came to lie there in the meantime stays as it is: a person laid it, or another batch's fetch.
         return {unit: way for unit, way in to_go.items() if not all(end.exists() for end in way)} | {"fetched": table}
 
@@ -142,5 +145,5 @@ def _unit(path: str, place: str) -> str:
 def _rows(table: Path) -> list[dict[str, str]]:
     if not table.exists():
         return []
-    with open(table, newline="", encoding="utf-8") as handle:
+    with open(settings.load().store.here(table), newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))

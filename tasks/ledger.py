@@ -13,7 +13,7 @@ import json
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,14 @@ class History:
 class Ledger:
     """The file of one run of a stage; its folder is held by the stage's lock, so that the number is its own."""
 
-    def __init__(self, folder: Path, run: str) -> None:
-        """`run` is the run's folder, relative to the data root: a run that is taken up again keeps it."""
+    def __init__(self, folder: Path, run: str, written: Callable[[Path], None] = lambda path: None) -> None:
+        """`run` is the run's folder, relative to the data root: a run that is taken up again keeps it.
+
+        `written` is called with the file after every line.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         number = 1 + max((_number(path) for path in folder.glob("*.jsonl")), default=0)  # no clock: it may jump
-        self.run = run
+        self.run, self.written = run, written
         self.path = folder / f"{number:06d}-{socket.gethostname()}-{os.getpid()}.jsonl"
 
     def append(self, event: str, **facts: object) -> None:
@@ -95,6 +98,7 @@ class Ledger:
             os.fsync(handle)
         finally:
             os.close(handle)
+        self.written(self.path)
 
     def begin(self, unit: str, total: int, task: Mapping[str, object] | None = None) -> None:
         """Say which run this is of, in what it counts, of how many, and which task (family, parameters) it serves."""
@@ -107,7 +111,14 @@ def newest(folder: Path) -> Path | None:
     return max(folder.glob("*.jsonl"), key=_number, default=None)
 
 
-def note_failure(folder: Path, before: Path | None, unit: str, task: Mapping[str, object], said: str) -> None:
+def note_failure(
+    folder: Path,
+    before: Path | None,
+    unit: str,
+    task: Mapping[str, object],
+    said: str,
+    written: Callable[[Path], None] = lambda path: None,
+) -> None:
     """Let the ledger say that a run failed, where its own lines do not: before its first job, or after the last.
 
     `before` was the newest file when it began. The stage's lock is held.
@@ -116,7 +127,7 @@ def note_failure(folder: Path, before: Path | None, unit: str, task: Mapping[str
     told = history(folder) if own != before else None
     if told and told.ended == GIVEN_UP:
         return
-    book = Ledger(folder, told.run if told else "")
+    book = Ledger(folder, told.run if told else "", written)
     book.begin(unit, told.total if told else 0, task)
     book.append(END, state=GIVEN_UP, said=said)
 

@@ -6,16 +6,15 @@ import functools
 import getpass
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tasks import trash
 from tasks.errors import PublishError
 from tasks.fingerprint import Artifact, artifact, digest
 from tasks.layout import REPOSITORY, Layout
+from tasks.store.store import LocalStore, Store
 
 VERSION = 1
 TOOLKIT = "toolkit:"
@@ -109,6 +108,7 @@ def publish(
     manifest: Manifest,
     files: Mapping[str, tuple[Path, Path]],
     taken: Mapping[Path, Manifest] | None = None,
+    store: Store | None = None,
 ) -> None:
     """Move every output (name -> where it is, where it goes) into its place, the manifest last.
 
@@ -116,7 +116,9 @@ def publish(
     A file there that is not ours is never overwritten. `taken` is what other manifests are to say once they have
     given up files to this one (tasks/claims.py).
     """
+    store = store or LocalStore(layout.trash)
     path = layout.manifest(manifest.stage, manifest.batch, manifest.plate)
+    store.look(*(target for _, target in files.values()))
     given_up = {claim for other in taken or () for claim in claims(layout, other)}
     old = claims(layout, path)
     ours = old | claims(layout, _intent(path)) | given_up
@@ -127,12 +129,12 @@ def publish(
             raise PublishError(message)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(_intent(path), manifest)
+        write(_intent(path), manifest, store)
         # Of a set that has lost a plate, or what a setting leaves out now: it is no longer true.
         for gone in old - {target for _, target in files.values()}:
             if gone.exists():
-                trash.remove(gone, layout.trash)
-        _carry_out(layout, path, files, taken or {})
+                store.remove(gone)
+        _carry_out(store, path, files, taken or {})
     except OSError as error:
         raise PublishError(f"{manifest.stage}/{manifest.plate}: the results could not be published: {error}") from error
 
@@ -149,14 +151,18 @@ def resume(
     fingerprint: Mapping[str, object],
     files: Mapping[str, tuple[Path, Path]],
     taken: Mapping[Path, Manifest] | None = None,
+    store: Store | None = None,
 ) -> bool:
     """Finish a publication that a crash cut short; return whether there was one of this very result."""
     intent = read(_intent(path))
+    store = store or LocalStore(layout.trash)
+    if store.url:
+        return False  # what was copied is copied once more: the jobs need not run for it
     if intent is None or not intent.is_of(fingerprint):
         return False
     if not all(source.exists() or _arrived(intent, name, target) for name, (source, target) in files.items()):
         return False
-    _carry_out(layout, path, files, taken or {})
+    _carry_out(store, path, files, taken or {})
     return True
 
 
@@ -176,18 +182,19 @@ def _intent(path: Path) -> Path:
 
 
 def _carry_out(
-    layout: Layout, path: Path, files: Mapping[str, tuple[Path, Path]], taken: Mapping[Path, Manifest]
+    store: Store, path: Path, files: Mapping[str, tuple[Path, Path]], taken: Mapping[Path, Manifest]
 ) -> None:
-    path.unlink(missing_ok=True)  # from here on the old result is no longer claimed
+    if path.exists():
+        store.remove(path)  # from here on the old result is no longer claimed
     for other, rest in taken.items():
-        write(other, rest)
+        write(other, rest, store)
     for source, target in files.values():
         if source.exists():  # else an earlier try has moved it
-            _replace(source, target, layout.trash)
-    os.replace(_intent(path), path)
+            store.move(source, target)
+    store.move(_intent(path), path)
 
 
-def write(path: Path, manifest: Manifest) -> None:
+def write(path: Path, manifest: Manifest, store: Store | None = None) -> None:
     """Write a manifest whole or not at all."""
     partial = path.with_suffix(".partial")
     with open(partial, "w", encoding="utf-8") as handle:
@@ -195,12 +202,5 @@ def write(path: Path, manifest: Manifest) -> None:
         handle.flush()
         os.fsync(handle.fileno())
     os.replace(partial, path)
-
-
-def _replace(source: Path, target: Path, aside: Path) -> None:
-    """Rename `source` to `target`; a folder that is there is moved away first, for a rename wants it empty."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    old = trash.set_aside(target, aside) if target.is_dir() else None
-    os.replace(source, target)
-    if old:
-        shutil.rmtree(old, ignore_errors=True)
+    if store:
+        store.push(path)

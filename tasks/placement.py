@@ -11,6 +11,7 @@ from pathlib import Path
 from luigi import configuration
 
 from tasks import layout, sections, settings
+from tasks.runtime import engines
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.engines import Engine
 from tasks.runtime.packing import Packing
@@ -32,6 +33,11 @@ def of(stage: Stage, engine: Engine) -> Place:
     how = sections.slurm()
     packing = Packing(how.units_per_element, how.max_array)
     return Arrays(engine, Slurm(options(stage)), queue(), packing, how.grace_seconds, how.on_interrupt == "leave")
+
+
+def engine(stage: Stage) -> Engine:
+    """Return the engine of a stage's jobs."""
+    return engines.choose(settings.load().engine, stage.image)
 
 
 def is_here(stage: Stage) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import luigi
 
-from tasks import fingerprint, manifest, settings
+from tasks import manifest, settings
 from tasks.fingerprint import Artifact
 from tasks.recall import for_a_while
 
@@ -67,11 +67,19 @@ class LaidTask(PlateTask):
         """Return where it lies; raise MissingInputError if it does not."""
         raise NotImplementedError
 
+    def folders(self) -> Iterator[Path]:
+        """Yield the folders that are looked through for it: each is looked at before the next is asked for."""
+        yield from ()
+
     def requires(self) -> list[luigi.Task]:
         return [self.clone(self.fetched_by)] if self.fetched_by and self.start_from != LAID else []
 
     @for_a_while
     def complete(self) -> bool:
+        store = settings.load().store
+        store.refresh()
+        for folder in self.folders():
+            store.look(folder)
         return all(task.complete() for task in self.requires()) and (self.freed() is not None or self.path().exists())
 
     def freed(self) -> Artifact | None:
@@ -95,4 +103,4 @@ class LaidTask(PlateTask):
         freed = self.freed()
         if freed:
             return {self.name: freed}
-        return {self.name: fingerprint.artifact(self.path(), self.memory() if self.remembered else None)}
+        return {self.name: settings.load().store.artifact(self.path(), self.memory() if self.remembered else None)}

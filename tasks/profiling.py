@@ -178,12 +178,12 @@ class QualityControl(BatchTask):
         return super().flags() | {"batch": str(self.batch_id)}
 
     def complete(self) -> bool:
-        return super().complete() and quality_summary.is_told(settings.load().layout)
+        return super().complete() and quality_summary.is_told(settings.load().layout, settings.load().store)
 
     def run(self) -> None:
         if not super().complete():
             super().run()
-        quality_summary.tell(settings.load().layout)
+        quality_summary.tell(settings.load().layout, settings.load().store)
 
 
 class Spherize(Copying, Behaving, BatchTask):

@@ -15,6 +15,7 @@ from tasks import fingerprint, manifest, stages
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
 from tasks.manifest import Manifest
+from tasks.store.store import Store
 
 METADATA = "ro-crate-metadata.json"
 
@@ -45,7 +46,7 @@ class History:
     steps: Sequence[Step]
 
 
-def write(layout: Layout, batch: str) -> Path:
+def write(layout: Layout, batch: str, store: Store) -> Path:
     """Write a batch's crate, whole or not at all; raise MissingInputError if nothing was made of the batch."""
     from tasks import crate  # here, because every other verb starts sooner without its library
 
@@ -57,11 +58,13 @@ def write(layout: Layout, batch: str) -> Path:
     made = crate.Crate(layout, batch, [each for _, each in found], _state(found))
     _write(folder / crate.GRAPH, _graph(made.stages))
     _write(folder / METADATA, made.metadata())
+    store.push(folder / crate.GRAPH, folder / METADATA)
     return folder / METADATA
 
 
-def is_current(layout: Layout, batch: str) -> bool:
+def is_current(layout: Layout, batch: str, store: Store) -> bool:
     """Say whether the crate tells of the manifests that are there now."""
+    store.here(layout.provenance(batch) / METADATA)
     entities = _entities(layout.provenance(batch) / METADATA)
     return bool(entities.get("./", {}).get("version") == _state(_manifests(layout, batch)))
 

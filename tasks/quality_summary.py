@@ -20,7 +20,7 @@ from tasks import manifest
 from tasks.errors import PublishError
 from tasks.layout import Layout
 from tasks.manifest import Manifest
-from tasks.runtime import locks
+from tasks.store.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -29,35 +29,36 @@ COLUMNS = QUALITY_SUMMARY.required
 Rows = dict[tuple[str, ...], list[str]]
 
 
-def is_told(layout: Layout) -> bool:
+def is_told(layout: Layout, store: Store) -> bool:
     """Say whether the table holds what all sets found."""
-    path = layout.quality_summary
+    path = store.here(layout.quality_summary)
     try:
-        return path.is_file() and path.read_text(encoding="utf-8") == _text(_all(layout))
+        return path.is_file() and path.read_text(encoding="utf-8") == _text(_all(layout, store))
     except (PublishError, UnicodeDecodeError):
         return False  # `tell` says why
 
 
-def tell(layout: Layout) -> None:
+def tell(layout: Layout, store: Store) -> None:
     """Bring the table up to date; raise PublishError if there lies something else in its place."""
     path = layout.quality_summary
-    with locks.alone(layout.lock(STAGE, "summary", "all"), "the summary of all plates"):
-        text = _text(_all(layout))
+    with store.alone(layout.lock(STAGE, "summary", "all"), "the summary of all plates"):
+        text = _text(_all(layout, store))
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = layout.work / "quality_summary.partial"
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
+        store.push(path)
 
 
-def _all(layout: Layout) -> Rows:
+def _all(layout: Layout, store: Store) -> Rows:
     """Return the rows by batch and plate: those that lie there, and over them those of the sets, the latest last."""
-    rows = _read(layout.quality_summary)
+    rows = _read(store.here(layout.quality_summary))
     for made in sorted(_made(layout), key=lambda made: made.started):
         table = made.artifacts(layout.root).get("summary")
         try:
-            rows |= _read(table.path) if table else {}
+            rows |= _read(store.here(table.path)) if table else {}
         except PublishError as error:  # it was good when it was made
             logger.warning("%s", error)
     return rows

@@ -72,13 +72,15 @@ class Result(ListedOnce):
     @for_a_while
     def complete(self) -> bool:
         """Say whether the published result is what would be made now: an existing file alone proves nothing."""
+        settings.load().store.refresh()
         if not all(task.complete() for task in flatten(self.requires())):
             return False
         found = manifest.read(self.manifest_path())
         if found is None or not found.is_of(self.fingerprint()) or self.lacks_too_much(found):
             return False
-        made = found.artifacts(settings.load().layout.root)
-        return all(_lies_there(each) for name, each in made.items() if self.kept or name not in found.freed)
+        given = settings.load()
+        made = found.artifacts(given.layout.root)
+        return all(given.store.lies_there(each) for name, each in made.items() if self.kept or name not in found.freed)
 
     def deps(self) -> list[luigi.Task]:
         """Return what Luigi completes first: what is read here and was deleted to save room is made again."""
@@ -88,8 +90,10 @@ class Result(ListedOnce):
     def gone(self) -> list[luigi.Task]:
         """Return the task that makes this again, if a part of it was deleted to save room."""
         found = manifest.read(self.manifest_path())
-        made = found.artifacts(settings.load().layout.root) if found else {}
-        deleted = any(name in made and not _lies_there(made[name]) for name in (found.freed if found else ()))
+        given = settings.load()
+        made = found.artifacts(given.layout.root) if found else {}
+        freed = [made[name] for name in (found.freed if found else ()) if name in made]
+        deleted = any(not given.store.lies_there(each) for each in freed)
         return [type(self)(**{**self.param_kwargs, "kept": True})] if deleted else []
 
     def lacks_too_much(self, found: Manifest) -> bool:
@@ -117,8 +121,3 @@ class Result(ListedOnce):
 
     def fingerprint(self) -> dict[str, object]:
         return fingerprint.fingerprint(self.definition, self.flags(), self.inputs())
-
-
-def _lies_there(made: Artifact) -> bool:
-    """Say whether a published output is there, and a file as long as it was."""
-    return made.path.is_dir() or (made.path.is_file() and made.path.stat().st_size == made.bytes)

@@ -94,7 +94,7 @@ class Run:
 
     def _job(self, units: Sequence[str], label: str, folder: Path | None = None) -> Job:
         shard = ("--shard", ",".join(units) or "1/1") if self.stage.sharded else ()
-        mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
+        mounts = self._mounts()
         reads = [word for name, found in mounts.items() for word in (f"--{name}", *(mount.target for mount in found))]
         writes = [word for name, paths in self._writes().items() for word in (f"--write_{name}", *paths)]
         # With a hash of the units a folder is never taken for that of another cut.
@@ -113,7 +113,21 @@ class Run:
             passed=self.passed,
             resumes=self.stage.resumes,
             units=tuple(units),
+            unit=self.stage.unit,
+            contracts=() if self.stage.sharded else self._contracts(),
         )
+
+    def _mounts(self) -> dict[str, list[Mount]]:
+        """Return where every input is seen; of a folder also which table names what of it a job reads."""
+        mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
+        for name, table in self.stage.listed.items():
+            mounts[name] = [replace(mount, listed=mounts[table][0].target) for mount in mounts[name]]
+        return mounts
+
+    def _contracts(self) -> tuple[tuple[str, str], ...]:
+        """Return the tables that are made, by their paths below `files`, each with its contract."""
+        kinds = [(path, name.split("/")[0]) for name, path in self.outputs().items()]
+        return tuple((path, self.stage.contract[kind]) for path, kind in kinds if kind in self.stage.contract)
 
 
 def failure(run: Run, bad: Sequence[Ended], allowed: float) -> ProgramError:

@@ -77,7 +77,7 @@ class RunBenchmark(Reported):
         """Go on with the profiles that are there by now, and show the results."""
         yield self.parts()
         yield [self.report()]
-        provenance.write(settings.load().layout, self.batch_id)
+        provenance.write(settings.load().layout, self.batch_id, settings.load().store)
         self.show()
         self.told = True
 

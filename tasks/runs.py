@@ -77,11 +77,11 @@ class RunBatch(PlateSet, Reported, luigi.WrapperTask):
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
         yield self.parts()
         yield self.reports()
-        provenance.write(settings.load().layout, self.batch_id)
+        provenance.write(settings.load().layout, self.batch_id, settings.load().store)
 
     def complete(self) -> bool:
         made = bool(super().complete()) and all(part.complete() for part in [*self.parts(), *self.reports()])
-        return made and provenance.is_current(settings.load().layout, self.batch_id)
+        return made and provenance.is_current(settings.load().layout, self.batch_id, settings.load().store)
 
     def reports(self) -> list[luigi.Task]:
         """Return the page about the batch, unless another run that goes on with its profiles will make it."""

@@ -24,6 +24,7 @@ FOREIGN_SECTIONS = {"resources", "email", "logging"}
 
 class paths(luigi.Config):  # noqa: N801  (Luigi names a section after its class)
     root = luigi.Parameter(default="data_root", description="the data root; relative to luigi.cfg's folder")
+    mirror = luigi.OptionalParameter(default="", description="of a data root on S3, the folder of small files here")
 
 
 class dataset(luigi.Config):  # noqa: N801

@@ -16,13 +16,14 @@ from typing import Any
 import luigi
 from luigi import configuration
 
-from tasks import sections, stages
+from tasks import data_root, sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
 from tasks.runtime import places, sif, slurm
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
+from tasks.store.store import Store
 
 NEGCON = "Metadata_control_type == 'negcon'"
 """The pandas query that finds negative controls, where luigi.cfg gives no other."""
@@ -59,6 +60,7 @@ class Settings:
     """What luigi.cfg says of the data, the engine and the machine."""
 
     layout: Layout
+    store: Store
     external_metadata: str
     engine: str
     place: str
@@ -82,7 +84,7 @@ def setting(section: str, name: str, kind: Callable[..., Any], **how: Any) -> An
 def load() -> Settings:
     """Return the settings; raise SettingsError if one has a value that cannot be used."""
     given = sections.paths(), sections.dataset(), sections.runtime()
-    layout = Layout(_base() / given[0].root, given[1].project, given[1].source)
+    layout = Layout(data_root.folder(_base()), given[1].project, given[1].source)
     cores = _number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
     memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
     slots = Slots(layout.slots(platform.node()), int(cores), memory_gb)
@@ -90,6 +92,7 @@ def load() -> Settings:
     sif.use(_apptainer(layout))
     return Settings(
         layout,
+        data_root.store(layout),
         _pattern(given[1].external_metadata),
         given[2].engine,
         given[2].place,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import luigi
@@ -80,6 +82,11 @@ class Images(LaidTask):
     remembered = True
     fetched_by = FetchImages
 
+    def folders(self) -> Iterator[Path]:
+        folder = settings.load().layout.image_folders(self.batch_id)
+        yield folder
+        yield from folder.glob(f"{glob.escape(self.plate)}*")
+
     def path(self) -> Path:
         return images_of(self.batch_id, self.plate)
 
@@ -105,6 +112,9 @@ class PublishedLoadData(LaidTask):
     name = "published_load_data"
     fetched_by = FetchLoadData
 
+    def folders(self) -> Iterator[Path]:
+        yield settings.load().layout.published("load_data_csv", self.batch_id, self.plate)
+
     def path(self) -> Path:
         return inputs.published_load_data(settings.load().layout, self.batch_id, self.plate)
 
@@ -113,6 +123,9 @@ class Backend(LaidTask):
     name = "backend"
     remembered = True
     fetched_by = FetchBackend
+
+    def folders(self) -> Iterator[Path]:
+        yield settings.load().layout.published("backend", self.batch_id, self.plate)
 
     def path(self) -> Path:
         return inputs.backend(settings.load().layout, self.batch_id, self.plate)
@@ -123,6 +136,9 @@ class Profiles(LaidTask):
 
     name = "profiles"
     fetched_by = FetchProfiles
+
+    def folders(self) -> Iterator[Path]:
+        yield settings.load().layout.published("profiles", self.batch_id, self.plate)
 
     def path(self) -> Path:
         return inputs.profiles(settings.load().layout, self.batch_id, self.plate)

@@ -25,7 +25,6 @@ from tasks.plate_task import PlateTask
 from tasks.progress import Bar
 from tasks.result import Result
 from tasks.run import Run
-from tasks.runtime import engines, locks
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import words_of
 from tasks.runtime.places import forget, used
@@ -40,10 +39,11 @@ class Staged(Result):
     """Runs a stage; what is the same whether its subject is a plate or a set of plates."""
 
     def run(self) -> None:
-        layout = settings.load().layout
+        store = settings.load().store
         title = f"{self.stage}/{self.subject}"
         try:
-            with locks.alone(layout.lock(self.stage, self.batch_id, self.kept_as), title):
+            with store.alone(self._lock(), title) as waited:
+                store.refresh(now=waited)
                 if self.complete():  # Luigi looked when it planned: that may be hours ago
                     logger.info("%s: another run has made it meanwhile", title)
                 else:
@@ -62,9 +62,17 @@ class Staged(Result):
             said = str(error) if isinstance(error, StageError) else f"{type(error).__name__}: {error}"
             with suppress(OSError):  # the error itself is told, whatever the disk lets us write
                 ledger.note_failure(
-                    self._ledger(), before, self.definition.unit, self._told_to_ledger(), said.splitlines()[0]
+                    self._ledger(),
+                    before,
+                    self.definition.unit,
+                    self._told_to_ledger(),
+                    said.splitlines()[0],
+                    settings.load().store.push,
                 )
             raise
+
+    def _lock(self) -> Path:
+        return settings.load().layout.lock(self.stage, self.batch_id, self.kept_as)
 
     def _ledger(self) -> Path:
         return settings.load().layout.ledger(self.stage, self.batch_id, self.kept_as)
@@ -73,11 +81,13 @@ class Staged(Result):
         return {"family": self.task_family, "params": self.to_str_params()}
 
     def _run(self) -> None:
-        engine = engines.choose(settings.load().engine, self.definition.image)
+        given = settings.load()
+        engine = placement.engine(self.definition)
         parts = self.fingerprint()
         run = self.describe(parts)
+        given.store.pull(run.folder)
         moves, taken = self._moves(run), self.settle()
-        if manifest.resume(settings.load().layout, self.manifest_path(), parts, moves, taken):
+        if manifest.resume(given.layout, self.manifest_path(), parts, moves, taken, given.store):
             self._tidy(run)
             logger.info("%s: published what an interrupted run had made", run.title)
             return
@@ -85,7 +95,8 @@ class Staged(Result):
         findings = self._carry_out(run, engine)
         seconds = round(time.monotonic() - clock, 3)
         record = self._manifest(run, findings, parts, engine, started.isoformat(timespec="seconds"), seconds)
-        manifest.publish(settings.load().layout, record, self._moves(run), taken)
+        given.store.still(self._lock())
+        manifest.publish(given.layout, record, self._moves(run), taken, given.store)
         self._tidy(run)
         logger.info("%s: done in %.1f s%s", run.title, seconds, _told(findings))
 
@@ -94,6 +105,7 @@ class Staged(Result):
         found = manifest.read(self.manifest_path())
         if found and not found.units.get(ledger.QUARANTINED):  # else the next try makes only what was left out
             forget(run.folder / "shards")
+            settings.load().store.tidy(run.folder)
 
     def describe(self, parts: Mapping[str, object]) -> Run:
         """Return the run of a fingerprint's parts; nothing has happened yet."""
@@ -132,7 +144,7 @@ class Staged(Result):
 
     def _carry_out(self, run: Run, engine: Engine) -> Findings:
         given, kind = settings.load(), self.definition.unit
-        book = Ledger(self._ledger(), run.folder.relative_to(given.layout.root).as_posix())
+        book = Ledger(self._ledger(), run.folder.relative_to(given.layout.root).as_posix(), given.store.push)
         book.begin(kind, len(run.units), self._told_to_ledger())
         logger.info("%s: %s", run.title, self.definition.summary)
         with Bar(run.title, kind, max(len(run.units), 1), self._tell) as bar:
@@ -161,8 +173,12 @@ class Staged(Result):
         return {name: (run.files / relative, self.place(name) / relative) for name, relative in names.items()}
 
     def _artifact(self, run: Run, source: Path) -> Artifact:
-        """Return what is about to be published."""
-        return fingerprint.artifact(source)
+        """Return what is about to be published; of what its jobs hashed nothing is read once more."""
+        hashes = settings.load().store.hashes(run.folder)
+        memory = run.folder / "hashes.json" if hashes else None
+        if memory:
+            fingerprint.remember(memory, source, hashes)
+        return fingerprint.artifact(source, memory)
 
     def _manifest(
         self, run: Run, findings: Findings, parts: Mapping[str, Any], engine: Engine, started: str, seconds: float

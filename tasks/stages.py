@@ -44,6 +44,8 @@ class Stage:
     contract: Mapping[str, str]
     intermediate: bool = False
     """Whether luigi.cfg may have its results deleted once all that is made from them is there."""
+    listed: Mapping[str, str] = field(default_factory=dict)
+    """Of a folder that is read, the table among the inputs that names which of its files a shard reads."""
     loads: tuple[str, ...] = ()
     """Folders beside the program whose modules or templates it has loaded by path, which no import of its own shows."""
 
@@ -140,7 +142,7 @@ def stage(name: str) -> Stage:
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     keys = {each.name for each in fields(Stage)} - {"name", "image"}
-    defaults: dict[str, Any] = {"contract": {}, "loads": [], "intermediate": False}
+    defaults: dict[str, Any] = {"contract": {}, "listed": {}, "loads": [], "intermediate": False}
     entry = defaults | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {each.name for each in fields(Resources)})
@@ -156,6 +158,7 @@ def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
         ("folder", stage.folder, layout.FOLDERS),
         *(("output", output, stage.outputs) for output in stage.contract),
         *(("contract", value, contracts.BY_NAME) for value in stage.contract.values()),
+        *(("input", name, stage.inputs) for pair in stage.listed.items() for name in pair),
     ):
         if value not in known:
             raise DefinitionError(unknown(kind, value, known, f"{table} [{name}]"))

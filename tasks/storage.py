@@ -15,11 +15,10 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
-from tasks import manifest, settings, trash
+from tasks import manifest, settings
 from tasks.fetch_task import FetchTask
 from tasks.manifest import Manifest
 from tasks.plate_task import LaidTask
-from tasks.runtime import locks
 from tasks.stage_task import Staged
 
 
@@ -79,18 +78,18 @@ def free(top: luigi.Task) -> int:
 
 def delete(spare: Intermediate) -> int:
     """Delete an intermediate, unless a run is at it or at one of its readers; return how many bytes went."""
-    layout = settings.load().layout
+    layout, store = settings.load().layout, settings.load().store
     with ExitStack() as held:
         for task in (spare.maker, *spare.readers):
-            if not held.enter_context(locks.at_once(layout.lock(task.stage, task.batch_id, task.kept_as))):
+            if not held.enter_context(store.at_once(layout.lock(task.stage, task.batch_id, task.kept_as))):
                 return 0
         found = manifest.read(spare.maker.manifest_path())
         if found is None or not all(reader.complete() for reader in spare.readers):
             return 0
         made = _outputs(spare.maker, found)
-        manifest.write(spare.maker.manifest_path(), _told(spare.maker, found, made))
+        manifest.write(spare.maker.manifest_path(), _told(spare.maker, found, made), store)
         for path in made.values():
-            trash.remove(path, layout.trash)
+            store.remove(path)
     return sum(found.outputs[name]["bytes"] for name in made)
 
 

@@ -32,6 +32,8 @@ class End:
     timed_out: bool
     where: str
     id: str
+    out_of_memory: bool = False
+    peak_memory_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Array:
     def ended(self) -> set[str]:
         """Return the jobs that have ended: by the listing, which a shared file system keeps newer than what it knows
         of single files."""
-        return {entry.name for entry in os.scandir(self.folder / "ended") if not entry.name.startswith(".")}
+        folder = self.folder / "ended"
+        return {entry.name for entry in os.scandir(folder) if entry.name[0] != "."} if folder.is_dir() else set()
 
     def end(self, job: str) -> End:
         return End(**json.loads((self.folder / "ended" / job).read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -51,6 +51,38 @@ class Scheduler(Protocol):
         """Cancel an array, or some of its elements."""
 
 
+class Shared(Protocol):
+    """How the folders of arrays and jobs come to where elements see them, and what elements write comes back."""
+
+    def prepare(self, job: Job) -> None:
+        """Add to a job's folder what its element has to know."""
+
+    def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
+        """Let it be seen what was written of an array, and of jobs that ended."""
+
+    def bring(self, array: Array) -> None:
+        """Let it be seen here which jobs of an array have ended."""
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        """As Place.lay."""
+
+
+class OneFileSystem:
+    """All machines see one file system: there is nothing to do."""
+
+    def prepare(self, job: Job) -> None:
+        pass
+
+    def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
+        pass
+
+    def bring(self, array: Array) -> None:
+        pass
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Arrays:
     """Runs jobs as arrays of a scheduler: what another process has submitted of them is adopted, not run twice."""
@@ -62,10 +94,14 @@ class Arrays:
     grace_seconds: float = 60.0
     leaves: bool = False
     """Whether what was submitted goes on when the run is interrupted."""
+    shared: Shared = field(default_factory=OneFileSystem)
 
     def left(self, shards: Path) -> list[Path]:
         """Return the folders of the jobs that were submitted, and whose end nobody took note of."""
         return [array.job_folder(job) for array in array_folder.of_run(shards) for job in array.unsettled()]
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        return self.shared.lay(jobs)
 
     def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
         """Run all jobs, or wait for those that were submitted already."""
@@ -91,6 +127,7 @@ class Arrays:
             elements = packing.pack(list(group), self.packing)
             for job in (job for element in elements for job in element):
                 prepare_folder(job, self.engine)
+                self.shared.prepare(job)
             first = elements[0][0]
             name = f"{first.name.removesuffix(f'-{first.folder.name}')}-{uuid.uuid4().hex[:8]}"
             arrays.append(array_folder.write(name, elements))
@@ -110,6 +147,7 @@ class Arrays:
             except EngineError as error:
                 raise _refusal(array, str(error)) from error
         array.submitted_as(array_id)
+        self.shared.tell(array)
         logger.info("%s job %s: %s, %d elements", self.scheduler.name, array_id, array.name, len(array.elements))
 
     def _adopted(self, jobs: Sequence[Job], watch: Watcher) -> list[Array]:
@@ -118,6 +156,7 @@ class Arrays:
         found = []
         for shards in sorted({folder.parent for folder in wanted}):
             for array in array_folder.of_run(shards):
+                self.shared.bring(array)
                 if array.abandoned():
                     self._see_out(array, range(len(array.elements)), watch)
                     array.settle(array.abandoned())
@@ -125,6 +164,7 @@ class Arrays:
                 if left and self._is_known(array, watch):
                     self._stop(array, [job for job in left if array.job_folder(job) not in wanted], watch)
                     found.append(array)
+                self.shared.tell(array)
         for array in (array for array in found if array.unsettled()):
             logger.info("%s job %s: adopted, %s", self.scheduler.name, array.id or "(over)", array.name)
         return [array for array in found if array.unsettled()]
@@ -179,15 +219,24 @@ class Arrays:
             snapshot = self.queue.look(since)
             for judge in judges:
                 _check_that_it_may_start(self.scheduler, judge.array, snapshot)
-                for name, outcome in judge.given(snapshot):
-                    job = by_folder.get(judge.array.job_folder(name))
-                    if job:
-                        record(job, outcome)
-                        keep(job, outcome)
-                    judge.array.settle([name])
+                self._take_note(judge, snapshot, by_folder, keep)
             watch()
             if any(judge.pending for judge in judges):
                 time.sleep(min(MOST_SECONDS, max(LEAST_SECONDS, (time.time() - since) / 60)))
+
+    def _take_note(self, judge: Verdicts, snapshot: Snapshot, jobs: Mapping[Path, Job], keep: Note) -> None:
+        """Keep how jobs of an array ended since the last time."""
+        self.shared.bring(judge.array)
+        settled = []
+        for name, outcome in judge.given(snapshot):
+            job = jobs.get(judge.array.job_folder(name))
+            if job:
+                record(job, outcome)
+                keep(job, outcome)
+            judge.array.settle([name])
+            settled.append(name)
+        if settled:
+            self.shared.tell(judge.array, settled)
 
     def _cancel(self, arrays: Sequence[Array]) -> None:
         """Cancel what has not ended, as far as the scheduler answers: no element begins anything any more anyway."""
@@ -195,6 +244,7 @@ class Arrays:
             array.cancel()
         for array in arrays:
             try:
+                self.shared.tell(array)
                 array_id = array.id or self.scheduler.find(array.name)
                 if array_id:
                     self.scheduler.cancel(array_id)

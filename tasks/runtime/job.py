@@ -28,6 +28,8 @@ class Mount:
     source: Path
     target: str
     writable: bool = False
+    listed: str = ""
+    """Where the program sees the table that names which of the folder's files it reads; empty: it may read all."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ class Job:
     """Whether the program goes on with what an interrupted try left in the folder."""
     units: tuple[str, ...] = ()
     """What it works on: sites or channels; empty where the unit is the plate."""
+    unit: str = ""
+    """What kind of units they are."""
+    contracts: tuple[tuple[str, str], ...] = ()
+    """Tables that it makes whole (their paths below /out/files), each with its contract."""
     attempt: int = 1
     """How often these units are tried with this call."""
 

@@ -20,7 +20,7 @@ from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.slots import Slots
 
-LOCAL, SLURM = NAMES = ("local", "slurm")
+LOCAL, SLURM, AWS_BATCH = NAMES = ("local", "slurm", "aws_batch")
 POLL_SECONDS = 0.5
 Watcher = Callable[[], None]
 Note = Callable[[Job, Outcome], None]
@@ -33,6 +33,12 @@ class Place(Protocol):
         """Return the folders below a run's `shards` whose jobs outlived the process that handed them over.
 
         Jobs in these folders, run again, are waited for and not run twice.
+        """
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        """Let what jobs made stand in their folders; say whether with its content, or only its names and sizes.
+
+        Without it, the jobs themselves have checked their tables' contracts.
         """
 
     def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
@@ -54,6 +60,10 @@ class Local:
     def left(self, shards: Path) -> list[Path]:
         """Return nothing: a program of this machine ends with the process that watches it."""
         return []
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        """Do nothing: it lies there."""
+        return True
 
     def run(self, jobs: Sequence[Job], watch: Watcher, note: Note | None = None) -> list[Outcome]:
         """Run all jobs, as many at once as the slots allow."""

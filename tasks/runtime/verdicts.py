@@ -84,8 +84,9 @@ def of_end(end: End, last: Seen | None) -> Outcome:
     return Outcome(
         end.exit_code,
         end.seconds,
-        out_of_memory=how == OUT_OF_MEMORY,
+        out_of_memory=end.out_of_memory or how == OUT_OF_MEMORY,
         timed_out=end.timed_out or how == TIMED_OUT,
+        peak_memory_gb=end.peak_memory_gb,
         cancelled=how == CANCELLED,
         lost=f"{end.id}: {asked.said}" if asked and how in (LOST, CANCELLED) else "",
         where=f"{end.where}, {end.id}",

@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def act(args: argparse.Namespace) -> int:
     layout = settings.load().layout
     if args.batch_id:
-        path = provenance.write(layout, args.batch_id)
+        path = provenance.write(layout, args.batch_id, settings.load().store)
         print(json.dumps({"crate": str(path)}) if args.json else path)
         return 0
     found = provenance.history(layout, args.file)

@@ -78,7 +78,7 @@ def make(plates: list[str], images: int) -> set[str]:
     with stub, unchecked, units:
         run(pipeline.RunBatch(batch_id=BATCH))
         run(pipeline.Report(batch_id=BATCH))
-    provenance.write(layout, BATCH)
+    provenance.write(layout, BATCH, settings.load().store)
     return done
 
 

@@ -90,7 +90,7 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Let every stage be made by a stub, and let what it makes pass."""
     made = FakeEngine(any_stage)
     monkeypatch.setattr(engines, "choose", lambda wanted, image: made)
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
     monkeypatch.setattr("tasks.gathering._check_units", lambda run, left_out, done: None)
     return made
 
@@ -99,7 +99,7 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(bench))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
     return bench
 
 
@@ -116,7 +116,7 @@ def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
 def load_data_made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Lay a plate and publish its load_data, by a stub."""
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path: None)
+    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
     layout = luigi_cfg("")
     lay_plate(layout)
     make("load_data").run()

@@ -177,7 +177,7 @@ def test_a_setting_of_the_benchmark_changes_what_is_ranked(text: str, laid: Layo
 def test_it_shows_the_results_each_time(
     laid: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.provenance.write", lambda layout, batch: None)  # no stage has made anything here
+    monkeypatch.setattr("tasks.provenance.write", lambda layout, batch, store: None)  # no stage has made anything here
     run = RunBenchmark(batch_id=BATCH, definition="final")
     folder = laid.benchmark(BATCH, "final")
     row = ["replicability", "compound_A549_short", "306", "202", "0.66013", "0.57", "0.663 / 0.660", "yes", ""]

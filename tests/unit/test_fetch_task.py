@@ -18,6 +18,7 @@ from tasks.layout import Layout
 from tasks.runtime import engines
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.places import prepare_folder
+from tasks.store.store import LocalStore
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate, make_job, write_result
 
@@ -179,19 +180,19 @@ def test_a_publication_that_a_crash_cut_short_goes_on_without_fetching(
     root: Layout, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.act = Gallery(METADATA)
-    replace, moved = manifest._replace, []
+    move, moved = LocalStore.move, []
 
-    def crash(source: Path, target: Path, aside: Path) -> None:
+    def crash(store: LocalStore, source: Path, target: Path) -> None:
         if moved:
             raise OSError("the machine went down")
         moved.append(target)
-        replace(source, target, aside)
+        move(store, source, target)
 
-    monkeypatch.setattr(manifest, "_replace", crash)
+    monkeypatch.setattr(LocalStore, "move", crash)
     with pytest.raises(PublishError):
         ready(sources.FetchMetadata(batch_id=BATCH)).run()
     halfway = lying(root)
-    monkeypatch.setattr(manifest, "_replace", replace)
+    monkeypatch.setattr(LocalStore, "move", move)
     task = ready(sources.FetchMetadata(batch_id=BATCH))
 
     assert not task.complete()

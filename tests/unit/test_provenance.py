@@ -10,7 +10,7 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from tasks import __main__ as command
-from tasks import manifest, provenance
+from tasks import manifest, provenance, settings
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
 from tests.unit.conftest import LoadSettings
@@ -20,7 +20,7 @@ from tests.unit.fakes import BATCH, PLATE
 @pytest.fixture
 def made(load_data_made: Layout) -> Layout:
     """Write the crate of a plate whose load_data is published."""
-    provenance.write(load_data_made, BATCH)
+    provenance.write(load_data_made, BATCH, settings.load().store)
     return load_data_made
 
 
@@ -93,21 +93,21 @@ def test_a_file_that_no_crate_knows_is_named(made: Layout, tmp_path: Path) -> No
 
 def test_a_batch_without_results_has_no_crate(luigi_cfg: LoadSettings) -> None:
     with pytest.raises(MissingInputError, match="no stage has made anything of it"):
-        provenance.write(luigi_cfg(""), BATCH)
+        provenance.write(luigi_cfg(""), BATCH, settings.load().store)
 
 
 def test_a_crate_is_not_current_once_a_manifest_has_changed(made: Layout) -> None:
-    before = provenance.is_current(made, BATCH)
+    before = provenance.is_current(made, BATCH, settings.load().store)
     path = made.manifest("load_data", BATCH, PLATE)
     path.write_text(path.read_text().replace('"seconds"', '"seconds" '))
 
-    assert (before, provenance.is_current(made, BATCH)) == (True, False)
+    assert (before, provenance.is_current(made, BATCH, settings.load().store)) == (True, False)
 
 
 def test_a_name_with_markup_stays_text(made: Layout) -> None:
     path = made.manifest("load_data", BATCH, PLATE)
     path.write_text(path.read_text().replace('"by": "', '"by": "<script> &\\"'))
-    provenance.write(made, BATCH)
+    provenance.write(made, BATCH, settings.load().store)
 
     assert any(str(each.get("name", "")).startswith('<script> &"') for each in entities(made).values())
 

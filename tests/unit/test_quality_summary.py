@@ -13,6 +13,7 @@ from tasks.batch_task import BatchTask
 from tasks.errors import PublishError
 from tasks.layout import Layout
 from tasks.profiling import QualityControl
+from tasks.store.store import LocalStore
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, make_manifest, make_task
 
@@ -47,7 +48,7 @@ def told(layout: Layout) -> dict[tuple[str, str], str]:
 
 def test_it_lies_where_the_resource_has_it_with_its_columns(layout: Layout, real_data: Path) -> None:
     publish(layout, "B1", "B1", {"P1": 384})
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
 
     published = (real_data / "metadata/quality_control_summary.tsv").read_text().splitlines()[0]
     assert layout.quality_summary.relative_to(layout.dataset).as_posix() == (
@@ -58,10 +59,10 @@ def test_it_lies_where_the_resource_has_it_with_its_columns(layout: Layout, real
 
 def test_sets_and_batches_stand_beside_each_other(layout: Layout) -> None:
     publish(layout, "B2", "B2", {"P1": 192})
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
     publish(layout, "B1", "one", {"P2": 383, "P1": 384})
     publish(layout, "B1", "two", {"P3": 381})
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
 
     expected = {("B1", "P1"): "384", ("B1", "P2"): "383", ("B1", "P3"): "381", ("B2", "P1"): "192"}
     assert told(layout) == expected
@@ -71,7 +72,7 @@ def test_sets_and_batches_stand_beside_each_other(layout: Layout) -> None:
 def test_of_a_plate_in_two_sets_the_later_word_holds(layout: Layout) -> None:
     publish(layout, "B1", "a", {"P1": 384}, started="2026-01-02")
     publish(layout, "B1", "b", {"P1": 383, "P2": 1}, started="2026-01-01")
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
 
     assert told(layout) == {("B1", "P1"): "384", ("B1", "P2"): "1"}
 
@@ -82,7 +83,7 @@ def test_rows_that_lie_there_stay(layout: Layout, real_data: Path) -> None:
     layout.quality_summary.write_text(published)
     publish(layout, "Mine", "Mine", {"P1": 96})
     publish(layout, "2020_11_04_CPJUMP1", "BR00116991", {"BR00116991": 7})
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
 
     theirs = published.splitlines()
     ours = layout.quality_summary.read_text().splitlines()
@@ -91,16 +92,16 @@ def test_rows_that_lie_there_stay(layout: Layout, real_data: Path) -> None:
 
 
 def test_it_is_told_only_while_it_says_what_the_sets_found(layout: Layout) -> None:
-    assert not quality_summary.is_told(layout)
+    assert not quality_summary.is_told(layout, LocalStore(layout.trash))
     publish(layout, "B1", "B1", {"P1": 384})
-    quality_summary.tell(layout)
-    assert quality_summary.is_told(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
+    assert quality_summary.is_told(layout, LocalStore(layout.trash))
 
     publish(layout, "B1", "B1", {"P1": 383})
-    assert not quality_summary.is_told(layout)
-    quality_summary.tell(layout)
+    assert not quality_summary.is_told(layout, LocalStore(layout.trash))
+    quality_summary.tell(layout, LocalStore(layout.trash))
     layout.quality_summary.unlink()
-    assert not quality_summary.is_told(layout)
+    assert not quality_summary.is_told(layout, LocalStore(layout.trash))
 
 
 def test_another_table_in_its_place_is_named_and_left(layout: Layout) -> None:
@@ -108,9 +109,9 @@ def test_another_table_in_its_place_is_named_and_left(layout: Layout) -> None:
     layout.quality_summary.write_text("Plate\tRemark\nP1\tmine\n")
     publish(layout, "B1", "B1", {"P1": 384})
 
-    assert not quality_summary.is_told(layout)
+    assert not quality_summary.is_told(layout, LocalStore(layout.trash))
     with pytest.raises(PublishError, match=r"summary\.tsv: .*needs the column Batch_Name.*correct it or move it away"):
-        quality_summary.tell(layout)
+        quality_summary.tell(layout, LocalStore(layout.trash))
     assert "mine" in layout.quality_summary.read_text()
 
 
@@ -119,7 +120,7 @@ def test_a_sets_table_that_was_damaged_is_named_and_hinders_no_other(
 ) -> None:
     publish(layout, "B1", "one", {"P1": 384}).write_text("P1")
     publish(layout, "B1", "two", {"P2": 384})
-    quality_summary.tell(layout)
+    quality_summary.tell(layout, LocalStore(layout.trash))
 
     assert told(layout) == {("B1", "P2"): "384"}
     assert "one_summary.tsv" in caplog.text
@@ -130,7 +131,7 @@ def test_sets_that_end_at_once_lose_no_row(layout: Layout) -> None:
 
     def end(name: str) -> None:
         publish(layout, "B1", name, {name: 384})
-        quality_summary.tell(layout)
+        quality_summary.tell(layout, LocalStore(layout.trash))
 
     threads = [threading.Thread(target=end, args=(name,)) for name in names]
     for thread in threads:

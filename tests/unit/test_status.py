@@ -231,7 +231,7 @@ def test_a_result_that_could_not_be_published_is_failed_with_all_its_units(liste
 
 
 def test_an_error_of_ours_is_in_the_ledger_by_its_name(listed: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    def bug(*_: object) -> None:
+    def bug(*_: object, **__: object) -> None:
         raise KeyError("colour")
 
     monkeypatch.setattr("tasks.attempts.gather", bug)

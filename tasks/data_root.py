@@ -1,0 +1,58 @@
+"""The data root that luigi.cfg names: a folder, or s3://bucket/prefix with a folder here that mirrors what is small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tasks import sections
+from tasks.errors import SettingsError
+from tasks.layout import Layout
+from tasks.runtime import places
+from tasks.store.bucket import Bucket
+from tasks.store.claim import Claims
+from tasks.store.index import Index
+from tasks.store.mirror import Mirror
+from tasks.store.s3_store import S3Store
+from tasks.store.store import LocalStore, Store
+
+SCHEME = "s3://"
+BUCKET = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(/(?P<prefix>[A-Za-z0-9._/-]*?))?/*")
+"""What Amazon lets a bucket be called, and of keys what no program has to quote."""
+
+
+def folder(base: Path) -> Path:
+    """Return the data root's folder here; of one on S3 that of its mirror. Relative ones start from `base`."""
+    given = sections.paths()
+    if not given.root.startswith(SCHEME):
+        return base / str(given.root)
+    return base / (given.mirror or f".mirror/{given.root.removeprefix(SCHEME).strip('/')}")
+
+
+def store(layout: Layout) -> Store:
+    """Return how the data root is asked; raise SettingsError if it and the place of jobs do not fit each other."""
+    root, place = str(sections.paths().root), sections.runtime().place
+    if root.startswith(SCHEME):
+        return _on_s3(layout, root, place)
+    if place == places.AWS_BATCH:
+        raise SettingsError(
+            f"luigi.cfg [paths] root = {root}: jobs of [runtime] place = {place} see no folder of this machine; lay "
+            "the data in a bucket (aws s3 sync) and write root = s3://bucket/prefix (docs/aws.md)"
+        )
+    return LocalStore(layout.trash)
+
+
+def _on_s3(layout: Layout, root: str, place: str) -> S3Store:
+    named, how = BUCKET.fullmatch(root), sections.aws_batch()
+    if not named:
+        raise SettingsError(f"luigi.cfg [paths] root = {root}: it has not the form s3://bucket or s3://bucket/prefix")
+    if place != places.AWS_BATCH:
+        raise SettingsError(
+            f"luigi.cfg [paths] root = {root} is seen by jobs of [runtime] place = {places.AWS_BATCH} only (it is "
+            f"{place}); for another place bring the data into a folder (aws s3 sync) and name that"
+        )
+    bucket = Bucket(named["bucket"], how.region or "", how.endpoint_url or "")
+    prefix = f"{named['prefix'].strip('/')}/" if named["prefix"] else ""
+    mirror = Mirror(bucket, prefix, layout.root, Index(layout.work / "mirror.sqlite"))
+    mirrored = (layout.manifests, layout.ledgers, layout.dataset / "workspace/metadata")
+    return S3Store(mirror, Claims(bucket.client, bucket.name), mirrored)

@@ -1,0 +1,98 @@
+"""What the elements of an array read and write of a data root on S3 (containers/stagekit/element.py has their side)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.runtime.array_folder import Array
+from tasks.runtime.job import OUTPUT, TEMPORARY, Job, Mount
+from tasks.store.s3_store import S3Store
+
+DESCRIPTION = "element.json"
+OF_A_JOB = ("stdout.log", "stderr.log", "out/result.json", "out/units.jsonl", "out/said", "out/files.json")
+"""What an element puts of a job, beside the outputs."""
+OF_AN_ARRAY = ("array.json", "elements", "id", "settled", "cancelled")
+
+
+@dataclass(frozen=True)
+class Elements:
+    """The folders of arrays and jobs, here and in the bucket."""
+
+    store: S3Store
+    given: Path
+    """The folder of files that lie outside of the data root and that jobs read, by their content."""
+
+    def prepare(self, job: Job) -> None:
+        """Write down how an element runs a job, and put what it reads and the bucket does not have."""
+        told = {
+            "words": job.words,
+            "variables": job.variables(TEMPORARY),
+            "output": OUTPUT,
+            "temporary": TEMPORARY,
+            "inputs": [self._input(job, mount) for mount in job.inputs],
+            "contracts": dict(job.contracts),
+        }
+        (job.folder / DESCRIPTION).write_text(json.dumps(told, indent=1), encoding="utf-8")
+
+    def hand_over(self, array: Array) -> str:
+        """Put all that an array's elements read; return the array's URL."""
+        jobs = [array.job_folder(name) for names in array.elements for name in names]
+        names = ("job.json", "command", DESCRIPTION)
+        self.store.push(*(folder / name for folder in jobs for name in names))
+        self.tell(array)
+        return self.store.mirror.url(array.folder)
+
+    def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
+        """Put what was written of an array, and of jobs that ended."""
+        files = [array.folder / name for name in OF_AN_ARRAY]
+        files += [array.job_folder(job) / "outcome.json" for job in jobs]
+        self.store.push(*(file for file in files if file.exists()))
+
+    def bring(self, array: Array) -> None:
+        """Fetch what elements wrote of the jobs that ended since the last time: their ends last."""
+        mirror, known = self.store.mirror, array.ended()
+        ends = mirror.bucket.below(mirror.key(array.folder / "ended") + "/")
+        for end in [end for end in ends if mirror.path(end.key).name not in known]:
+            folder = array.job_folder(mirror.path(end.key).name)
+            for name in OF_A_JOB:
+                self._fetch_if_there(folder / name)
+            mirror.bucket.fetch(end.key, mirror.path(end.key))
+
+    def lay(self, jobs: Sequence[Job]) -> bool:
+        """Let what jobs made stand in their folders as holes."""
+        for job in jobs:
+            self.store.lay(job.folder)
+        return False
+
+    def _fetch_if_there(self, path: Path) -> None:
+        path.unlink(missing_ok=True)  # of an earlier try
+        with suppress(FileNotFoundError):
+            self.store.mirror.bucket.fetch(self.store.mirror.key(path), path)
+
+    def _input(self, job: Job, mount: Mount) -> Mapping[str, Any]:
+        told: dict[str, Any] = {"target": mount.target, "source": self._source(mount.source)}
+        if mount.listed and job.units:
+            told["listed"] = {"table": mount.listed, "kind": job.unit, "units": job.units}
+        return told
+
+    def _source(self, path: Path) -> str:
+        """Return the URL of a file or folder that a job reads."""
+        mirror = self.store.mirror
+        if not path.is_relative_to(mirror.root):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            copy = self.given / digest[:16] / path.name
+            if not copy.exists():
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(path.read_bytes())
+            path = copy
+        if path.is_dir():
+            return mirror.url(path) + "/"
+        if path.is_file() and not mirror.is_hole(path):
+            self.store.push(path)
+        return mirror.url(path)

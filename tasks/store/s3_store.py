@@ -1,0 +1,195 @@
+"""S3Store: a data root in a bucket. Small files are mirrored here; what jobs make never comes here unasked.
+
+Nothing can be renamed on S3: results are copied within the bucket to their place, and the manifest is written last.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tasks import fingerprint
+from tasks.errors import MissingInputError
+from tasks.fingerprint import Artifact
+from tasks.runtime import locks
+from tasks.store.claim import Claims
+from tasks.store.mirror import Mirror
+
+REFRESH_SECONDS = 10.0
+SEEN_SECONDS = 60.0
+"""For so long what lay there is taken to lie there."""
+READ_WHOLE_BYTES = 64 * 1024**2
+"""Up to here a file that a person laid is known by its content, as anywhere; larger ones and folders by their ETags."""
+FILES, OUTPUTS = "files", "out/files"
+
+
+@dataclass
+class S3Store:
+    """Where `mirrored` are the folders of small files that are looked at as wholes."""
+
+    mirror: Mirror
+    claims: Claims
+    mirrored: tuple[Path, ...]
+    refreshed: float = -math.inf
+    seen: dict[tuple[Path, str], float] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.mirror.url(self.mirror.root).removesuffix("/.")
+
+    def refresh(self, *, now: bool = False) -> None:
+        if now or time.monotonic() - self.refreshed > REFRESH_SECONDS:
+            for folder in self.mirrored:
+                self.mirror.sync(folder)
+            self.refreshed = time.monotonic()
+
+    def look(self, *paths: Path) -> None:
+        for path in paths:
+            self.mirror.look(path)
+
+    def pull(self, folder: Path) -> None:
+        """Let a run's folder be here as it is; what was brought together here of its jobs' files is not of it."""
+        shutil.rmtree(folder / FILES, ignore_errors=True)
+        for made in folder.glob(f"shards/*/{OUTPUTS}"):
+            shutil.rmtree(made, ignore_errors=True)
+        self.mirror.sync(folder, lambda name: f"/{OUTPUTS}/" in name)
+
+    def push(self, *paths: Path) -> None:
+        self.mirror.put(paths)
+
+    def here(self, path: Path) -> Path:
+        made = _made_by(path)
+        if made:
+            origin = self._origins(made[0])[made[1]]
+            self.mirror.bucket.fetch(origin.key, path)
+        else:
+            self.mirror.fetch(path)
+        return path
+
+    def lies_there(self, made: Artifact) -> bool:
+        seen = self.seen.get((made.path, made.digest), -math.inf)
+        if time.monotonic() - seen < SEEN_SECONDS:
+            return True
+        there = self.mirror.holds(made.path, made.bytes)
+        if there:
+            self.seen[made.path, made.digest] = time.monotonic()
+        return there
+
+    def artifact(self, path: Path, memory: Path | None = None) -> Artifact:
+        """Return what a person laid: a folder, or a large file, by what S3 says of it."""
+        if not path.is_relative_to(self.mirror.root):  # a file of the project or the user
+            return fingerprint.artifact(path, memory)
+        if path.is_file() and (not self.mirror.is_hole(path) or path.stat().st_size <= READ_WHOLE_BYTES):
+            return fingerprint.artifact(self.here(path))
+        start = self.mirror.key(path)
+        single = self.mirror.bucket.find(start)
+        found = [single] if single else list(self.mirror.bucket.below(start + "/"))
+        if not found:
+            raise MissingInputError(f"{self.mirror.url(path)} is not there")
+        listing = "".join(f"{each.key.removeprefix(start)} {each.bytes} {each.etag}\n" for each in found)
+        digest = hashlib.sha256(f"by ETag\n{listing}".encode()).hexdigest()
+        return Artifact(path, digest, len(found), sum(each.bytes for each in found))
+
+    def hashes(self, run: Path) -> Mapping[str, str]:
+        return {str(run / FILES / name): origin.sha256 for name, origin in self._origins(run).items()}
+
+    def remove(self, path: Path) -> None:
+        self.mirror.delete(path)
+        self.seen = {known: at for known, at in self.seen.items() if known[0] != path}
+
+    def move(self, source: Path, target: Path) -> None:
+        """Copy within the bucket, then delete what lay there before and is not of the new result."""
+        made_by = _made_by(source)
+        if made_by is None:  # a small file that was written here
+            os.replace(source, target)
+            self.mirror.put([target])
+            self.mirror.delete(source)
+            return
+        run, name = made_by
+        whole, place = source.is_dir(), self.mirror.key(target)
+        made = {key.removeprefix(name): each for key, each in self._origins(run).items() if _is_of(key, name)}
+        copies = [(each.key, f"{place}/{rest.lstrip('/')}".rstrip("/"), each.bytes) for rest, each in made.items()]
+        before = {each.key for each in self.mirror.bucket.below(f"{place}/")} if whole else set()
+        self.mirror.bucket.copy(copies)
+        self.mirror.bucket.delete(before - {key for _, key, _ in copies})
+        if whole:
+            shutil.rmtree(source)
+            shutil.rmtree(target, ignore_errors=True)
+            target.mkdir(parents=True)
+        else:
+            source.unlink()
+            self.mirror.look(target)
+
+    def tidy(self, run: Path) -> None:
+        start = self.mirror.key(run / "shards") + "/"
+        made = (each.key for each in self.mirror.bucket.below(start))
+        self.mirror.bucket.delete(key for key in made if f"/{OUTPUTS}/" in key or key.endswith("/outcome.json"))
+
+    def lay(self, job: Path) -> None:
+        """Let what a job made stand in its folder as holes."""
+        made = job / OUTPUTS
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        for name, origin in self._made(job).items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            with open(made / name, "wb") as hole:
+                hole.truncate(origin.bytes)
+
+    @contextmanager
+    def alone(self, lock: Path, what: str) -> Iterator[bool]:
+        with locks.alone(lock, what) as here, self.claims.alone(self.mirror.key(lock), what) as anywhere:
+            yield here or anywhere
+
+    @contextmanager
+    def at_once(self, lock: Path) -> Iterator[bool]:
+        with locks.at_once(lock) as here:
+            if not here:
+                yield False
+                return
+            with self.claims.at_once(self.mirror.key(lock)) as held:
+                yield held
+
+    def is_held(self, lock: Path) -> bool:
+        return locks.is_held(lock) or self.claims.is_held(self.mirror.key(lock))
+
+    def still(self, lock: Path) -> None:
+        self.claims.still(self.mirror.key(lock))
+
+    def _origins(self, run: Path) -> dict[str, Origin]:
+        """Return the object behind every file that a run's finished jobs made, by its path below `files`."""
+        jobs = sorted(path.parent for path in (run / "shards").glob("*/outcome.json"))
+        return {name: origin for job in jobs for name, origin in self._made(job).items()}
+
+    def _made(self, job: Path) -> dict[str, Origin]:
+        listed = json.loads((job / "out/files.json").read_text(encoding="utf-8"))
+        start = self.mirror.key(job / OUTPUTS)
+        return {name: Origin(f"{start}/{name}", *told) for name, told in listed.items()}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The object that a job put."""
+
+    key: str
+    bytes: int
+    sha256: str
+
+
+def _made_by(path: Path) -> tuple[Path, str] | None:
+    """Return the run, and the name below its `files`, of a path in the folder where a run's files come together."""
+    for folder in (path, *path.parents):
+        if folder.name == FILES and (folder.parent / "shards").is_dir():
+            return folder.parent, path.relative_to(folder).as_posix().removeprefix(".")
+    return None
+
+
+def _is_of(key: str, name: str) -> bool:
+    return not name or key == name or key.startswith(f"{name}/")
