@@ -32,6 +32,9 @@ class End:
     timed_out: bool
     where: str
     id: str
+    out_of_memory: bool = False
+    """As its element saw; of Slurm's the scheduler tells."""
+    peak_memory_gb: float | None = None
 
 
 @dataclass(frozen=True)

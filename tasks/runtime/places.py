@@ -20,7 +20,7 @@ from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.slots import Slots
 
-LOCAL, SLURM = NAMES = ("local", "slurm")
+LOCAL, SLURM, AWS_BATCH = NAMES = ("local", "slurm", "aws_batch")
 POLL_SECONDS = 0.5
 Watcher = Callable[[], None]
 Note = Callable[[Job, Outcome], None]

@@ -54,7 +54,7 @@ class Verdicts:
                 continue
             end = self.array.end(name)
             # A signal may be the scheduler's: then it says why, once the element is over.
-            if end.exit_code not in (KILLED, TERMINATED) or end.timed_out or last:
+            if end.exit_code not in (KILLED, TERMINATED) or end.timed_out or end.out_of_memory or last:
                 yield name, of_end(end, last)
         if silent and last and self._has_waited(index):
             where = f"{self.array.id}_{index}"
@@ -84,8 +84,9 @@ def of_end(end: End, last: Seen | None) -> Outcome:
     return Outcome(
         end.exit_code,
         end.seconds,
-        out_of_memory=how == OUT_OF_MEMORY,
+        out_of_memory=end.out_of_memory or how == OUT_OF_MEMORY,
         timed_out=end.timed_out or how == TIMED_OUT,
+        peak_memory_gb=end.peak_memory_gb,
         cancelled=how == CANCELLED,
         lost=f"{end.id}: {asked.said}" if asked and how in (LOST, CANCELLED) else "",
         where=f"{end.where}, {end.id}",
