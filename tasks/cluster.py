@@ -9,7 +9,7 @@ from tasks import layout, placement, sections, settings, stages
 from tasks.errors import EngineError
 from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime.partitions import OF_A_NODE, Partition, most_elements, partitions, unshared
-from tasks.runtime.places import LOCAL
+from tasks.runtime.places import SLURM
 from tasks.runtime.queue import NoAnswerError
 from tasks.runtime.slurm import SPARE_MINUTES
 from tasks.stages import Stage
@@ -17,7 +17,7 @@ from tasks.stages import Stage
 
 def examine() -> Iterator[Finding]:
     """Look at Slurm from here; nothing is submitted."""
-    if settings.load().place == LOCAL:
+    if settings.load().place != SLURM:
         return
     yield from _shared()
     try:

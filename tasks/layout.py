@@ -73,6 +73,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def of_run(folder: Path) -> tuple[str, str, str]:
+    """Return the stage, batch and plate that a run folder is of."""
+    return folder.parent.parent.parent.name, folder.parent.parent.name, folder.parent.name
+
+
 @dataclass(frozen=True)
 class Layout:
     """Paths of one dataset below the data root; names are checked as they enter a path."""
@@ -211,6 +216,10 @@ class Layout:
     def queue(self, user: int) -> Path:
         """Return where the last answer of a cluster's scheduler about a user's jobs is kept."""
         return self.work / "queue" / f"{user}.json"
+
+    def watched_jobs(self, user: int) -> Path:
+        """Return the folder of a user's jobs that AWS Batch is asked about: a file each."""
+        return self.work / "queue" / f"{user}-aws-batch"
 
     def _own(self, kind: str) -> Path:
         return self.work / kind / self.project / self.source

@@ -6,17 +6,23 @@ import functools
 import logging
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from luigi import configuration
 
 from tasks import layout, sections, settings
-from tasks.runtime import engines
+from tasks.runtime import batch_options, engines, images
+from tasks.runtime.array_folder import Array
 from tasks.runtime.arrays import Arrays
+from tasks.runtime.aws import Account
+from tasks.runtime.aws_batch import AwsBatch
+from tasks.runtime.batch_watch import Watch
 from tasks.runtime.engines import Engine
+from tasks.runtime.job_definitions import Definition
 from tasks.runtime.packing import Packing
 from tasks.runtime.partitions import unshared
-from tasks.runtime.places import LOCAL, Local, Place
+from tasks.runtime.places import AWS_BATCH, LOCAL, SLURM, Local, Place
 from tasks.runtime.queue import Queue
 from tasks.runtime.slurm import Options, Slurm, extra_flags
 from tasks.stages import Stage
@@ -29,6 +35,8 @@ def of(stage: Stage, engine: Engine) -> Place:
     given = settings.load()
     if is_here(stage):
         return Local(engine, given.slots)
+    if given.place == AWS_BATCH:
+        raise SettingsError("luigi.cfg [runtime] place = aws_batch needs a data root on S3: [paths] root = s3://bucket")
     _warn_of_what_is_not_shared(given.layout.root)
     how = sections.slurm()
     packing = Packing(how.units_per_element, how.max_array)
@@ -42,7 +50,8 @@ def engine(stage: Stage) -> Engine:
 
 def is_here(stage: Stage) -> bool:
     """Say whether a stage's jobs run on this machine."""
-    return settings.load().place == LOCAL or (stage.network and sections.slurm().network == "here")
+    place = settings.load().place
+    return place == LOCAL or (place == SLURM and stage.network and sections.slurm().network == "here")
 
 
 def options(stage: Stage) -> Options:
@@ -71,7 +80,40 @@ def _warn_of_what_is_not_shared(root: Path) -> None:
 
 
 def queue() -> Queue:
-    """Return what all processes of this user and data root know of Slurm's queue."""
-    path = settings.load().layout.queue(os.getuid())
+    """Return what all processes of this user and data root know of the scheduler's queue."""
+    given = settings.load()
+    path = given.layout.queue(os.getuid())
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Queue(path, Slurm().ask)
+    return Queue(path, watch().ask if given.place == AWS_BATCH else Slurm().ask)
+
+
+def aws_batch(stage: Stage, put: Callable[[Array], str]) -> AwsBatch:
+    """Return AWS Batch as the scheduler of a stage; `put` puts an array's files on S3 and returns its URL."""
+    options = batch_options_of(stage)
+    image = images.pushed(stage.image)
+    definition = Definition(stage.name, image, stage.resources, options.job_role, options.tags)
+    return AwsBatch(watch(), definition, put, options, manifest.user())
+
+
+def batch_options_of(stage: Stage) -> batch_options.Options:
+    """Return how a stage's arrays are submitted: by [aws_batch], overridden by the aws_batch_queue of its section."""
+    given = sections.aws_batch()
+    own = configuration.get_config().get(stage.name, "aws_batch_queue", "")
+    return batch_options.Options(
+        queue=own or given.queue,
+        gpu_queue=own or given.gpu_queue or "",
+        job_role=given.job_role or "",
+        environment=batch_options.variables(given.environment or "", "luigi.cfg [aws_batch] environment"),
+        tags=batch_options.tags(given.tags or "", "luigi.cfg [aws_batch] tags"),
+    )
+
+
+def account() -> Account:
+    """Return where AWS is asked."""
+    given = sections.aws_batch()
+    return Account(given.region or "", given.endpoint_url or "")
+
+
+def watch() -> Watch:
+    """Return what asks AWS Batch about all arrays that this user waits for in this data root."""
+    return Watch(account(), settings.load().layout.watched_jobs(os.getuid()))

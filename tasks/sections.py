@@ -69,6 +69,20 @@ class slurm(luigi.Config):  # noqa: N801
     grace_seconds = luigi.NumericalParameter(default=60.0, var_type=float, min_value=0, max_value=86400)
 
 
+class aws_batch(luigi.Config):  # noqa: N801
+    queue = luigi.Parameter(default="platewright-spot", description="the job queue, by its name or ARN")
+    gpu_queue = luigi.OptionalParameter(default="", description="of what needs GPUs; empty: the same")
+    job_role = luigi.OptionalParameter(default="", description="the ARN of a role; empty: the machine's")
+    region = luigi.OptionalParameter(default="", description="empty: boto3's own")
+    endpoint_url = luigi.OptionalParameter(default="", description="another service than Amazon's")
+    environment = luigi.OptionalParameter(default="", description="further variables: NAME=value NAME=value")
+    tags = luigi.OptionalParameter(default="", description="for cost allocation: name=value, name=value")
+    max_array = Count(default=10_000, min_value=1, max_value=10_001, description="the most elements of an array")
+    units_per_element = Count(default=0, description="0: one job an element")
+    on_interrupt = luigi.ChoiceParameter(choices=["cancel", "leave"], default="cancel")
+    grace_seconds = luigi.NumericalParameter(default=30.0, var_type=float, min_value=0, max_value=86400)
+
+
 class plan(luigi.Config):  # noqa: N801
     dollars_per_core_hour = luigi.FloatParameter(default=0.025)
 
@@ -95,6 +109,7 @@ SECTIONS: Mapping[str, type[luigi.Config]] = {
     "apptainer": apptainer,
     "retries": retries,
     "slurm": slurm,
+    "aws_batch": aws_batch,
     "gallery": gallery,
     "plan": plan,
     "storage": storage,

@@ -20,7 +20,7 @@ from tasks import data_root, sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
-from tasks.runtime import places, sif, slurm
+from tasks.runtime import batch_options, places, sif, slurm
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 from tasks.store.store import Store
@@ -37,6 +37,11 @@ RESOURCE_KEYS: Mapping[str, Range] = {
 """What of a stage's table luigi.cfg may override."""
 SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
 """What of [slurm] a stage's section may override, by a key that begins with slurm_."""
+PLACES = (places.SLURM, places.AWS_BATCH)
+"""The places with a section of their own, of which a stage's section may override keys."""
+STAGE_KEYS = (*(f"slurm_{key}" for key in SLURM_KEYS), "aws_batch_queue")
+CHECKS: Mapping[str, Callable[[str, str], object]] = {"slurm_extra": slurm.extra_flags, **batch_options.CHECKS}
+"""Of such a key, what raises SettingsError for a value (and where it stands) that cannot be used."""
 MOST_ON_A_NODE_GB = 64.0
 FRACTION: Range = (float, 0, 1)
 
@@ -164,7 +169,7 @@ def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
 def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
     extra = set(sections.LUIGI_EXTRA.get(section, set())) if section in sections.LUIGI_SECTIONS else set()
     numbers = {} if section in sections.LUIGI_SECTIONS or section in sections.SECTIONS else dict(RESOURCE_KEYS)
-    extra |= {*numbers, *(f"slurm_{key}" for key in SLURM_KEYS if numbers)}
+    extra |= {*numbers, *(STAGE_KEYS if numbers else ())}
     for key in keys:
         name = key.replace("-", "_")
         parameter = parameters.get(key) or parameters.get(name)
@@ -173,8 +178,9 @@ def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys
                 f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
             )
         value = configuration.get_config().get(section, key)
-        if name == "slurm_extra" or (section, name) == ("slurm", "extra"):
-            slurm.extra_flags(value, f"luigi.cfg [{section}] {key}")
+        check_value = CHECKS.get(f"{section}_{name}" if section in PLACES else name)
+        if check_value:
+            check_value(value, f"luigi.cfg [{section}] {key}")
         if parameter is None and name in numbers:
             _number(section, name, value, *numbers[name])
         if parameter is not None:

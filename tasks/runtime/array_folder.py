@@ -33,6 +33,7 @@ class End:
     where: str
     id: str
     out_of_memory: bool = False
+    """As its element saw; of Slurm's the scheduler tells."""
     peak_memory_gb: float | None = None
 
 

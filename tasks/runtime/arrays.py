@@ -1,6 +1,6 @@
 """A place that hands its jobs to a scheduler of arrays, and outlives its own process: what was submitted is on disk.
 
-What a scheduler is, `Scheduler` says; Slurm is one (tasks/runtime/slurm.py).
+What a scheduler is, `Scheduler` says; there are Slurm (tasks/runtime/slurm.py) and AWS Batch (aws_batch.py).
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +21,7 @@ from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.places import Note, Watcher, prepare_folder, record
 from tasks.runtime.queue import REFUSED, UNDER_WAY, NoAnswerError, Queue, Seen, Snapshot
+from tasks.runtime.shared import OneFileSystem, Shared
 from tasks.runtime.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Scheduler(Protocol):
     """Runs arrays. Whatever it is asked raises NoAnswerError while it does not answer."""
 
     name: str
+    remedy: str
+    """What to look at when it refuses an array."""
 
     def submit(self, array: Array) -> str:
         """Submit an array under its name; return its id."""
@@ -44,43 +47,14 @@ class Scheduler(Protocol):
     def find(self, name: str) -> str:
         """Return the id of what was submitted under a name; empty if there is nothing."""
 
+    def adopt(self, array: Array) -> None:
+        """Take note that an array, which it has, is waited for: from now on the queue tells of it."""
+
     def judged(self, seen: Seen, log: Path) -> Seen:
         """Return how an element really ended, if its log says more than its state."""
 
     def cancel(self, array_id: str, indices: Collection[int] = ()) -> None:
         """Cancel an array, or some of its elements."""
-
-
-class Shared(Protocol):
-    """How the folders of arrays and jobs come to where elements see them, and what elements write comes back."""
-
-    def prepare(self, job: Job) -> None:
-        """Add to a job's folder what its element has to know."""
-
-    def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
-        """Let it be seen what was written of an array, and of jobs that ended."""
-
-    def bring(self, array: Array) -> None:
-        """Let it be seen here which jobs of an array have ended."""
-
-    def lay(self, jobs: Sequence[Job]) -> bool:
-        """As Place.lay."""
-
-
-class OneFileSystem:
-    """All machines see one file system: there is nothing to do."""
-
-    def prepare(self, job: Job) -> None:
-        pass
-
-    def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
-        pass
-
-    def bring(self, array: Array) -> None:
-        pass
-
-    def lay(self, jobs: Sequence[Job]) -> bool:
-        return True
 
 
 @dataclass(frozen=True)
@@ -145,10 +119,15 @@ class Arrays:
                 watch()
                 time.sleep(MOST_SECONDS)
             except EngineError as error:
-                raise _refusal(array, str(error)) from error
+                raise _refusal(self.scheduler, array, str(error)) from error
+        self._take_on(array, array_id)
+        logger.info("%s job %s: %s, %d elements", self.scheduler.name, array_id, array.name, len(array.elements))
+
+    def _take_on(self, array: Array, array_id: str) -> None:
+        """Write down what the scheduler calls an array, and let it be told of."""
         array.submitted_as(array_id)
         self.shared.tell(array)
-        logger.info("%s job %s: %s, %d elements", self.scheduler.name, array_id, array.name, len(array.elements))
+        self.scheduler.adopt(array)
 
     def _adopted(self, jobs: Sequence[Job], watch: Watcher) -> list[Array]:
         """Return the arrays that work on these jobs; what else their runs have under way is cancelled."""
@@ -157,6 +136,8 @@ class Arrays:
         for shards in sorted({folder.parent for folder in wanted}):
             for array in array_folder.of_run(shards):
                 self.shared.bring(array)
+                if array.id and (array.abandoned() or array.unsettled()):
+                    self.scheduler.adopt(array)
                 if array.abandoned():
                     self._see_out(array, range(len(array.elements)), watch)
                     array.settle(array.abandoned())
@@ -175,7 +156,7 @@ class Arrays:
             return True
         array_id = self._patiently(lambda: self.scheduler.find(array.name), watch)
         if array_id:
-            array.submitted_as(array_id)
+            self._take_on(array, array_id)
         elif not array.ended():
             array.cancel()  # whatever comes late begins nothing
         return bool(array_id or array.ended())
@@ -255,16 +236,13 @@ class Arrays:
 def _check_that_it_may_start(scheduler: Scheduler, array: Array, snapshot: Snapshot) -> None:
     refused = next((seen for seen in snapshot.arrays.get(array.id, ()) if seen.how == REFUSED), None)
     if refused:
-        raise _refusal(array, f"{scheduler.name} will never start job {array.id}: {refused.said}")
+        raise _refusal(scheduler, array, f"{scheduler.name} will never start job {array.id}: {refused.said}")
 
 
-def _refusal(array: Array, why: str) -> EngineError:
+def _refusal(scheduler: Scheduler, array: Array, why: str) -> EngineError:
     asked = array.resources
     needs = f"{asked.cpus} cores, {asked.memory_gb:g} GB and {asked.minutes:g} minutes"
-    return EngineError(
-        f"{array.name}: {why}\n  an element needs {needs}: python -m tasks doctor shows what the partitions have, "
-        "docs/hpc.md what to change in luigi.cfg"
-    )
+    return EngineError(f"{array.name}: {why}\n  an element needs {needs}: {scheduler.remedy}")
 
 
 def _needs(job: Job) -> tuple[str, str]:

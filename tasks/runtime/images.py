@@ -20,6 +20,7 @@ from tasks.runtime import wheels
 logger = logging.getLogger(__name__)
 
 BUILD = "python -m tasks images build"
+PUSH = "python -m tasks images push --registry HOST/PATH"
 RECIPE_LABEL = "org.platewright.recipe"
 RECIPE_DIGITS = 12
 """How many digits of the recipe's hash name an image in a registry."""
@@ -49,6 +50,17 @@ def checked_reference(image: str, labels: LabelReader, remedy: str = "") -> str:
     if found.get(RECIPE_LABEL) != recipe:
         raise RecipeError(f"the image {digest[:19]} does not bear this recipe's label; type: {remedy}")
     return digest
+
+
+def pushed(image: str) -> str:
+    """Return HOST/PATH/IMAGE@DIGEST by which other machines pull the image; raise with the way out if there is none."""
+    entry = _locked(image, f"{BUILD} {image}")
+    if entry["recipe"] != recipes.recipe_hash(image):
+        again = f"{BUILD} {image} && {PUSH} {image}"
+        raise RecipeError(f"the image was built from another recipe than the one here; type: {again}")
+    if not entry.get("pushed"):
+        raise EngineError(f"the image was not pushed to a registry from here; type: {PUSH} {image}")
+    return entry["pushed"]
 
 
 def _locked(image: str, remedy: str) -> dict[str, str]:
@@ -97,7 +109,8 @@ def pull(image: str, registry: str, variant: str = "") -> str:
     if (found["Config"]["Labels"] or {}).get(RECIPE_LABEL) != recipes.recipe_hash(image):
         raise RecipeError(f"{name} does not bear this recipe's label; {BUILD} {image}")
     subprocess.run(["docker", "tag", name, tag(image)], check=True)
-    write_lock(image, found["Id"], variant)
+    held = (each for each in found["RepoDigests"] if each.startswith(f"{registry}/{image}@"))
+    write_lock(image, found["Id"], variant, next(held, ""))
     return str(found["Id"])
 
 
@@ -118,7 +131,9 @@ def push(image: str, registry: str, variant: str = "") -> str:
             raise EngineError(f"{name} could not be pushed; docker said: {said}; where a login is needed: {login}")
     words = ["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", name]
     digests: list[str] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-    return next(each for each in digests if each.startswith(f"{registry}/{image}@"))
+    reference = next(each for each in digests if each.startswith(f"{registry}/{image}@"))
+    write_lock(image, entry["digest"], variant, reference)
+    return reference
 
 
 def remote_tag(image: str, variant: str = "") -> str:
@@ -153,10 +168,16 @@ def _revision() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def write_lock(image: str, digest: str, variant: str = "") -> None:
-    """Record what an image's recipe, digest and variant are on this machine."""
+def write_lock(image: str, digest: str, variant: str = "", pushed: str = "") -> None:
+    """Record what an image's recipe, digest and variant are on this machine, and by what name others pull it.
+
+    That name stays as long as the image is the same.
+    """
+    before = read_lock()
     own = {"recipe": recipes.recipe_hash(image), "digest": digest} | ({"variant": variant} if variant else {})
-    lock = read_lock() | {image: own}
+    same = {name: value for name, value in before.get(image, {}).items() if name != "pushed"} == own
+    name = pushed or (before[image].get("pushed", "") if same else "")
+    lock = before | {image: own | ({"pushed": name} if name else {})}
     partial = layout.IMAGES_LOCK.with_suffix(f".{os.getpid()}.partial")
     partial.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     os.replace(partial, layout.IMAGES_LOCK)

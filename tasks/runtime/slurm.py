@@ -124,6 +124,7 @@ class Slurm:
 
     options: Options = field(default_factory=Options)
     name = "Slurm"
+    remedy = "python -m tasks doctor shows what the partitions have, docs/hpc.md what to change in luigi.cfg"
 
     def submit(self, array: Array) -> str:
         """Submit an array and return its id; NoAnswerError leaves open whether it was submitted."""
@@ -133,6 +134,9 @@ class Slurm:
     def find(self, name: str) -> str:
         """Return the id of the array that was submitted under a name; empty if the queue has none."""
         return said([*_squeue(), f"--name={name}", "--format=%F"]).partition("\n")[0].strip()
+
+    def adopt(self, array: Array) -> None:
+        """Do nothing: squeue tells of all arrays of a user."""
 
     def ask(self) -> Arrays:
         """Return what is known of all arrays of this user, with those that ended a short while ago."""

@@ -54,7 +54,7 @@ class Verdicts:
                 continue
             end = self.array.end(name)
             # A signal may be the scheduler's: then it says why, once the element is over.
-            if end.exit_code not in (KILLED, TERMINATED) or end.timed_out or last:
+            if end.exit_code not in (KILLED, TERMINATED) or end.timed_out or end.out_of_memory or last:
                 yield name, of_end(end, last)
         if silent and last and self._has_waited(index):
             where = f"{self.array.id}_{index}"

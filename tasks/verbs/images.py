@@ -49,7 +49,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
-    listing = actions.add_parser("list", help="show every image: built, its digest, its SIF file, its environment")
+    listing = actions.add_parser(
+        "list", help="show every image: its digest, where it was pushed, its SIF file, its environment"
+    )
     listing.add_argument("--json", action="store_true", help="print a list for programs")
 
 
@@ -111,18 +113,20 @@ def _rows() -> list[dict[str, object]]:
         locked = images.read_lock().get(name) or {}
         current = locked.get("recipe") == recipes.recipe_hash(name)
         made = environments.unmakeable(name) is None and environments.python(name).exists()
-        built = {"digest": locked.get("digest", ""), "variant": locked.get("variant", ""), "current": current}
+        built: dict[str, object] = {key: locked.get(key, "") for key in ("digest", "variant", "pushed")}
+        built["current"] = current
         built["sif"] = "digest" in locked and sif.path(name, locked["digest"]).exists()
         rows.append({"image": name, "holds": image.summary, **built, "environment": made})
     return rows
 
 
 def _table() -> Table:
-    table = Table("image", "what it holds", "built", "SIF file", "environment")
+    table = Table("image", "what it holds", "built", "pushed to", "SIF file", "environment")
     for row in _rows():
         state = str(row["digest"])[7:19] or "no"
         state += " (of an older recipe)" if row["digest"] and not row["current"] else ""
         state += f" ({row['variant']})" if row["variant"] else ""
         made = ["made" if row[kind] else "no" for kind in ("sif", "environment")]
-        table.add_row(str(row["image"]), str(row["holds"]), state, *made)
+        registry = str(row["pushed"]).rpartition("/")[0] or "no"
+        table.add_row(str(row["image"]), str(row["holds"]), state, registry, *made)
     return table

@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from tasks import cluster, planning, settings
 from tasks.cluster import Share
 from tasks.planning import Plan
-from tasks.runtime.places import LOCAL
+from tasks.runtime.places import LOCAL, SLURM
 
 GB = 1e9
 
@@ -62,9 +62,10 @@ def _facts(plan: Plan) -> dict[str, float]:
 
 def _print_json(plan: Plan) -> None:
     given = settings.load()
+    more: dict[str, object] = {}
     if given.place == LOCAL:
-        more: dict[str, object] = {"wall_seconds": plan.total.core_seconds / given.slots.cores}
-    else:
+        more = {"wall_seconds": plan.total.core_seconds / given.slots.cores}
+    elif given.place == SLURM:
         more = {"partitions": {each.name: _told(each) for each in cluster.shares(plan.core_seconds)}}
     print(json.dumps({**asdict(plan), **_facts(plan), **more}, indent=1))
 
@@ -91,7 +92,7 @@ def _sentences(plan: Plan, facts: Mapping[str, float]) -> Iterator[str]:
     cores = given.slots.cores
     here = f": {hours / cores:,.1f} hours on the {cores} cores here" if given.place == LOCAL else ""
     yield f"to compute {hours:,.1f} core-hours{here}"
-    yield from map(_share, cluster.shares(plan.core_seconds) if given.place != LOCAL else ())
+    yield from map(_share, cluster.shares(plan.core_seconds) if given.place == SLURM else ())
     yield f"  {facts['dollars']:,.2f} dollars at {given.dollars_per_core_hour} a core-hour (luigi.cfg [plan])"
     short = " (TOO LITTLE)" if facts["free_bytes"] < facts["peak_bytes"] else ""
     gone = ", ".join(sorted(given.delete))

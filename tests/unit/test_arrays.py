@@ -38,8 +38,10 @@ class Cluster:
     """A scheduler whose elements do at once what a function says."""
 
     name = "Fake"
+    remedy = "look at the fake"
 
     def __init__(self, ends: Ends) -> None:
+        self.watched: set[str] = set()
         self.ends = ends
         self.submitted: list[Array] = []
         self.states: dict[str, dict[int, str]] = {}
@@ -62,6 +64,9 @@ class Cluster:
     def find(self, name: str) -> str:
         return next((str(7 + at) for at, array in enumerate(self.submitted) if array.name == name), "")
 
+    def adopt(self, array: Array) -> None:
+        self.watched.add(array.id)
+
     def judged(self, seen: Seen, log: Path) -> Seen:
         return seen
 
@@ -74,6 +79,7 @@ class Cluster:
         return {
             array_id: [Seen(index, index, how, how.upper()) for index, how in elements.items()]
             for array_id, elements in self.states.items()
+            if array_id in self.watched
         }
 
 
