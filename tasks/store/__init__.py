@@ -1,0 +1,1 @@
+"""A data root on S3: who is at what."""
