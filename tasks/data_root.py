@@ -9,6 +9,7 @@ from tasks import sections
 from tasks.errors import SettingsError
 from tasks.layout import Layout
 from tasks.runtime import places
+from tasks.store import claim
 from tasks.store.bucket import Bucket
 from tasks.store.claim import Claims
 from tasks.store.index import Index
@@ -55,4 +56,4 @@ def _on_s3(layout: Layout, root: str, place: str) -> S3Store:
     prefix = f"{named['prefix'].strip('/')}/" if named["prefix"] else ""
     mirror = Mirror(bucket, prefix, layout.root, Index(layout.work / "mirror.sqlite"))
     mirrored = (layout.manifests, layout.ledgers, layout.dataset / "workspace/metadata")
-    return S3Store(mirror, Claims(bucket.client, bucket.name), mirrored)
+    return S3Store(mirror, lambda: Claims(bucket.made(claim.config()), bucket.name), mirrored)

@@ -50,6 +50,10 @@ class PublishError(StageError):
     """Results are ready and cannot be put in their place."""
 
 
+class LostClaimError(PublishError):
+    """Another run took over what this one was making: it held its claim on S3 no longer."""
+
+
 EXIT_MEANINGS = {
     1: "a bug in the program or its library",
     2: "its flags are not those that it was given",

@@ -217,6 +217,11 @@ class Layout:
         """Return where the last answer of a cluster's scheduler about a user's jobs is kept."""
         return self.work / "queue" / f"{user}.json"
 
+    @property
+    def given(self) -> Path:
+        """Return the folder of copies of files that lie elsewhere and that jobs in the cloud read, by their content."""
+        return self.work / "given"
+
     def watched_jobs(self, user: int) -> Path:
         """Return the folder of a user's jobs that AWS Batch is asked about: a file each."""
         return self.work / "queue" / f"{user}-aws-batch"

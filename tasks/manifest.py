@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import json
 import os
 from collections.abc import Mapping
@@ -72,14 +71,6 @@ def told(made: Artifact, root: Path) -> dict[str, object]:
     elif made.path.is_relative_to(REPOSITORY):
         path = f"{TOOLKIT}{made.path.relative_to(REPOSITORY).as_posix()}"
     return {"path": path, "digest": made.digest, "files": made.files, "bytes": made.bytes}
-
-
-def user() -> str:
-    """Return the name of who runs this; in a container a user may have a number only."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"
 
 
 def read(path: Path) -> Manifest | None:

@@ -11,14 +11,16 @@ from pathlib import Path
 
 from luigi import configuration
 
-from tasks import layout, sections, settings
-from tasks.runtime import batch_options, engines, images
+from tasks import errors, layout, sections, settings
+from tasks.errors import EngineError
+from tasks.runtime import batch_options, engines, identity, images
 from tasks.runtime.array_folder import Array
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.aws import Account
 from tasks.runtime.aws_batch import AwsBatch
 from tasks.runtime.batch_watch import Watch
 from tasks.runtime.engines import Engine
+from tasks.runtime.fleet_engine import FleetEngine
 from tasks.runtime.job_definitions import Definition
 from tasks.runtime.packing import Packing
 from tasks.runtime.partitions import unshared
@@ -26,6 +28,8 @@ from tasks.runtime.places import AWS_BATCH, LOCAL, SLURM, Local, Place
 from tasks.runtime.queue import Queue
 from tasks.runtime.slurm import Options, Slurm, extra_flags
 from tasks.stages import Stage
+from tasks.store.elements import Elements
+from tasks.store.s3_store import S3Store
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +39,8 @@ def of(stage: Stage, engine: Engine) -> Place:
     given = settings.load()
     if is_here(stage):
         return Local(engine, given.slots)
-    if given.place == AWS_BATCH:
-        raise SettingsError("luigi.cfg [runtime] place = aws_batch needs a data root on S3: [paths] root = s3://bucket")
+    if isinstance(given.store, S3Store):
+        return _fleet(stage, engine, given.store)
     _warn_of_what_is_not_shared(given.layout.root)
     how = sections.slurm()
     packing = Packing(how.units_per_element, how.max_array)
@@ -44,14 +48,35 @@ def of(stage: Stage, engine: Engine) -> Place:
 
 
 def engine(stage: Stage) -> Engine:
-    """Return the engine of a stage's jobs."""
-    return engines.choose(settings.load().engine, stage.image)
+    """Return the engine of a stage's jobs; raise EngineError if there is none for its image."""
+    given = settings.load()
+    if not isinstance(given.store, S3Store):
+        return engines.choose(given.engine, stage.image)
+    mirror = given.store.mirror
+    fleet = FleetEngine(lambda job: mirror.url(job.folder), dict(batch_options_of(stage).environment))
+    why = fleet.unusable(stage.image)
+    if why:
+        raise EngineError(errors.no_engine(stage.image, {fleet.name: why}))
+    return fleet
 
 
 def is_here(stage: Stage) -> bool:
     """Say whether a stage's jobs run on this machine."""
     place = settings.load().place
     return place == LOCAL or (place == SLURM and stage.network and sections.slurm().network == "here")
+
+
+def _fleet(stage: Stage, engine: Engine, store: S3Store) -> Place:
+    how, elements = sections.aws_batch(), Elements(store, settings.load().layout.given)
+    return Arrays(
+        engine,
+        aws_batch(stage, elements.hand_over),
+        queue(),
+        Packing(how.units_per_element, how.max_array),
+        how.grace_seconds,
+        how.on_interrupt == "leave",
+        elements,
+    )
 
 
 def options(stage: Stage) -> Options:
@@ -92,7 +117,7 @@ def aws_batch(stage: Stage, put: Callable[[Array], str]) -> AwsBatch:
     options = batch_options_of(stage)
     image = images.pushed(stage.image)
     definition = Definition(stage.name, image, stage.resources, options.job_role, options.tags)
-    return AwsBatch(watch(), definition, put, options, manifest.user())
+    return AwsBatch(watch(), definition, put, options, identity.user())
 
 
 def batch_options_of(stage: Stage) -> batch_options.Options:

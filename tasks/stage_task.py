@@ -25,6 +25,7 @@ from tasks.plate_task import PlateTask
 from tasks.progress import Bar
 from tasks.result import Result
 from tasks.run import Run
+from tasks.runtime import identity
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import words_of
 from tasks.runtime.places import forget, used
@@ -203,7 +204,7 @@ class Staged(Result):
             warnings=findings.warnings,
             facts=findings.facts,
             inputs={name: [manifest.told(each, root) for each in found] for name, found in run.inputs.items()},
-            by=manifest.user(),
+            by=identity.user(),
             used=used(run.folder / "shards"),
         )
 

@@ -47,11 +47,14 @@ class Bucket:
     def client(self) -> Any:
         """Return this process's boto3 client: Luigi's workers are forks, which share no connection."""
         if os.getpid() not in self._clients:
-            retries = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=CONNECTIONS)
-            with self._explained("use", ""):
-                session = boto3.session.Session()
-                self._clients = {os.getpid(): session.client("s3", config=retries, **self._how)}
+            patient = Config(retries={"mode": "adaptive", "max_attempts": 8}, max_pool_connections=CONNECTIONS)
+            self._clients = {os.getpid(): self.made(patient)}
         return self._clients[os.getpid()]
+
+    def made(self, config: Config) -> Any:
+        """Return a client of its own kind."""
+        with self._explained("use", ""):
+            return boto3.session.Session().client("s3", config=config, **self._how)
 
     def check(self) -> None:
         """Raise StoreError if the bucket is not there, or not ours to look at."""

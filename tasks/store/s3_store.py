@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,10 +36,18 @@ class S3Store:
     """Where `mirrored` are the folders of small files that are looked at as wholes."""
 
     mirror: Mirror
-    claims: Claims
+    make_claims: Callable[[], Claims]
     mirrored: tuple[Path, ...]
     refreshed: float = -math.inf
     seen: dict[tuple[Path, str], float] = field(default_factory=dict)
+    _claims: dict[int, Claims] = field(default_factory=dict)
+
+    @property
+    def claims(self) -> Claims:
+        """Return this process's claims: Luigi's workers are forks, and a claim is one process's."""
+        if os.getpid() not in self._claims:
+            self._claims = {os.getpid(): self.make_claims()}
+        return self._claims[os.getpid()]
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ from tasks import __main__ as command
 from tasks import manifest, provenance, settings
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
+from tasks.runtime import identity
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE
 
@@ -40,7 +41,7 @@ def test_the_crate_tells_of_every_run_what_its_manifest_says(made: Layout) -> No
 
     assert told
     assert action["startTime"] == told.started
-    assert known[action["agent"]["@id"]]["name"] == told.by == manifest.user()
+    assert known[action["agent"]["@id"]]["name"] == told.by == identity.user()
     assert known[action["instrument"]["@id"]]["softwareVersion"] == told.fingerprint["program"]
     assert {each["name"]: each["value"] for each in objects if each["@type"] == "PropertyValue"} == dict(
         told.fingerprint["parameters"]
