@@ -45,6 +45,7 @@ lock: $(VENV)/.installed
 	$(COMPILE) pyproject.toml --python-version 3.11 --extra build --extra test -o requirements-test.lock
 	$(COMPILE) pyproject.toml --python-version 3.11 --extra build -c requirements-test.lock -o requirements.lock
 	$(COMPILE) containers/luigid/requirements.in --python-version 3.11 -o containers/luigid/requirements.lock
+	$(COMPILE) containers/stagekit/requirements.in --python-version 3.9 -o containers/stagekit/requirements.lock
 
 clean:
 	rm -rf $(VENV) .environments

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import os
 import shutil
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagekit import contracts
+from stagekit import contract_files, contracts
 from stagekit.program import DataError
-from stagekit.rules import Table
 
 from tasks import ledger
 from tasks.errors import FalseSuccessError
@@ -132,20 +128,6 @@ def _check_output(run: Run, name: str, path: Path, *, whole: bool) -> None:
     contract = run.stage.contract.get(name.split("/")[0])
     if contract and whole:
         try:
-            check_contract(contracts.BY_NAME[contract], path)
+            contract_files.check(contracts.BY_NAME[contract], path)
         except DataError as error:
             raise FalseSuccessError(f"{run.title} exited 0, but its {name} breaks the contract: {error}") from error
-
-
-def check_contract(contract: Table, path: Path) -> None:
-    """Raise DataError if a csv (or tsv), packed or not, breaks a contract."""
-    opener = gzip.open if path.suffix == ".gz" else open
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    try:
-        with opener(path, "rt", encoding="utf-8", newline="") as table:
-            rows = csv.reader(table, delimiter=separator)
-            columns = next(rows, [])
-            contract.check(columns, path.name)
-            contract.check_rows(columns, rows, path.name)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path.name}: {error}") from error

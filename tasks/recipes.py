@@ -14,6 +14,7 @@ from tasks.stages import Stage
 
 ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
 PROGRAM_FILES = ("*.py", "pipelines/*", "plugins/**/*.py", "templates/*")
+FRAME_FILES = ("*.py", "*.lock")
 LOADED_FILES = ("**/*.py", "*.html", "*.css", "*.js")
 
 
@@ -27,9 +28,12 @@ def environment_hash(image: str) -> str:
 
 @functools.cache
 def recipe_hash(image: str) -> str:
-    """Hash everything that an image holds: the environment, stagekit, every program, and what programs share."""
+    """Hash everything that an image holds: the environment, stagekit, every program, and what programs share.
+
+    Stagekit's lock counts here alone: it brings what moves files to and from an image, and no result depends on it.
+    """
     folder = stages.images()[image].folder
-    programs = [*_matching(folder, PROGRAM_FILES), *_matching(layout.CONTAINERS / "stagekit", ("*.py",))]
+    programs = [*_matching(folder, PROGRAM_FILES), *_matching(layout.CONTAINERS / "stagekit", FRAME_FILES)]
     shared = {module for program in folder.glob("*.py") for module in _imported(program, {program})}
     return _sha256(f"{environment_hash(image)} {_hash_files([*programs, *sorted(shared - {*programs})])}")
 

@@ -14,6 +14,7 @@ from tasks import layout as layouts
 from tasks import recall, recipes, settings, stages
 from tasks.layout import Layout
 from tasks.runtime import engines
+from tests.unit.element_machine import Machine
 from tests.unit.fakes import FakeEngine, any_stage, good, lay_plate
 from tests.unit.measuring_bench import ALLOWED, Bench, make, run
 
@@ -168,3 +169,20 @@ def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     forget()
     yield folder
     forget()
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    """A real S3 server on loopback."""
+    from tests.stages.gallery.service import served  # moto takes a second, and few tests need it
+
+    with served() as port:
+        yield port
+
+
+@pytest.fixture
+def machine(s3_port: int, tmp_path: Path) -> Machine:
+    """A machine of AWS Batch, with a bucket of its own."""
+    from tests.stages.gallery.service import new_bucket
+
+    return Machine(tmp_path, new_bucket(s3_port))

@@ -26,15 +26,17 @@ class Asked:
     method: str
     key: str
     range: str | None
+    authorization: str = field(default="", compare=False)
 
 
 @dataclass
 class Fault:
-    """What is done to the answers to GETs whose path holds `key`, this many times."""
+    """What is done to the answers to requests of `method` whose path holds `key`, this many times."""
 
     kind: str
     key: str
     times: float
+    method: str = "GET"
     release: threading.Event = field(default_factory=threading.Event)
 
 
@@ -57,10 +59,10 @@ class FaultProxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def inject(self, kind: str, key: str = "", times: float = 1) -> Fault:
-        """Spoil the next answers to GETs of objects (not listings) whose path holds `key`."""
+    def inject(self, kind: str, key: str = "", times: float = 1, method: str = "GET") -> Fault:
+        """Spoil the next answers to requests for objects (not listings) whose path holds `key`."""
         assert kind in KINDS
-        fault = Fault(kind, key, times)
+        fault = Fault(kind, key, times, method)
         self._faults.append(fault)
         return fault
 
@@ -84,7 +86,7 @@ class FaultProxy:
         with self._lock:
             self.asked.append(asked)
             for fault in self._faults:
-                if asked.method == "GET" and asked.key and fault.key in asked.key and fault.times > 0:
+                if asked.method == fault.method and asked.key and fault.key in asked.key and fault.times > 0:
                     fault.times -= 1
                     self.fired[fault.kind] += 1
                     return fault
@@ -97,19 +99,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         key = unquote(urlsplit(self.path).path).lstrip("/").partition("/")[2]
-        fault = self.proxy.take(Asked(self.command, key, self.headers.get("Range")))
+        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        said = self.headers.get("Authorization", "")
+        fault = self.proxy.take(Asked(self.command, key, self.headers.get("Range"), said))
         if fault and fault.kind in ("slow_down", "internal_error"):
             self._answer(503 if fault.kind == "slow_down" else 500, {"Content-Type": "application/xml"}, SLOW_DOWN)
             return
-        status, headers, body = self._forward()
+        status, headers, body = self._forward(sent)
         with contextlib.suppress(ConnectionError):
             self._answer(status, headers, body, fault)
 
-    do_HEAD = do_GET
+    do_HEAD = do_PUT = do_POST = do_GET
 
-    def _forward(self) -> tuple[int, dict[str, str], bytes]:
+    def _forward(self, sent: bytes) -> tuple[int, dict[str, str], bytes]:
         upstream = http.client.HTTPConnection("127.0.0.1", self.proxy.upstream, timeout=60)
-        upstream.request(self.command, self.path, headers=dict(self.headers))
+        upstream.request(self.command, self.path, sent or None, dict(self.headers))
         answer = upstream.getresponse()
         body = answer.read()
         upstream.close()

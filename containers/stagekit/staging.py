@@ -1,0 +1,155 @@
+"""The inputs of a job, fetched to where its program sees them; what the next job needs again stays there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set
+
+from stagekit import transfer
+from stagekit.listed import Listed
+from stagekit.program import DataError, ServiceError
+from stagekit.transfer import Service, Transfer
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file or a folder (whose source ends with `/`) of a job, and where it is wanted."""
+
+    target: Path
+    source: str
+    service: Service
+    listed: Optional[Listed] = None
+    """Of a folder: only the files that a table names."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Input:
+        """Return the input that element.json tells of."""
+        service = Service(bool(told.get("unsigned")), told.get("endpoint_url"), told.get("region") or "")
+        few = told.get("listed")
+        listed = Listed(Path(few["table"]), few["kind"], tuple(few["units"])) if few else None
+        return cls(Path(told["target"]), told["source"], service, listed)
+
+
+class MissingError(DataError):
+    """Files that a table names are not in the bucket; `units` says which units lack one, and which."""
+
+    def __init__(self, message: str, units: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.units = units
+
+
+class Shelf:
+    """What lies ready for a program."""
+
+    def __init__(self) -> None:
+        self._held: Set[Input] = set()
+
+    def fill(self, inputs: Sequence[Input]) -> List[Transfer]:
+        """Fetch the inputs that are not here yet, remove those of an earlier job; return what was fetched."""
+        stale = {each.target for each in self._held} - {each.target for each in inputs if each in self._held}
+        new_targets = {each.target for each in inputs if each not in self._held}
+        for target in stale | new_targets:
+            remove(target)
+        self._held = {each for each in self._held if each.target.exists()}
+        fetched = []
+        wanted = [each for each in inputs if each not in self._held]
+        # A table that names files is an input itself, and comes first.
+        for some in ([each for each in wanted if not each.listed], [each for each in wanted if each.listed]):
+            fetched += _fetch(some)
+            for each in some:
+                _protect(each.target)
+            self._held |= set(some)
+        return fetched
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there, though it is write-protected."""
+    if path.is_dir() and not path.is_symlink():
+        path.chmod(0o700)
+        for above, folders, _ in os.walk(path):  # it goes into a folder after it was named here
+            for folder in (Path(above, name) for name in folders):
+                if not folder.is_symlink():
+                    folder.chmod(0o700)
+        shutil.rmtree(path)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
+
+
+def _fetch(inputs: Iterable[Input]) -> List[Transfer]:
+    planned: Dict[Service, List[Transfer]] = {}
+    fetched: List[Transfer] = []
+    for each in inputs:
+        each.target.parent.mkdir(parents=True, exist_ok=True)
+        if each.listed:
+            fetched += _fetch_listed(each, each.listed)
+        else:
+            planned.setdefault(each.service, []).extend(_transfers(each))
+    for service, transfers in planned.items():
+        transfer.copy(service, transfers)
+        fetched += transfers
+    return fetched
+
+
+def _transfers(wanted: Input) -> List[Transfer]:
+    if not wanted.source.endswith("/"):
+        return [Transfer(wanted.source, str(wanted.target))]
+    files = transfer.folder(wanted.service, wanted.source)
+    if not files:
+        message = f"{wanted.source} could not be fetched: there is nothing below it"
+        raise ServiceError(f"{message}; run again what makes it, or lay it there")
+    _refuse_bad_names(wanted.source, files)
+    return [Transfer(wanted.source + name, str(wanted.target / name), size) for name, size in files.items()]
+
+
+def _refuse_bad_names(url: str, names: Iterable[str]) -> None:
+    """Raise DataError for objects that cannot be files below a folder, all of them beside each other."""
+    known = set(names)
+    for name in sorted(known):
+        parts = name.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        if {"", ".", ".."} & {*parts}:
+            raise DataError(f"{url}{name} cannot be a file below a folder by its name; rename or remove it")
+        both = next((folder for folder in above if folder in known), None)
+        if both is not None:
+            raise DataError(f"{url}{both} is an object, and {url}{name} below it is one too; rename one of them")
+
+
+def _fetch_listed(wanted: Input, listed: Listed) -> List[Transfer]:
+    """Fetch the files that a table names; raise MissingError if some are not there."""
+    if not listed.table.exists():
+        raise DataError(
+            f"{listed.table} is not among the inputs, but is to say which files of {wanted.source} are needed"
+        )
+    needed_by = listed.files()
+    transfers = [Transfer(wanted.source + name, str(wanted.target / name)) for name in needed_by]
+    wanted.target.mkdir(parents=True, exist_ok=True)
+    failed = transfer.tried(wanted.service, transfers)
+    if failed and all(each.is_gone for each in failed):
+        gone = [each.transfer.url[len(wanted.source) :] for each in failed]
+        units = {unit: f"{name} is not in {wanted.source}" for name in gone for unit in needed_by[name]}
+        more = f" and {len(gone) - SHOWN} more" if len(gone) > SHOWN else ""
+        message = (
+            f"{listed.table.name} names {', '.join(sorted(gone)[:SHOWN])}{more}, not to be found in {wanted.source}"
+        )
+        raise MissingError(f"{message}; lay them there, or run load_data again", units)
+    if failed:
+        raise transfer.error_of(wanted.service, failed)
+    return transfers
+
+
+def _protect(path: Path) -> None:
+    """Take the right to write: other engines mount inputs read-only, and the next job may need this one again."""
+    for above, folders, files in os.walk(path, topdown=False):
+        for name in (*folders, *files):
+            _read_only(Path(above, name))
+    _read_only(path)
+
+
+def _read_only(path: Path) -> None:
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o222)

@@ -1,0 +1,328 @@
+"""An element of AWS Batch runs its jobs, puts what they made and how they ended; against a real S3 server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stagekit.element_job import OF_THE_IMAGE, OF_THE_IMAGE_BY_PREFIX
+
+from tasks import layout, stages
+from tests.unit.element_machine import RUN, Machine
+
+KEYS = {"exit_code", "seconds", "timed_out", "where", "id", "out_of_memory", "peak_memory_gb"}
+GOOD = "(files / 'a.txt').write_text('made'); (out / 'result.json').write_text('{}')"
+
+
+def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_a_job_that_ends_well_puts_its_files_logs_and_end(machine: Machine) -> None:
+    program = f"print('hello'); print('careful', file=sys.stderr); {GOOD}\n(files / 'sub').mkdir(); "
+    program += "(files / 'sub/b c.bin').write_bytes(b''); (out / 'said').write_text('half'); print(os.getcwd())"
+    machine.lay({"j1": machine.job(program)})
+    done = machine.run()
+    end = machine.end()
+
+    assert done.returncode == 0, done.stderr
+    assert machine.made() == {"a.txt": b"made", "sub/b c.bin": b""}
+    assert machine.digests() == {
+        "a.txt": [4, hashlib.sha256(b"made").hexdigest()],
+        "sub/b c.bin": [0, hashlib.sha256(b"").hexdigest()],
+    }
+    assert machine.log(name="stdout.log") == f"hello\n{machine.folder / 'tmp'}\n"
+    assert machine.log() == "careful\n"
+    assert machine.get(f"{RUN}/shards/j1/out/result.json") == b"{}"
+    assert machine.get(f"{RUN}/shards/j1/out/said") == b"half"
+    assert end.keys() == KEYS
+    assert (end["exit_code"], end["timed_out"], end["out_of_memory"]) == (0, False, False)
+    assert end["id"] == "6c7f:0"
+    assert end["where"]
+
+
+def test_an_element_runs_its_own_jobs_in_order_and_none_that_has_an_end(machine: Machine) -> None:
+    names = ("j1", "j2", "j3", "j4")
+    program = f"open({str(machine.folder / 'order')!r}, 'a').write('NAME '); {GOOD}"
+    machine.lay(
+        {name: machine.job(program.replace("NAME", name)) for name in names},
+        "".join(f"{index}\t60\t/x/shards/{name}\n" for index, name in zip((1, 0, 1, 1), names, strict=True)),
+    )
+    machine.put(f"{RUN}/arrays/a1/ended/j3", b"{}")
+    machine.put(f"{RUN}/arrays/a1/ended/j40", b"{}")  # a longer name that begins like another
+    machine.run(index=1)
+
+    assert (machine.folder / "order").read_text().split() == ["j1", "j4"]
+    assert machine.ended() == ["j1", "j3", "j4", "j40"]
+    assert machine.get(f"{RUN}/arrays/a1/ended/j3") == b"{}"
+
+
+def test_without_an_index_it_is_the_first_element(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(GOOD)})
+    machine.variables["AWS_BATCH_JOB_ID"] = ""
+    process = machine.start(
+        code="import os; os.environ['AWS_BATCH_JOB_ID'] = '6c7f'\nfrom stagekit import element; element.main()"
+    )
+    process.communicate(timeout=60)
+
+    assert machine.end()["id"] == "6c7f"
+
+
+def test_nothing_of_a_cancelled_array_begins(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(GOOD)})
+    machine.put(f"{RUN}/arrays/a1/cancelled")
+    done = machine.run()
+
+    assert done.returncode == 66
+    assert machine.ended() == []
+
+
+def test_an_array_that_is_not_there_is_named(machine: Machine) -> None:
+    done = machine.run()
+
+    assert done.returncode == 66
+    assert f"{machine.array} is not there" in done.stderr
+
+
+def test_cancelling_lets_the_running_job_end_and_no_other_begin(machine: Machine) -> None:
+    waits = f"open({str(machine.folder / 'began')!r}, 'w')\n"
+    waits += f"while not os.path.exists({str(machine.folder / 'go')!r}): time.sleep(0.05)\n"
+    machine.lay({"j1": machine.job(waits + GOOD), "j2": machine.job(GOOD)})
+    process = machine.start()
+    wait_for((machine.folder / "began").exists)
+    machine.put(f"{RUN}/arrays/a1/cancelled")
+    (machine.folder / "go").touch()
+    process.communicate(timeout=60)
+
+    assert process.returncode == 66
+    assert machine.ended() == ["j1"]
+
+
+@pytest.mark.parametrize("code", [1, 65, 70])
+def test_a_failed_program_puts_its_log_and_units_but_no_files(machine: Machine, code: int) -> None:
+    program = f"{GOOD}; (out / 'units.jsonl').write_text('one'); print('error: why', file=sys.stderr); sys.exit({code})"
+    machine.lay({"j1": machine.job(program)})
+    done = machine.run()
+
+    assert done.returncode == 0
+    assert machine.end()["exit_code"] == code
+    assert machine.log() == "error: why\n"
+    assert sorted(machine.keys(f"{RUN}/shards/j1/out/")) == ["units.jsonl"]
+
+
+def test_the_jobs_after_a_failed_one_are_run(machine: Machine) -> None:
+    machine.lay({"j1": machine.job("sys.exit(1)"), "j2": machine.job(GOOD)})
+    machine.run()
+
+    assert [machine.end(name)["exit_code"] for name in ("j1", "j2")] == [1, 0]
+
+
+def test_a_program_that_was_killed_has_the_shells_exit_code(machine: Machine) -> None:
+    machine.lay({"j1": machine.job("os.kill(os.getpid(), 9)")})
+    machine.run()
+
+    assert machine.end() == {**machine.end(), "exit_code": 137, "timed_out": False}
+
+
+@pytest.mark.parametrize(("stubborn", "code"), [(False, 124), (True, 137)], ids=["heeds SIGTERM", "must be killed"])
+def test_a_program_that_takes_too_long_is_stopped(machine: Machine, stubborn: bool, code: int) -> None:
+    program = "import signal; signal.signal(15, signal.SIG_IGN)\n" if stubborn else ""
+    machine.lay({"j1": machine.job(program + "print('began', flush=True); time.sleep(100)")}, "0\t2\t/x/shards/j1\n")
+    began = time.monotonic()
+    machine.run()
+
+    assert time.monotonic() - began < 20
+    assert machine.end() == {**machine.end(), "exit_code": code, "timed_out": True}
+    assert machine.log(name="stdout.log") == "began\n"
+
+
+@pytest.mark.parametrize("daemon", [False, True], ids=["in its group", "in a session of its own"])
+def test_children_that_a_program_leaves_behind_end_with_it(machine: Machine, daemon: bool) -> None:
+    pid = machine.folder / "pid"
+    child = f"import subprocess; p = subprocess.Popen(['sleep', '1000'], start_new_session={daemon})\n"
+    program = f"{child}open({str(pid)!r}, 'w').write(str(p.pid)); {GOOD}"
+    machine.lay({"j1": machine.job(program)})
+    began = time.monotonic()
+    machine.run()
+
+    assert machine.end()["exit_code"] == 0
+    assert not alive(int(pid.read_text()))
+    assert time.monotonic() - began < 20
+
+
+def test_sigterm_ends_the_program_and_puts_the_logs_but_no_end(machine: Machine) -> None:
+    pid = machine.folder / "pid"
+    program = (
+        f"print('began', flush=True)\nwith open({str(pid)!r}, 'w') as f: f.write(str(os.getpid()))\ntime.sleep(100)"
+    )
+    machine.lay({"j1": machine.job(program), "j2": machine.job(GOOD)})
+    process = machine.start()
+    wait_for(lambda: pid.exists() and pid.read_text())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+
+    assert process.returncode == 143
+    assert machine.ended() == []
+    assert not alive(int(pid.read_text()))
+    assert machine.log(name="stdout.log") == "began\n"
+
+
+def test_how_far_a_job_is_can_be_seen_while_it_runs(machine: Machine) -> None:
+    program = "(out / 'units.jsonl').write_text('one\\n'); (out / 'said').write_text('1 of 2')\n"
+    program += f"while not os.path.exists({str(machine.folder / 'go')!r}): time.sleep(0.05)\n"
+    program += f"(out / 'units.jsonl').write_text('one\\ntwo\\n'); {GOOD}"
+    machine.lay({"j1": machine.job(program)})
+    process = machine.start()
+    wait_for(lambda: {"units.jsonl", "said"} <= set(machine.keys(f"{RUN}/shards/j1/out/")))
+    meanwhile = machine.get(f"{RUN}/shards/j1/out/units.jsonl")
+    (machine.folder / "go").touch()
+    process.communicate(timeout=60)
+
+    assert meanwhile == b"one\n"
+    assert machine.get(f"{RUN}/shards/j1/out/units.jsonl") == b"one\ntwo\n"
+
+
+def test_a_program_sees_its_variables_and_no_credentials(machine: Machine) -> None:
+    machine.variables |= {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/",
+        "JAVA_HOME": "/java",
+        "TOKEN": "t",
+    }
+    program = "import json; json.dump(dict(os.environ), open(files / 'seen.json', 'w'))"
+    machine.lay({"j1": machine.job(program), "j2": machine.job(program, passed=["AWS_ACCESS_KEY_ID", "ABSENT"])})
+    machine.run()
+    seen, passed = (json.loads(machine.made(name)["seen.json"]) for name in ("j1", "j2"))
+
+    assert {"PAINT": "red", "JAVA_HOME": "/java"}.items() <= seen.items()
+    assert seen.keys() - {"LC_CTYPE"} == {"PAINT", "HOME", "PATH", "PYTHONPATH", "JAVA_HOME"}
+    assert passed.keys() - seen.keys() == {"AWS_ACCESS_KEY_ID"}
+
+
+@pytest.mark.parametrize("image", stages.stage_images())
+def test_every_variable_that_an_image_sets_reaches_the_program(image: str) -> None:
+    last = (layout.CONTAINERS / image / "Dockerfile").read_text().rpartition("\nFROM ")[2]
+    (block,) = re.findall(r"^ENV ((?:.*\\\n)*.*)$", last, re.MULTILINE)
+    names = re.findall(r"(\w+)=", block)
+
+    assert "PYTHONPATH" in names
+    assert [name for name in names if name not in OF_THE_IMAGE and not name.startswith(OF_THE_IMAGE_BY_PREFIX)] == []
+
+
+def test_nothing_of_a_job_is_seen_by_the_next(machine: Machine) -> None:
+    first = f"{GOOD}; (files / 'deep').mkdir(); (files / 'deep').chmod(0); open('scratch', 'w').write('x')"
+    second = "import json; json.dump([os.listdir('.'), os.listdir(out), os.listdir(files)], open(files / 'seen', 'w'))"
+    machine.lay({"j1": machine.job(first), "j2": machine.job(second.replace("files / 'seen'", "out / 'result.json'"))})
+    machine.run()
+
+    assert json.loads(machine.get(f"{RUN}/shards/j2/out/result.json")) == [[], ["files"], []]
+    assert machine.made("j2") == {}
+
+
+def test_what_was_in_the_temporary_folder_before_stays(machine: Machine) -> None:
+    (machine.folder / "tmp").mkdir()
+    (machine.folder / "tmp/others").touch()
+    machine.lay({"j1": machine.job(GOOD)})
+    machine.run()
+
+    assert [path.name for path in (machine.folder / "tmp").iterdir()] == ["others"]
+
+
+def test_ten_megabytes_on_stderr_are_put(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(f"sys.stderr.write('x' * 10**7); {GOOD}")})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 0
+    assert len(machine.log()) == 10**7
+
+
+LINKS = {
+    "a link to a file": "os.symlink('/etc/hostname', files / 'link')",
+    "a link to a folder": "os.symlink('/etc', files / 'link')",
+    "a broken link": "os.symlink('/not/there', files / 'link')",
+    "a pipe": "os.mkfifo(files / 'link')",
+    "the folder itself": "files.rmdir(); os.symlink('/etc', files)",
+}
+
+
+@pytest.mark.parametrize("act", LINKS.values(), ids=LINKS)
+def test_what_is_neither_file_nor_folder_is_refused(machine: Machine, act: str) -> None:
+    machine.lay({"j1": machine.job(act)})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 76
+    assert machine.made() == {}
+    assert "which is neither a file nor a folder" in machine.log().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["a\\nb", "a\\udcff"], ids=["line break", "not UTF-8"])
+def test_a_file_whose_name_has_no_place_in_s3_is_refused(machine: Machine, name: str) -> None:
+    machine.lay({"j1": machine.job(f"open(os.path.join(files, '{name}'), 'w')")})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 76
+    assert machine.log().splitlines()[-1].startswith("error: the program made a file named 'a")
+
+
+def test_a_breach_of_the_contract_fails_the_job(machine: Machine) -> None:
+    good = "Metadata_Plate,Metadata_Well,Cells_Area\\nP,A01,1\\n"
+    write = f"{GOOD}; (files / 'p.csv').write_text('{good}')"
+    contract = {"p.csv": "profiles"}
+    machine.lay(
+        {
+            "j1": machine.job(write, contracts=contract),
+            "j2": machine.job(write.replace("A01", "hole"), contracts=contract),
+            "j3": machine.job(GOOD, contracts=contract),
+        }
+    )
+    machine.run()
+
+    assert [machine.end(name)["exit_code"] for name in ("j1", "j2", "j3")] == [0, 76, 76]
+    assert machine.log("j2").splitlines()[-1] == (
+        "error: the program exited 0, but p.csv breaks the contract 'profiles': "
+        "p.csv: row 2: Metadata_Well is 'hole', not a well like A01; correct it"
+    )
+    assert "p.csv" in machine.log("j3").splitlines()[-1]
+    assert machine.keys(f"{RUN}/shards/j2/out/") == []
+
+
+def test_a_program_that_is_not_there_is_named(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(GOOD, words=["no-such-program"])})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 127
+    assert "no-such-program" in machine.log()
+
+
+def test_a_description_that_nobody_can_read_ends_the_job_with_a_traceback(machine: Machine) -> None:
+    machine.lay({"j1": {}})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 1
+    assert machine.log().startswith("Traceback")
+
+
+def test_a_job_is_run_again_by_hand_on_the_terminal_and_puts_nothing(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(f"print('hello'); {GOOD}; sys.exit(3)")})
+    before = machine.keys(RUN)
+    done = machine.run("--again", f"s3://{machine.s3.bucket}/{RUN}/shards/j1/")
+
+    assert done.returncode == 3
+    assert done.stdout == "hello\n"
+    assert machine.keys(RUN) == before
+    assert (machine.output / "files/a.txt").read_text() == "made"
