@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tasks import settings
 from tasks.errors import StageError
 from tasks.verbs import browse, clean, demo, doctor, explain, images, logs, plan, provenance, retry, status, verify
 
 MODULES = (browse, clean, demo, doctor, explain, images, logs, plan, provenance, retry, status, verify)
+ELSEWHERE = (browse, doctor, images)
+"""What does not look at the data root: it works, and tells what is wrong, also where there is none."""
 VERBS = {module.__name__.rpartition(".")[2]: module for module in MODULES}
 
 
@@ -21,6 +24,8 @@ def main() -> int:
         module.add(verbs.add_parser(name, help=first, description=module.__doc__))
     args = parser.parse_args()
     try:
+        if VERBS[args.verb] not in ELSEWHERE:
+            settings.load().store.refresh()
         code: int = VERBS[args.verb].act(args)
         return code
     except StageError as error:

@@ -33,6 +33,7 @@ class PlateSet(ListedOnce):
     @property
     def members(self) -> tuple[str, ...]:
         """Return the plates of the set; the order in which they were named does not matter."""
+        settings.load().store.refresh()
         layout = settings.load().layout
         listed = list(self.plates) or inputs.plates(layout, self.batch_id)
         return tuple(sorted({*catalogue.plates(layout, self.batch_id, listed, self.where)}))
@@ -42,8 +43,9 @@ class PlateSet(ListedOnce):
         """Return the set's name."""
         if self.plate_set:
             return checked_name("plate set", self.plate_set)
+        members = self.members  # which has the list looked at
         everything = inputs.plates(settings.load().layout, self.batch_id)
-        return str(self.batch_id) if set(self.members) == set(everything) else name_of(self.members)
+        return str(self.batch_id) if set(members) == set(everything) else name_of(members)
 
     def same_set(self) -> dict[str, Any]:
         """Return the parameters of another task on the same set."""

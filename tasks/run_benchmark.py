@@ -122,6 +122,7 @@ class RunBenchmark(Reported):
         given = settings.load().layout
         batch = catalogue.of_batch(given, self.batch_id)
         known = {each.plate: each for each in batch}
+        settings.load().store.refresh()
         listed = list(self.plates) or list(known) or inputs.plates(given, self.batch_id)
         plates = catalogue.plates(given, self.batch_id, listed, self.where)
         if not known:

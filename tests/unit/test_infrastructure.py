@@ -102,7 +102,10 @@ def test_machines_have_an_encrypted_disk_and_sessions_for_their_metadata(
     disk = data["BlockDeviceMappings"][0]["Ebs"]
 
     assert (disk["VolumeSize"], disk["VolumeType"], disk["Encrypted"]) == (200, "gp3", True)
-    assert (data["MetadataOptions"]["HttpTokens"], data["MetadataOptions"]["HttpPutResponseHopLimit"]) == ("required", 1)
+    assert (data["MetadataOptions"]["HttpTokens"], data["MetadataOptions"]["HttpPutResponseHopLimit"]) == (
+        "required",
+        1,
+    )
 
 
 def test_nothing_comes_in_only_https_goes_out_and_s3_is_reached_without_a_nat(
@@ -145,7 +148,9 @@ def test_a_bucket_and_a_network_that_are_there_are_used(account: Account, output
     environment = queue["computeEnvironmentOrder"][0]["computeEnvironment"]
     found = batch.describe_compute_environments(computeEnvironments=[environment])["computeEnvironments"][0]
 
-    assert {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::S3::Bucket"}.isdisjoint(each.get("ResourceType") for each in kinds)
+    assert {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::S3::Bucket"}.isdisjoint(
+        each.get("ResourceType") for each in kinds
+    )
     assert "root = s3://lab/cell/painting\n" in other["LuigiCfg"]
     assert (found["computeResources"]["subnets"], found["computeResources"]["maxvCpus"]) == ([subnet], 1600)
 
