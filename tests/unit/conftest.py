@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import luigi
 import pytest
@@ -17,6 +19,9 @@ from tasks.runtime import engines
 from tests.unit.element_machine import Machine
 from tests.unit.fakes import FakeEngine, any_stage, good, lay_plate
 from tests.unit.measuring_bench import ALLOWED, Bench, make, run
+
+if TYPE_CHECKING:
+    from tests.integration.s3_server import S3Server
 
 LoadSettings = Callable[[str], Layout]
 
@@ -186,3 +191,17 @@ def machine(s3_port: int, tmp_path: Path) -> Machine:
     from tests.stages.gallery.service import new_bucket
 
     return Machine(tmp_path, new_bucket(s3_port))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """A real S3 server on loopback with an empty bucket, and credentials for it."""
+    from tests.integration import s3_server  # here, because moto takes a second to import
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with s3_server.serving() as started:
+        request = urllib.request.Request(f"http://127.0.0.1:{started.port}/moto-api/reset", method="POST")
+        urllib.request.urlopen(request).close()  # moto is one for all servers of a process
+        s3_server.client(started.port).create_bucket(Bucket=s3_server.BUCKET)
+        yield started

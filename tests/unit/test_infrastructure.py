@@ -5,17 +5,16 @@ from __future__ import annotations
 import configparser
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from cfnlint.decode import cfn_yaml
 
 from tasks import layout, stages
 from tests.unit import aws_account
-from tests.unit.aws_account import ACCOUNT, REGION, Account
+from tests.unit.aws_account import REGION, Account
 
 TEMPLATE = layout.REPOSITORY / "infrastructure" / "aws.yaml"
 
