@@ -15,7 +15,8 @@ from typing import Any
 from tasks import catalogue, inputs, manifest, recipes, stages, status
 from tasks.layout import FOLDERS, Layout
 from tasks.manifest import Manifest
-from tasks.status import State
+from tasks.runtime import locks
+from tasks.status import IsHeld, State
 
 LONGEST_TEXT = 300  # characters of a fact; what is longer is a table, which lies among the results
 TOLD = ("quarantined", "faults")
@@ -33,10 +34,10 @@ def manifests(layout: Layout, batch: str) -> list[Manifest]:
     return [each for each in found if _folder(each) != "report" and "superseded by" not in each.fingerprint]
 
 
-def of_batch(layout: Layout, batch: str) -> dict[str, Any]:
+def of_batch(layout: Layout, batch: str, is_held: IsHeld = locks.is_held) -> dict[str, Any]:
     """Return the record of a batch."""
     found = manifests(layout, batch)
-    unfinished = list(_unfinished(layout, batch))
+    unfinished = list(_unfinished(layout, batch, is_held))
     names = sorted({each.stage for each in found})
     recorded = {
         "batch": batch,
@@ -131,10 +132,10 @@ def _plates(layout: Layout, batch: str, found: list[Manifest]) -> list[dict[str,
     return [{"plate": name, "conditions": known.get(name, {})} for name in dict.fromkeys([*listed, *sorted(made)])]
 
 
-def _unfinished(layout: Layout, batch: str) -> Iterator[dict[str, Any]]:
+def _unfinished(layout: Layout, batch: str, is_held: IsHeld) -> Iterator[dict[str, Any]]:
     """Yield the last run of each subject that did not end well, but for the report's own and those still at work."""
     for each in (batch, layout.deep_batch(batch)):
-        for state in status.unfinished(layout, each):
+        for state in status.unfinished(layout, each, is_held):
             if stages.stage(state.stage).folder != "report":
                 yield _told(layout, state)
 

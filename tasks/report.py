@@ -77,7 +77,8 @@ def tell_of_failure(batch_id: str) -> None:
     try:
         report.inputs()  # refuses a batch of which nothing was made
         if report.complete() or subprocess.run(in_a_process(batch_id), check=False).returncode == 0:
-            print(f"report: {report.place('report') / f'{batch_id}_report.html'}", file=sys.stderr)
+            path = settings.load().store.here(report.place("report") / f"{batch_id}_report.html")
+            print(f"report: {path}", file=sys.stderr)
             return
         logger.warning("the report of batch %s could not be made", batch_id)
     except (StageError, OSError) as error:
@@ -134,7 +135,7 @@ class Report(Staged):
     def _look(self) -> tuple[bytes, Found]:
         """Return the record, and the files that are shown, in the order in which the record lists them."""
         layout = settings.load().layout
-        recorded = record.of_batch(layout, self.batch_id)
+        recorded = record.of_batch(layout, self.batch_id, settings.load().store.is_held)
         if not recorded["runs"] and not recorded["unfinished"]:
             raise MissingInputError(
                 f"nothing has been made of batch {self.batch_id} below {layout.dataset}: run it first"

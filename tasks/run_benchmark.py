@@ -91,7 +91,8 @@ class RunBenchmark(Reported):
             tabulate = self._of(features)[0]
             absent = [plate for group in self._groups() for plate in _there(self.batch_id, group, features).missing]
             comparison.show(tabulate.place("comparison"), features, tabulate.results, absent)
-        print(f"report: {self.report().place('report') / f'{self.batch_id}_report.html'}")
+        path = self.report().place("report") / f"{self.batch_id}_report.html"
+        print(f"report: {settings.load().store.here(path)}")
 
     def report(self) -> Report:
         """Return the page about the batch."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tasks.ledger import Account, History
 from tasks.runtime import array_folder, locks
 from tasks.runtime.queue import Queue
 
+IsHeld = Callable[[Path], bool]
 DONE, RUNNING, FAILED, STOPPED = "done", "running", "failed", "stopped"
 STATES = (DONE, RUNNING, FAILED, STOPPED)
 HOW_IT_STOPPED = {
@@ -50,10 +51,19 @@ class State:
     """Of what runs on a cluster: how many elements of each array (by the scheduler's id) are in which state."""
 
 
-def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "", *, whole: bool = False) -> list[State]:
+def look(
+    layout: Layout,
+    batch: str = "",
+    subject: str = "",
+    stage: str = "",
+    *,
+    whole: bool = False,
+    is_held: IsHeld = locks.is_held,
+) -> list[State]:
     """Return every stage of every plate that has a result or was ever run here, in the order in which they began.
 
-    Of a run that ended well and left nothing out, the jobs and units are read only if `whole`.
+    Of a run that ended well and left nothing out, the jobs and units are read only if `whole`. `is_held` says whether
+    a run holds its lock, on whatever machine.
     """
     found = set(_places(layout.manifests, "*/*/*.json")) | set(_places(layout.ledgers, "*/*/*"))
     asked = [
@@ -62,17 +72,17 @@ def look(layout: Layout, batch: str = "", subject: str = "", stage: str = "", *,
         if stage in ("", each[0]) and batch in ("", each[1]) and subject in ("", each[2]) and each[0] in stages.load()
     ]
     states = sorted(
-        (_state(layout, *each, whole=whole) for each in asked), key=lambda state: (state.began, state.subject)
+        (_state(layout, *each, is_held, whole=whole) for each in asked), key=lambda state: (state.began, state.subject)
     )
     order = {stage: place for place, stage in enumerate(dict.fromkeys(state.stage for state in states))}
     return sorted(states, key=lambda state: (state.batch, order[state.stage], state.subject))
 
 
-def unfinished(layout: Layout, batch: str) -> list[State]:
+def unfinished(layout: Layout, batch: str, is_held: IsHeld = locks.is_held) -> list[State]:
     """Return the stages whose last run did not end well; of those that did, only the ledger's end is read."""
     found = [each for each in _places(layout.ledgers, f"*/{batch}/*") if each[0] in stages.load()]
     due = [each for each in found if not (_ended_well(layout, *each) and layout.manifest(*each).exists())]
-    states = [_state(layout, *each) for each in sorted(due)]
+    states = [_state(layout, *each, is_held) for each in sorted(due)]
     return [state for state in states if state.state in (FAILED, STOPPED)]
 
 
@@ -85,12 +95,12 @@ def _places(folder: Path, pattern: str) -> Iterator[tuple[str, str, str]]:
         yield path.parent.parent.name, path.parent.name, path.name.removesuffix(".json")
 
 
-def _state(layout: Layout, stage: str, batch: str, subject: str, *, whole: bool = False) -> State:
+def _state(layout: Layout, stage: str, batch: str, subject: str, is_held: IsHeld, *, whole: bool = False) -> State:
     made = manifest.read(layout.manifest(stage, batch, subject))
     good = made and not made.units.get(ledger.QUARANTINED) and _ended_well(layout, stage, batch, subject)
     told = ledger.history(layout.ledger(stage, batch, subject), whole=whole or not good)
     unit = stages.stage(stage).unit
-    if told and not told.ended and locks.is_held(layout.lock(stage, batch, subject)):
+    if told and not told.ended and is_held(layout.lock(stage, batch, subject)):
         now = State(stage, batch, subject, RUNNING, unit, told.total, {}, told.began, history=told)
         return _running(layout, told, now)
     # The manifest has the last word: a publication that was cut short is finished by the next run.

@@ -51,7 +51,8 @@ class Elements:
     def tell(self, array: Array, jobs: Iterable[str] = ()) -> None:
         """Put what was written of an array, and of jobs that ended."""
         files = [array.folder / name for name in OF_AN_ARRAY]
-        files += [array.job_folder(job) / "outcome.json" for job in jobs]
+        files += [path for job in jobs for path in array.job_folder(job).glob("outcome.json")]
+        files += [path for job in jobs for path in array.job_folder(job).glob("failed-*.log")]
         self.store.push(*(file for file in files if file.exists()))
 
     def bring(self, array: Array) -> None:

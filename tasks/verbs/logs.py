@@ -48,7 +48,9 @@ def act(args: argparse.Namespace) -> int:
 
 def _one(layout: Layout, args: argparse.Namespace) -> State:
     """Return the state that is asked for; raise MissingInputError if there is none, or more than one."""
-    found = status.look(layout, args.batch_id, args.plate, args.stage, whole=True)
+    found = status.look(
+        layout, args.batch_id, args.plate, args.stage, whole=True, is_held=settings.load().store.is_held
+    )
     if not found:
         known = {state.subject for state in status.look(layout, args.batch_id, "", args.stage)}
         raise MissingInputError(errors.unknown(f"run of {args.stage} on", args.plate, known, str(layout.ledgers)))
@@ -77,6 +79,6 @@ def _told(layout: Layout, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _end(log: Path, lines: int) -> list[str]:
-    if not log.exists():
+    if not settings.load().store.here(log).exists():
         return ["(it is gone)"]
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]

@@ -30,8 +30,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    layout = settings.load().layout
-    found = [each for each in status.look(layout, args.batch_id, args.plate, args.stage) if _is_due(each, args.failed)]
+    layout, store = settings.load().layout, settings.load().store
+    seen = status.look(layout, args.batch_id, args.plate, args.stage, is_held=store.is_held)
+    found = [each for each in seen if _is_due(each, args.failed)]
     said = [] if args.json else _said(found)
     print("\n".join(said)) if said else None
     if args.dry_run or not found:
@@ -78,7 +79,9 @@ def _reopen(layout: Layout, state: State) -> None:
     found = manifest.read(path)
     if state.state == DONE and found:
         manifest.write(
-            path, replace(found, fingerprint={**found.fingerprint, "again": state.units[ledger.QUARANTINED]})
+            path,
+            replace(found, fingerprint={**found.fingerprint, "again": state.units[ledger.QUARANTINED]}),
+            settings.load().store,
         )
 
 

@@ -53,7 +53,9 @@ def act(args: argparse.Namespace) -> int:
 
 
 def _look(args: argparse.Namespace) -> list[State]:
-    return status.look(settings.load().layout, args.batch_id, args.plate, args.stage)
+    return status.look(
+        settings.load().layout, args.batch_id, args.plate, args.stage, is_held=settings.load().store.is_held
+    )
 
 
 def _plain(states: Sequence[State]) -> list[dict[str, Any]]:

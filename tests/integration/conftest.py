@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,16 +53,24 @@ def cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.C
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """A real registry on loopback, which containers on the host's network see too; gives its address."""
+    with serving_registry(tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving_registry(folder: Path) -> Iterator[str]:
+    """Start a real registry on loopback, which containers on the host's network see too; give its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = tmp_path / "config.yml"
+    config = folder / "config.yml"
     config.write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {tmp_path}/registry\nhttp:\n  addr: {address}\n"
+        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {folder}/registry\nhttp:\n  addr: {address}\n"
     )
     server = subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL)
     assert wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", int(address.split(":")[1]))) == 0)
-    yield address
-    server.terminate()
-    server.wait(10)
+    try:
+        yield address
+    finally:
+        server.terminate()
+        server.wait(10)

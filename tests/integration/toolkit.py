@@ -34,10 +34,12 @@ class Toolkit:
     audited: bool = False
     """Whether a site of every plate is measured by both engines, as it is by default."""
     place: str = "local"
+    bucket: str = ""
+    """The bucket and prefix of a data root on S3; `root` is then the mirror of its small files."""
 
     @property
     def root(self) -> Path:
-        return self.folder / "root"
+        return self.folder / (f".mirror/{self.bucket}" if self.bucket else "root")
 
     @property
     def dataset(self) -> Path:
@@ -47,7 +49,8 @@ class Toolkit:
         """Write luigi.cfg; return the environment that names it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         text = (REPOSITORY / "luigi.cfg").read_text(encoding="utf-8")
-        text = text.replace("root = data_root", "root = root").replace("engine = auto", f"engine = {self.engine}")
+        text = text.replace("root = data_root", f"root = s3://{self.bucket}" if self.bucket else "root = root")
+        text = text.replace("engine = auto", f"engine = {self.engine}")
         text = text.replace("place = local", f"place = {self.place}")
         if not self.audited:
             text = text.replace("; audit_sites = 1", "audit_sites = 0")
