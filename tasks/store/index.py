@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +32,14 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open: dict[int, sqlite3.Connection] = {}
+        self._open: dict[int, tuple[sqlite3.Connection, threading.Lock]] = {}
 
     def of(self, file: Path) -> Entry | None:
         """Return what is known of a file, as long as it is the file that it is known of."""
-        row = self._table.execute("SELECT etag, hole, bytes, changed_ns FROM files WHERE path = ?", (str(file),))
-        found = row.fetchone()
+        table, lock = self._table
+        with lock:
+            asked = "SELECT etag, hole, bytes, changed_ns FROM files WHERE path = ?"
+            found = table.execute(asked, (str(file),)).fetchone()
         entry = Entry(found[0], bool(found[1]), found[2], found[3]) if found else None
         try:
             return entry if entry and entry.is_still(file.stat()) else None
@@ -49,12 +52,14 @@ class Index:
 
     def note_all(self, files: Iterable[tuple[Path, str, os.stat_result]], *, hole: bool = False) -> None:
         rows = [(str(file), etag, hole, status.st_size, status.st_mtime_ns) for file, etag, status in files]
-        with self._table as table:
+        table, lock = self._table
+        with lock, table:
             table.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
 
     @property
-    def _table(self) -> sqlite3.Connection:
-        if os.getpid() not in self._open:  # a fork shares no connection
+    def _table(self) -> tuple[sqlite3.Connection, threading.Lock]:
+        """Return this process's connection, for one thread at a time: a fork shares none."""
+        if os.getpid() not in self._open:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             table = sqlite3.connect(self.path, timeout=SECONDS_TO_WAIT, check_same_thread=False)
             with table:
@@ -62,5 +67,5 @@ class Index:
                     "CREATE TABLE IF NOT EXISTS files "
                     "(path TEXT PRIMARY KEY, etag TEXT, hole INTEGER, bytes INTEGER, changed_ns INTEGER)"
                 )
-            self._open = {os.getpid(): table}
+            self._open = {os.getpid(): (table, threading.Lock())}
         return self._open[os.getpid()]

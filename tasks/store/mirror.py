@@ -108,10 +108,13 @@ class Mirror:
 
     def put(self, paths: Iterable[Path]) -> None:
         """Put files that were written here, unless the bucket has them."""
-        for path in paths:
-            status, known = path.stat(), self.index.of(path)
-            if known is None:
-                self.index.note(path, self.bucket.put(self.key(path), path), status)
+        todo = [path for path in paths if self.index.of(path) is None]
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            list(pool.map(self._put, todo))
+
+    def _put(self, path: Path) -> None:
+        status = path.stat()  # before: what is written meanwhile is put the next time
+        self.index.note(path, self.bucket.put(self.key(path), path), status)
 
     def delete(self, path: Path) -> None:
         """Delete a file, or a folder with all that is below it."""
