@@ -127,4 +127,4 @@ def job_name(name: str) -> str:
     clean = re.sub(r"[^A-Za-z0-9_-]", "_", name)
     if clean == name and name[:1].isalnum() and len(name) <= LONGEST_NAME:
         return name
-    return f"{clean.lstrip('_-')[: LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{(clean.lstrip('_-') or 'array')[: LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

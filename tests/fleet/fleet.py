@@ -3,8 +3,8 @@
     with Fleet(folder) as fleet:
         subprocess.run([...], env=os.environ | fleet.variables)
 
-What `Fleet` makes by calls, infrastructure/aws.yaml makes in a real account: a role, a network, a compute environment,
-a queue; and a bucket.
+What `Fleet` makes by calls, infrastructure/aws.yaml makes in a real account: a bucket, a role, a network, a compute
+environment and a queue.
 """
 
 from __future__ import annotations
