@@ -11,9 +11,9 @@ from tasks.runtime.aws import Account
 from tasks.runtime.batch_options import Options
 from tasks.stages import Resources
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import FakeEngine, good, make_stage
+from tests.unit.fakes import make_stage
 
-PLACE = "[runtime]\nplace = aws_batch\n"
+PLACE = "[paths]\nroot = s3://bucket/prefix\n[runtime]\nplace = aws_batch\n"
 GIVEN = """
 [aws_batch]
 queue = spot
@@ -90,12 +90,6 @@ def test_there_every_stage_runs_shards_are_as_few_as_may_be_and_a_node_has_64_gb
     assert not placement.is_here(make_stage(network=True))
     assert placement.shards(100, 12) == 9
     assert settings.load().retries.most_memory_gb == 64
-
-
-def test_a_data_root_that_is_not_on_s3_is_refused(luigi_cfg: LoadSettings) -> None:
-    luigi_cfg(PLACE)
-    with pytest.raises(SettingsError, match=r"place = aws_batch needs a data root on S3: \[paths\] root = s3://"):
-        placement.of(make_stage(), FakeEngine(good))
 
 
 def test_a_stage_has_its_pushed_image_and_the_resources_of_its_table(
