@@ -17,7 +17,7 @@ from tasks.runtime import batch_options, engines, identity, images
 from tasks.runtime.array_folder import Array
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import AwsBatch
+from tasks.runtime.aws_batch import AwsBatch, variables
 from tasks.runtime.batch_watch import Watch
 from tasks.runtime.engines import Engine
 from tasks.runtime.fleet_engine import FleetEngine
@@ -53,7 +53,8 @@ def engine(stage: Stage) -> Engine:
     if not isinstance(given.store, S3Store):
         return engines.choose(given.engine, stage.image)
     mirror = given.store.mirror
-    fleet = FleetEngine(lambda job: mirror.url(job.folder), dict(batch_options_of(stage).environment))
+    seen = variables(account(), batch_options_of(stage))
+    fleet = FleetEngine(lambda job: mirror.url(job.folder), seen)
     why = fleet.unusable(stage.image)
     if why:
         raise EngineError(errors.no_engine(stage.image, {fleet.name: why}))

@@ -113,7 +113,7 @@ def meaning(service: str, action: str) -> Iterator[None]:
         raise EngineError(f"{message}: docs/aws.md") from error
     except (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError) as error:
         raise _expired(what, str(error)) from error
-    except exceptions.HTTPClientError as error:  # no route, no name, no connection, or silence
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:  # no name, no connection, or silence
         raise NoAnswerError(f"AWS does not answer {what} ({error})") from error
     except exceptions.BotoCoreError as error:
         raise EngineError(f"{what} cannot be asked: {error}") from error

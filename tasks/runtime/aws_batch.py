@@ -14,6 +14,7 @@ from tasks import layout
 from tasks.errors import EngineError
 from tasks.runtime import aws, batch_queues, job_definitions
 from tasks.runtime.array_folder import Array
+from tasks.runtime.aws import Account
 from tasks.runtime.batch_options import NOT_IN_A_TAG, OWN_TAGS, Options
 from tasks.runtime.batch_states import OUR_REASON
 from tasks.runtime.batch_watch import Watch
@@ -52,10 +53,10 @@ class AwsBatch:
 
     def request(self, array: Array, revision: str, url: str) -> dict[str, Any]:
         """Return what SubmitJob is given for an array: what it needs, if that is not what the definition says."""
-        asked = array.resources
+        asked, seen_there = array.resources, variables(self.watch.account, self.options)
         overrides: dict[str, Any] = {
             "command": [*self.definition.command, url],
-            "environment": [{"name": name, "value": value} for name, value in self._variables()],
+            "environment": [{"name": name, "value": value} for name, value in seen_there.items()],
         }
         if job_definitions.requirements(asked) != job_definitions.requirements(self.definition.resources):
             overrides["resourceRequirements"] = job_definitions.requirements(asked)
@@ -109,12 +110,6 @@ class AwsBatch:
         size = jobs[0].get("arrayProperties", {}).get("size", 1) if jobs else 1
         return [array_id] if len(set(indices)) >= size else [f"{array_id}:{index}" for index in sorted(indices)]
 
-    def _variables(self) -> list[tuple[str, str]]:
-        """Return the variables of an element: Batch itself tells a container no region."""
-        account = self.watch.account
-        endpoint = {"S3_ENDPOINT_URL": account.endpoint_url} if account.endpoint_url else {}
-        return list(({"AWS_REGION": aws.region(account)} | endpoint | dict(self.options.environment)).items())
-
     def _own_tags(self, array: Array) -> dict[str, str]:
         """Return what a bill can be split by."""
         values = (*layout.of_run(array.folder.parent.parent), self.user)
@@ -122,9 +117,15 @@ class AwsBatch:
         return {key: value for key, value in given.items() if value}
 
 
+def variables(account: Account, options: Options) -> dict[str, str]:
+    """Return the variables of an element beside its job's: Batch itself tells a container no region."""
+    endpoint = {"S3_ENDPOINT_URL": account.endpoint_url} if account.endpoint_url else {}
+    return {"AWS_REGION": aws.region(account), **endpoint, **dict(options.environment)}
+
+
 def job_name(name: str) -> str:
     """Return the name of an array as Batch takes it, which no other array has."""
     clean = re.sub(r"[^A-Za-z0-9_-]", "_", name)
     if clean == name and name[:1].isalnum() and len(name) <= LONGEST_NAME:
         return name
-    return f"{clean.lstrip('_-')[: LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    return f"{(clean.lstrip('_-') or 'array')[: LONGEST_NAME - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"

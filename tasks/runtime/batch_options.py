@@ -70,18 +70,21 @@ def tags(text: str, where: str) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _of_a_form(pattern: re.Pattern[str], what: str) -> Callable[[str, str], str]:
+def _of_a_form(pattern: re.Pattern[str], what: str, *, optional: bool = True) -> Callable[[str, str], str]:
     def checked(value: str, where: str) -> str:
-        if value and not pattern.fullmatch(value):
+        if (value or not optional) and not pattern.fullmatch(value):
             raise SettingsError(f"{where}: {value!r} is no {what}")
         return value
 
     return checked
 
 
+QUEUE = "name or ARN of a job queue: 1 to 128 letters, digits, '-' and '_'"
 CHECKS: Mapping[str, Callable[[str, str], object]] = {
-    "aws_batch_queue": _of_a_form(QUEUE_NAME, "name or ARN of a job queue: 1 to 128 letters, digits, '-' and '_'"),
-    "aws_batch_gpu_queue": _of_a_form(QUEUE_NAME, "name or ARN of a job queue"),
+    "aws_batch_queue": _of_a_form(
+        QUEUE_NAME, "name or ARN of a job queue: 1 to 128 letters, digits, '-' and '_'", optional=False
+    ),
+    "aws_batch_gpu_queue": _of_a_form(QUEUE_NAME, QUEUE),
     "aws_batch_job_role": _of_a_form(ROLE_NAME, "ARN of a role: arn:aws:iam::<account>:role/<name>"),
     "aws_batch_region": _of_a_form(REGION_NAME, "region, such as us-east-1"),
     "aws_batch_endpoint_url": _of_a_form(ENDPOINT, "URL of a service: http(s)://host:port"),

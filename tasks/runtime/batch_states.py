@@ -39,6 +39,7 @@ MEANINGS = (
 REMEDIES = (
     (r"CannotPull", "`python -m tasks images push --registry HOST/PATH`, and docs/aws.md on a registry's login"),
     (r"Cannot(Start|Create)", "the image is not for this kind of machine: docs/aws.md"),
+    (r"ResourceInit", "docs/aws.md says what the machines and their role must reach"),
     (r"role", "luigi.cfg [aws_batch] job_role: docs/aws.md says what it must trust"),
     (r"MISCONFIGURATION", "docs/aws.md says how large the machines of a queue may be"),
 )

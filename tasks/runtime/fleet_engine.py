@@ -51,6 +51,4 @@ class FleetEngine:
 
     def run(self, job: Job, cancelled: threading.Event) -> Outcome:
         """Never: a place of arrays hands jobs to its scheduler."""
-        raise EngineError(
-            f"{job.name}: the engine {self.name} runs nothing on this machine: [runtime] place = aws_batch"
-        )
+        raise EngineError(f"{job.name}: nothing runs on this machine by the engine {self.name}, which AWS Batch is for")

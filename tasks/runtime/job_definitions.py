@@ -21,6 +21,20 @@ ELEMENT = ("python", "-m", "stagekit.element")
 """What a container runs, in every image (containers/stagekit/element.py); the array's URL follows."""
 NAME_PREFIX = "platewright-"
 REQUIREMENTS = ("VCPU", "MEMORY", "GPU")
+MUST_BE_EMPTY = {
+    "environment",
+    "executionRoleArn",
+    "jobRoleArn",
+    "mountPoints",
+    "parameters",
+    "privileged",
+    "readonlyRootFilesystem",
+    "secrets",
+    "timeout",
+    "ulimits",
+    "user",
+    "volumes",
+}
 
 
 @dataclass(frozen=True)
@@ -82,11 +96,17 @@ def _registered(account: Account, definition: Definition, process: int) -> str:
     asked = {"jobDefinitionName": definition.name, "status": "ACTIVE"}
     active = aws.all_of(account, "batch", "describe_job_definitions", **asked)
     for revision in sorted(active, key=lambda each: int(each["revision"]), reverse=True):
-        if says(revision, wanted):
+        if is_same(revision, wanted):
             return str(revision["jobDefinitionArn"])
     made = aws.ask(account, "batch", "register_job_definition", **wanted)
     logger.info("registered the job definition %s:%s", made["jobDefinitionName"], made["revision"])
     return str(made["jobDefinitionArn"])
+
+
+def is_same(revision: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Say whether a revision is what would be registered; AWS has tags of its own."""
+    tags = {key: value for key, value in revision.get("tags", {}).items() if not key.startswith("aws:")}
+    return tags == wanted["tags"] and says(revision, wanted)
 
 
 def says(found: object, wanted: object) -> bool:
@@ -104,22 +124,6 @@ def says(found: object, wanted: object) -> bool:
         pairs = zip(_in_order(found), _in_order(wanted), strict=False)
         return isinstance(found, list) and len(found) == len(wanted) and all(says(*pair) for pair in pairs)
     return found == wanted
-
-
-MUST_BE_EMPTY = {
-    "environment",
-    "executionRoleArn",
-    "jobRoleArn",
-    "mountPoints",
-    "parameters",
-    "privileged",
-    "readonlyRootFilesystem",
-    "secrets",
-    "timeout",
-    "ulimits",
-    "user",
-    "volumes",
-}
 
 
 def _in_order(values: object) -> list[Any]:

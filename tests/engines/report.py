@@ -12,9 +12,11 @@ from tasks import stages
 from tasks.runtime import environments
 from tasks.runtime.engines import engine
 
-ENGINES = ("process", "docker", "compose", "apptainer", "site", "chromium")
+ENGINES = ("process", "docker", "compose", "apptainer", "site", "fleet", "chromium")
 NODE_IMAGE = "platewright-test/hpc:local"
 """What a cluster's node is for the tests: Apptainer and Slurm run in it."""
+JOB_IMAGE = "platewright-test/python:3.11"
+"""What jobs of AWS Batch run in, where a test is about the jobs and not about the stages."""
 NODE_CONVERTS = "pycytominer"
 """The image that becomes a SIF file there, and so must be built here."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,6 +31,8 @@ def absent(name: str) -> str | None:
         return engine("docker").unusable(NODE_CONVERTS) or _node()
     if name == "site":
         return absent("compose") or _node()
+    if name == "fleet":
+        return _no_image(JOB_IMAGE, "bash tests/engines/make_bases.sh")
     if name == "chromium":
         return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
     if name == "process":
@@ -52,12 +56,21 @@ def _compose() -> str | None:
 
 def _node() -> str | None:
     """Return why no container of a cluster's node can be had, with this interpreter in it."""
-    done = subprocess.run(["docker", "image", "inspect", NODE_IMAGE], capture_output=True, check=False)
-    if done.returncode:
-        return f"there is no image {NODE_IMAGE}; type: bash tests/engines/make_hpc_image.sh"
+    missing = _no_image(NODE_IMAGE, "bash tests/engines/make_hpc_image.sh")
+    if missing:
+        return missing
     if sys.base_prefix == "/usr":
         return "its tests take this Python to the node, and this one is the system's: use one of pyenv or uv"
     return None
+
+
+def _no_image(image: str, remedy: str) -> str | None:
+    if not shutil.which("docker"):
+        return "there is no docker command"
+    done = subprocess.run(["docker", "image", "inspect", image], capture_output=True, text=True, check=False)
+    if "No such image" in done.stderr:
+        return f"there is no image {image}; type: {remedy}"
+    return done.stderr.strip() or None if done.returncode else None
 
 
 def main() -> int:

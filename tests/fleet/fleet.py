@@ -3,8 +3,8 @@
     with Fleet(folder) as fleet:
         subprocess.run([...], env=os.environ | fleet.variables)
 
-What `Fleet` makes by calls, infrastructure/aws.yaml makes in a real account: a role, a network, a compute environment,
-a queue; and a bucket.
+What `Fleet` makes by calls, infrastructure/aws.yaml makes in a real account: a bucket, a role, a network, a compute
+environment and a queue.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ class Fleet:
 
     def containers(self, array_id: str = "") -> dict[str, Any]:
         """Return the containers of jobs that run here, by the job's id; of an array those of its elements."""
-        found = docker.from_env().containers.list(filters={"label": f"platewright.fleet.server={self.port}"})
+        found = docker.from_env().containers.list(
+            ignore_removed=True, filters={"label": f"platewright.fleet.server={self.port}"}
+        )
         by_id = {each.labels["platewright.fleet"]: each for each in found}
         return {
             job: each for job, each in by_id.items() if job.partition(":")[0] == (array_id or job.partition(":")[0])
@@ -143,7 +145,9 @@ class Fleet:
     def clear(self) -> None:
         """Remove the containers that outlived the server."""
         engine = docker.from_env()
-        for each in engine.containers.list(all=True, filters={"label": f"platewright.fleet.server={self.port}"}):
+        for each in engine.containers.list(
+            all=True, ignore_removed=True, filters={"label": f"platewright.fleet.server={self.port}"}
+        ):
             with contextlib.suppress(docker.errors.APIError):
                 each.remove(force=True)
 

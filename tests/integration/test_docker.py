@@ -303,9 +303,11 @@ def test_the_whole_run_stands_in_its_folder(in_docker):
 def test_an_image_is_pushed_and_pulled_by_its_recipe_and_locked(registry, monkeypatch, tmp_path):
     recipe, built = recipes.recipe_hash("gallery"), images.reference("gallery")
     name = f"{registry}/lab/gallery:{recipe[: images.RECIPE_DIGITS]}"
+    monkeypatch.setattr(layout, "IMAGES_LOCK", shutil.copy(layout.IMAGES_LOCK, tmp_path / "here.lock"))
     pushed = images.push("gallery", f"{registry}/lab")
+    here = images.read_lock()["gallery"]
     subprocess.run(["docker", "rmi", name], check=True, capture_output=True)
-    monkeypatch.setattr(layout, "IMAGES_LOCK", tmp_path / "images.lock")
+    monkeypatch.setattr(layout, "IMAGES_LOCK", tmp_path / "elsewhere.lock")
     pulled = images.pull("gallery", f"{registry}/lab")
     by_digest = subprocess.run(
         ["docker", "image", "inspect", "--format", "{{.Id}}", pushed], capture_output=True, text=True
@@ -314,7 +316,7 @@ def test_an_image_is_pushed_and_pulled_by_its_recipe_and_locked(registry, monkey
 
     assert pulled == built == by_digest.stdout.strip()
     assert pushed.startswith(f"{registry}/lab/gallery@sha256:")
-    assert images.read_lock()["gallery"] == {"recipe": recipe, "digest": built}
+    assert images.read_lock()["gallery"] == here == {"recipe": recipe, "digest": built, "pushed": pushed}
     assert DockerEngine().unusable("gallery") is None
 
 
