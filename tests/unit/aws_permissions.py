@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 import xmltodict
@@ -73,7 +73,9 @@ def _needs_of_s3(request: IAMRequestBase, action: str, resource: str) -> list[Ne
     action = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}.get(
         action, action
     )
-    return [(f"s3:{action}", resource, {"s3:prefix": asked["prefix"][0]} if "prefix" in asked else {})]
+    copied = unquote(request._headers.get("X-Amz-Copy-Source", ""))
+    source: list[Need] = [("s3:GetObject", f"arn:aws:s3:::{copied}", {})] if copied else []
+    return [(f"s3:{action}", resource, {"s3:prefix": asked["prefix"][0]} if "prefix" in asked else {}), *source]
 
 
 def _needs_of_batch(action: str, asked: Mapping[str, Any]) -> list[Need]:
