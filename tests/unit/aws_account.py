@@ -1,39 +1,33 @@
-"""An AWS account on loopback: moto's server in this process, and what moto lacks of CloudFormation and IAM.
-
-moto makes every resource of the template, but cannot delete some of them by CloudFormation (`DELETIONS`). Its IAM checks
-signatures, finds the policies of who asks and reads objects' ARNs; it knows neither conditions nor Batch's resources, so
-`Enforcement` says what a request needs, as AWS's Service Authorization Reference does, and evaluates that.
-"""
+"""An AWS account on loopback: moto's server in this process, and what moto's CloudFormation cannot delete."""
 
 from __future__ import annotations
 
+import configparser
 import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import boto3
 import pytest
-import xmltodict
 from botocore.config import Config
-from moto import settings as moto_settings
 from moto.batch.models import ComputeEnvironment, JobQueue, batch_backends
-from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.models import default_user_config
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.internet_gateways import InternetGateway
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.subnets import SubnetRouteTableAssociation
 from moto.ec2.models.vpcs import VPCEndPoint
-from moto.iam.access_control import IAMRequestBase
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.server import ThreadedMotoServer
 
+from tasks import layout
+
+TEMPLATE = layout.REPOSITORY / "infrastructure" / "aws.yaml"
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ADMINISTRATOR = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 EC2_KINDS = {
@@ -46,8 +40,6 @@ EC2_KINDS = {
     "launch_templates": "LaunchTemplateId",
 }
 Keys = Mapping[str, str]
-Need = tuple[str, str, Mapping[str, str]]
-"""An action, the ARN that it is done to, and the values of condition keys."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +96,13 @@ class Account:
 
 
 @contextmanager
-def account() -> Iterator[Account]:
+def serve() -> Iterator[Account]:
     """Serve an empty account with an administrator."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     with pytest.MonkeyPatch.context() as patch:
         for kind, delete in DELETIONS.items():
             patch.setattr(kind, "delete", delete, raising=False)
+        patch.setitem(default_user_config, "batch", {"use_docker": False})  # jobs end at once, and start nothing
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         try:
@@ -123,12 +116,35 @@ def account() -> Iterator[Account]:
             server.stop()
 
 
-def deploy(made: Account, template: Path, name: str = "platewright", **parameters: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with serve() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def outputs(account: Account) -> dict[str, str]:
+    """Deploy the template as it is; return what the stack says."""
+    return deploy(account)
+
+
+@pytest.fixture(scope="module")
+def job_role(outputs: dict[str, str]) -> str:
+    return luigi_cfg_of(outputs)["aws_batch"]["job_role"]
+
+
+def luigi_cfg_of(outputs: Mapping[str, str]) -> configparser.ConfigParser:
+    config = configparser.ConfigParser()
+    config.read_string(outputs["LuigiCfg"])
+    return config
+
+
+def deploy(made: Account, name: str = "platewright", **parameters: str) -> dict[str, str]:
     """Create a stack, and return its outputs.
 
     Two things that AWS does itself are given: moto splits no default of a list, and has no service-linked roles.
     """
-    text = template.read_text(encoding="utf-8")
+    text = TEMPLATE.read_text(encoding="utf-8")
     lists = re.findall(r"^  (\w+):\n    Type: CommaDelimitedList\n(?:    #.*\n)*    Default: (\S+)", text, re.MULTILINE)
     given = {each: default for each, default in lists if default != '""'}
     given |= {"ServiceRole": _service_role(made), **parameters}
@@ -150,9 +166,6 @@ def _service_role(made: Account) -> str:
     except iam.exceptions.NoSuchEntityException:
         arn = iam.create_role(RoleName="AWSServiceRoleForBatch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     return arn
-
-
-# ------------------------------------------------------------------------------------------------- CloudFormation
 
 
 def _delete_gateway(self: InternetGateway, account_id: str, region: str) -> None:
@@ -180,7 +193,10 @@ def _delete_endpoint(self: VPCEndPoint, account_id: str, region: str) -> None:
 
 
 def _delete_policy(self: ManagedPolicy, account_id: str, region: str) -> None:
-    iam_backends[account_id]["aws"].delete_policy(self.arn)
+    backend = iam_backends[account_id]["aws"]
+    for role in backend.roles.values():
+        role.managed_policies.pop(self.arn, None)
+    backend.delete_policy(self.arn)
 
 
 def _delete_queue(self: JobQueue, account_id: str, region: str) -> None:
@@ -201,116 +217,3 @@ DELETIONS: Mapping[type, Any] = {
     ComputeEnvironment: _delete_environment,
 }
 """How resources go that moto's CloudFormation only makes."""
-
-# ------------------------------------------------------------------------------------------------------------ IAM
-
-
-@contextmanager
-def enforced() -> Iterator[None]:
-    """Let nobody do what no policy allows."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(IAMRequestBase, "check_action_permitted", _check)
-        patch.setattr(moto_settings, "INITIAL_NO_AUTH_ACTION_COUNT", 0)
-        patch.setattr(ActionAuthenticatorMixin, "request_count", 0)
-        yield
-
-
-def _check(self: IAMRequestBase, resource: str) -> None:
-    if self._action.lower() == "sts:getcalleridentity":
-        return
-    documents = [_document(policy) for policy in self._access_key.collect_policies()]
-    if not all(allows(documents, *need) for need in needs(self, resource)):
-        self._raise_access_denied()
-
-
-def _document(policy: Any) -> dict[str, Any]:
-    if hasattr(policy, "versions"):
-        policy = next(each.document for each in policy.versions if each.is_default)
-    elif isinstance(policy, dict):
-        policy = policy["policy_document"]
-    found: dict[str, Any] = json.loads(policy)
-    return found
-
-
-def needs(request: IAMRequestBase, resource: str) -> list[Need]:
-    """Return what somebody must be allowed who makes a request."""
-    service, _, action = request._action.partition(":")
-    if service == "s3":
-        return _needs_of_s3(request, action, resource)
-    if service == "batch":
-        return _needs_of_batch(action.lower(), json.loads(request._body or b"{}"))
-    if service == "ecr" and action != "GetAuthorizationToken":
-        name = json.loads(request._body)["repositoryName"]
-        resource = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"
-    return [(f"{service}:{action}", resource, {})]
-
-
-def _needs_of_s3(request: IAMRequestBase, action: str, resource: str) -> list[Need]:
-    asked = parse_qs(urlsplit(request._path).query, keep_blank_values=True)
-    if action == "DeleteObject" and "delete" in asked:
-        objects = xmltodict.parse(request._body)["Delete"]["Object"]
-        keys = [each["Key"] for each in (objects if isinstance(objects, list) else [objects])]
-        return [("s3:DeleteObject", f"{resource}/{key}", {}) for key in keys]
-    action = {"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}.get(
-        action, action
-    )
-    return [(f"s3:{action}", resource, {"s3:prefix": asked["prefix"][0]} if "prefix" in asked else {})]
-
-
-def _needs_of_batch(action: str, asked: Mapping[str, Any]) -> list[Need]:
-    own = f"arn:aws:batch:{REGION}:{ACCOUNT}"
-
-    def arn(kind: str, name: str) -> str:
-        return name if name.startswith("arn:") else f"{own}:{kind}/{name}"
-
-    tags: list[Need] = []
-    if action == "submitjob":
-        to = [arn("job-queue", asked["jobQueue"]), arn("job-definition", asked["jobDefinition"])]
-        tagged = f"{own}:job/any"
-    elif action == "registerjobdefinition":
-        to = [tagged := arn("job-definition", asked["jobDefinitionName"])]
-        role = asked.get("containerProperties", {}).get("jobRoleArn")
-        tags += [("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})] if role else []
-    elif action in ("terminatejob", "canceljob"):
-        to = [arn("job", asked["jobId"])]
-    elif action.startswith(("describe", "list")):
-        to = ["*"]
-    else:  # of a queue, an environment or a definition
-        to = [f"{own}:{action}/any"]
-    tags += [("batch:TagResource", tagged, {})] if asked.get("tags") else []
-    return [(f"batch:{action}", each, {}) for each in to] + tags
-
-
-def allows(documents: list[dict[str, Any]], action: str, arn: str, context: Mapping[str, str]) -> bool:
-    """Say whether policies allow an action: one that allows it, and none that denies it."""
-    effects = {
-        statement["Effect"]
-        for document in documents
-        for statement in _each(document["Statement"])
-        if _speaks_of(statement, action, arn, context)
-    }
-    return effects == {"Allow"}
-
-
-def _speaks_of(statement: Mapping[str, Any], action: str, arn: str, context: Mapping[str, str]) -> bool:
-    return (
-        any(_like(action.lower(), pattern.lower()) for pattern in _each(statement["Action"]))
-        and any(_like(arn, pattern) for pattern in _each(statement["Resource"]))
-        and all(
-            key in context and any(CONDITIONS[operator](context[key], value) for value in _each(values))
-            for operator, condition in statement.get("Condition", {}).items()
-            for key, values in condition.items()
-        )
-    )
-
-
-def _each(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _like(text: str, pattern: str) -> bool:
-    return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), text))
-
-
-CONDITIONS: Mapping[str, Any] = {"StringEquals": lambda text, value: text == value, "StringLike": _like}
-"""Only what the template uses: another operator must end a test."""

@@ -1,33 +1,19 @@
-"""The CloudFormation template: made and deleted on moto, looked at, and its permissions tried by those who have them."""
+"""The CloudFormation template: checked, made and deleted on moto, and looked at."""
 
 from __future__ import annotations
 
-import configparser
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from tasks import layout, stages
-from tests.unit import aws_account
-from tests.unit.aws_account import REGION, Account
+from tasks import stages
+from tests.unit.aws_account import REGION, TEMPLATE, Account, account, deploy, luigi_cfg_of, outputs
 
-TEMPLATE = layout.REPOSITORY / "infrastructure" / "aws.yaml"
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
-    with aws_account.account() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def outputs(account: Account) -> dict[str, str]:
-    return aws_account.deploy(account, TEMPLATE)
+__all__ = ["account", "outputs"]
 
 
 def properties(resource: str) -> dict[str, Any]:
@@ -98,13 +84,10 @@ def test_machines_have_an_encrypted_disk_and_sessions_for_their_metadata(
 ) -> None:
     found = account.client("ec2").describe_launch_template_versions(Versions=["$Latest"])["LaunchTemplateVersions"]
     data = found[0]["LaunchTemplateData"]
-    disk = data["BlockDeviceMappings"][0]["Ebs"]
+    disk, metadata = data["BlockDeviceMappings"][0]["Ebs"], data["MetadataOptions"]
 
     assert (disk["VolumeSize"], disk["VolumeType"], disk["Encrypted"]) == (200, "gp3", True)
-    assert (data["MetadataOptions"]["HttpTokens"], data["MetadataOptions"]["HttpPutResponseHopLimit"]) == (
-        "required",
-        1,
-    )
+    assert (metadata["HttpTokens"], metadata["HttpPutResponseHopLimit"]) == ("required", 1)
 
 
 def test_nothing_comes_in_only_https_goes_out_and_s3_is_reached_without_a_nat(
@@ -122,8 +105,7 @@ def test_nothing_comes_in_only_https_goes_out_and_s3_is_reached_without_a_nat(
 
 
 def test_the_outputs_are_the_lines_of_luigi_cfg(account: Account, outputs: dict[str, str]) -> None:
-    config = configparser.ConfigParser()
-    config.read_string(outputs["LuigiCfg"])
+    config = luigi_cfg_of(outputs)
     role = account.client("iam").get_role(RoleName=config["aws_batch"]["job_role"].rpartition("/")[2])["Role"]
 
     assert config["paths"]["root"] == f"s3://{outputs['Bucket']}/data_root"
@@ -141,22 +123,21 @@ def test_a_bucket_and_a_network_that_are_there_are_used(account: Account, output
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
     account.client("s3").create_bucket(Bucket="lab")
     own = {"NamePrefix": "lab", "ExistingBucket": "lab", "ExistingVpc": vpc, "ExistingSubnets": subnet}
-    other = aws_account.deploy(account, TEMPLATE, "lab", **own, DataPrefix="cell/painting", SpotMaxvCpus="1600")
+    other = deploy(account, "lab", **own, DataPrefix="cell/painting", SpotMaxvCpus="1600")
     kinds = account.client("cloudformation").describe_stack_resources(StackName="lab")["StackResources"]
+    made = [each.get("ResourceType") for each in kinds]
     queue = batch.describe_job_queues(jobQueues=["lab-spot"])["jobQueues"][0]
     environment = queue["computeEnvironmentOrder"][0]["computeEnvironment"]
     found = batch.describe_compute_environments(computeEnvironments=[environment])["computeEnvironments"][0]
 
-    assert {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::S3::Bucket"}.isdisjoint(
-        each.get("ResourceType") for each in kinds
-    )
+    assert {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::S3::Bucket"}.isdisjoint(made)
     assert "root = s3://lab/cell/painting\n" in other["LuigiCfg"]
     assert (found["computeResources"]["subnets"], found["computeResources"]["maxvCpus"]) == ([subnet], 1600)
 
 
 def test_a_stack_that_is_deleted_leaves_nothing_but_its_bucket(account: Account, outputs: dict[str, str]) -> None:
     before = account.inventory()
-    bucket = aws_account.deploy(account, TEMPLATE, "gone", NamePrefix="gone")["Bucket"]
+    bucket = deploy(account, "gone", NamePrefix="gone")["Bucket"]
     during = account.inventory()
     account.client("cloudformation").delete_stack(StackName="gone")
 
