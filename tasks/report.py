@@ -9,13 +9,14 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import luigi
 import luigi.cmdline_parser
 
-from tasks import record, settings
+from tasks import rate, record, settings
 from tasks.errors import MissingInputError, StageError
 from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
@@ -134,7 +135,7 @@ class Report(Staged):
     def _look(self) -> tuple[bytes, Found]:
         """Return the record, and the files that are shown, in the order in which the record lists them."""
         layout = settings.load().layout
-        recorded = record.of_batch(layout, self.batch_id)
+        recorded = record.of_batch(layout, self.batch_id, asdict(rate.of_core_hour()))
         if not recorded["runs"] and not recorded["unfinished"]:
             raise MissingInputError(
                 f"nothing has been made of batch {self.batch_id} below {layout.dataset}: run it first"
