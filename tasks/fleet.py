@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from tasks.prices import InstanceClass, Prices
 from tasks.stages import Resources
 
-PLACE = "aws_batch"
-"""[runtime] place of a fleet."""
-
 
 @dataclass(frozen=True)
 class Work:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks import fleet, prices, settings
+from tasks import prices, settings
+from tasks.runtime import places
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Rate:
 def of_core_hour() -> Rate:
     """Return what luigi.cfg says; on Amazon Web Services what a vCPU of the cheapest class costs, on a spot machine."""
     given = settings.load()
-    if given.place != fleet.PLACE:
+    if given.place != places.AWS_BATCH:
         return Rate(given.dollars_per_core_hour, "luigi.cfg [plan] dollars_per_core_hour")
     priced = prices.read(given.prices)
     name, dollars = priced.cheapest_core_hour

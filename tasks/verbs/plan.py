@@ -11,10 +11,10 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.table import Column, Table
 
-from tasks import cluster, fleet, planning, settings
+from tasks import cluster, planning, settings
 from tasks.cluster import Share
 from tasks.planning import Plan
-from tasks.runtime.places import LOCAL, SLURM
+from tasks.runtime.places import AWS_BATCH, LOCAL, SLURM
 from tasks.verbs import plan_on_aws
 
 GB = 1e9
@@ -51,7 +51,7 @@ def act(args: argparse.Namespace) -> int:
         args.start_from,
         args.benchmark,
     )
-    machines = args.machines if args.aws or settings.load().place == fleet.PLACE else 0
+    machines = args.machines if args.aws or settings.load().place == AWS_BATCH else 0
     _print_json(plan, machines) if args.json else _print(plan, machines)
     return 0
 

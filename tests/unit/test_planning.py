@@ -15,6 +15,7 @@ from tasks import __main__ as command
 from tasks import estimate, fleet, pipeline, planning, prices, settings
 from tasks.errors import DefinitionError, MissingInputError
 from tasks.layout import Layout
+from tasks.runtime import places
 from tasks.verbs import plan as verb
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate
@@ -245,7 +246,7 @@ def test_amazon_is_told_of_where_it_is_asked_for_or_where_jobs_run_there(
         with monkeypatch.context() as given:
             given.setattr(sys, "argv", [*words, *([how] if how == "--aws" else [])])
             if how == "place":
-                there = dataclasses.replace(settings.load(), place=fleet.PLACE)
+                there = dataclasses.replace(settings.load(), place=places.AWS_BATCH)
                 given.setattr(settings, "load", lambda there=there: there)
             assert command.main() == 0
         shown[how] = capsys.readouterr().out

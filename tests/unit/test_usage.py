@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks import __main__ as command
-from tasks import fleet, manifest, prices, rate, record, settings, usage
+from tasks import manifest, prices, rate, record, settings, usage
 from tasks.layout import Layout
 from tasks.runtime import places
 from tasks.runtime.job import Job, Outcome
@@ -143,7 +143,7 @@ def test_on_amazon_a_core_hour_costs_what_a_vcpu_of_the_cheapest_class_does(
     luigi_cfg("[plan]\ndollars_per_core_hour = 2\n")
     here = rate.of_core_hour()
     with monkeypatch.context() as there:
-        given = replace(settings.load(), place=fleet.PLACE)
+        given = replace(settings.load(), place=places.AWS_BATCH)
         there.setattr(settings, "load", lambda: given)
         hired = rate.of_core_hour()
     slow = min(
