@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tasks.errors import DefinitionError, unknown
@@ -53,13 +53,15 @@ class PlateSize:
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes that are published, and core-seconds."""
+    """Bytes and files that are published, core-seconds, and files that jobs read."""
 
     bytes: float = 0.0
     core_seconds: float = 0.0
+    files: float = 0.0
+    reads: float = 0.0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(self.bytes + other.bytes, self.core_seconds + other.core_seconds)
+        return Cost(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Cost)))
 
 
 def of_stage(stage: str, size: PlateSize) -> Cost:
@@ -69,8 +71,8 @@ def of_stage(stage: str, size: PlateSize) -> Cost:
         raise DefinitionError(unknown("stage", stage, costs, str(COSTS)))
     quantities = size.quantities()
     parts = {
-        kind: sum(each * quantities[name] for name, each in costs[stage].get(kind, {}).items())
-        for kind in ("bytes", "core_seconds")
+        each.name: sum(times * quantities[name] for name, times in costs[stage].get(each.name, {}).items())
+        for each in fields(Cost)
     }
     return Cost(**parts)
 
@@ -79,8 +81,15 @@ def of_measuring(size: PlateSize, engine: str, audited: int) -> Cost:
     """Return what `measure` costs with an engine; of `audited` sites, what stock takes beside fast."""
     fast, stock = of_stage("measure", size), of_stage("measure_by_stock", size)
     if engine == "stock":
-        return Cost(fast.bytes, stock.core_seconds)
+        return replace(fast, core_seconds=stock.core_seconds)
     return fast + Cost(core_seconds=stock.core_seconds * min(audited, size.sites) / size.sites)
+
+
+def of_requests(cost: Cost, jobs: int) -> tuple[float, float]:
+    """Return how many PUT and GET requests to S3 so much takes, done there in so many jobs."""
+    each = _costs()["requests"]
+    puts = cost.files * each["puts_a_file"] + jobs * each["puts_a_job"]
+    return puts, cost.reads + jobs * each["gets_a_job"]
 
 
 def published_size(images: int, cells_per_site: float | None) -> PlateSize:

@@ -44,8 +44,8 @@ class Manifest:
     by: str = ""
     """Who ran it: the user's name on that machine."""
     used: Mapping[str, float] = field(default_factory=dict)
-    """jobs, their seconds together, and the largest one's memory, peak_memory_gb (see Outcome), unless all were too
-    short to be looked at."""
+    """jobs, their seconds and core_seconds (seconds times cpus) together, and the largest one's memory, peak_memory_gb
+    (see Outcome), unless all were too short to be looked at."""
     version: int = VERSION
 
     def artifacts(self, root: Path) -> dict[str, Artifact]:

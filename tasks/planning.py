@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from typing import Any
 
 from luigi.task import flatten
 
-from tasks import catalogue, estimate, from_gallery, inputs, pipeline, settings
+from tasks import catalogue, estimate, from_gallery, inputs, pipeline, settings, stages
 from tasks.benchmark import Figures, GeneCompoundMatching, Matching, Replicability, Tabulate
 from tasks.errors import MissingInputError, unknown
 from tasks.estimate import Cost, PlateSize
 from tasks.fetch_task import FetchTask
+from tasks.fleet import Work
 from tasks.layout import Layout
 from tasks.plate_task import LAID
 from tasks.report import Report
@@ -33,6 +35,8 @@ class Line:
     done: int
     to_do: int
     cost: Cost
+    jobs: int
+    """On a cluster or a fleet, where there are as few as may be."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,18 @@ class Plan:
         return self.total.bytes - gone * (1.0 - under_way)
 
     @property
+    def kept_bytes(self) -> float:
+        """Return what stays of the results: without the images, and what luigi.cfg lets go."""
+        gone = settings.load().delete
+        return sum(line.cost.bytes for line in self.lines if line.stage not in gone)
+
+    @property
+    def works(self) -> list[Work]:
+        """Return what there is to do for machines that are hired for it."""
+        needed = {line.stage: settings.resources(stages.stage(line.stage)) for line in self.lines}
+        return [Work(line.stage, line.jobs, line.cost.core_seconds, needed[line.stage]) for line in self.lines]
+
+    @property
     def core_seconds(self) -> dict[str, float]:
         """Return what each stage would take."""
         return {line.stage: line.cost.core_seconds for line in self.lines}
@@ -80,8 +96,8 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
     plates = catalogue.plates(layout, batch, named or listed, where)
     known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
     sizes = {plate: size(layout, batch, plate, known.get(plate)) for plate in plates}
-    stages = [*_stages(batch, plates[0], start_from), *_last(start_from, benchmark)]
-    lines = [_line(stage, batch, sizes, start_from) for stage in stages]
+    names = [*_stages(batch, plates[0], start_from), *_last(start_from, benchmark)]
+    lines = [_line(stage, batch, sizes, start_from) for stage in names]
     files, to_fetch = _to_fetch(batch, sizes, start_from)
     return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known), start_from)
 
@@ -172,12 +188,23 @@ def _last(start_from: str, benchmark: bool) -> list[str]:
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
     plates, begin = list(sizes), _laid(start_from)
     kind = pipeline.stage_tasks()[stage]
-    if issubclass(kind, StageTask) and kind not in BENCHMARK:
+    is_of_plate = issubclass(kind, StageTask) and kind not in BENCHMARK
+    if is_of_plate:
         done = {plate for plate in plates if _is_complete(stage, batch, plate, begin)}
     else:
         done = set(plates) if _is_complete_of_all(stage, batch, plates, begin) else set()
     costs = [_cost(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done]
-    return Line(stage, len(done), len(costs), sum(costs, Cost()))
+    jobs = sum(_jobs(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done)
+    return Line(stage, len(done), len(costs), sum(costs, Cost()), jobs if is_of_plate else min(jobs, 1))
+
+
+def _jobs(stage: str, batch: str, plate: str, each: PlateSize) -> int:
+    units = {"site": each.sites, "channel": each.channels}.get(stages.stage(stage).unit, 1)
+    if stage != pipeline.Measure.stage:
+        return units
+    kind: Any = pipeline.Measure
+    sites: int = kind(batch_id=batch, plate=plate).sites_per_shard
+    return math.ceil(units / sites)
 
 
 def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:

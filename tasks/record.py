@@ -34,8 +34,8 @@ def manifests(layout: Layout, batch: str) -> list[Manifest]:
     return [each for each in found if _folder(each) != "report" and "superseded by" not in each.fingerprint]
 
 
-def of_batch(layout: Layout, batch: str, is_held: IsHeld = locks.is_held) -> dict[str, Any]:
-    """Return the record of a batch."""
+def of_batch(layout: Layout, batch: str, rate: Mapping[str, Any], is_held: IsHeld = locks.is_held) -> dict[str, Any]:
+    """Return the record of a batch; `rate` says what a core-hour costs, and by what."""
     found = manifests(layout, batch)
     unfinished = list(_unfinished(layout, batch, is_held))
     names = sorted({each.stage for each in found})
@@ -44,6 +44,7 @@ def of_batch(layout: Layout, batch: str, is_held: IsHeld = locks.is_held) -> dic
         "project": layout.project,
         "source": layout.source,
         "version": importlib.metadata.version("platewright"),
+        "rate": dict(rate),
         "plates": _plates(layout, batch, found),
         "stages": {name: _stage(name) for name in names},
         "packages": {image: _packages(image) for image in sorted({stages.stage(name).image for name in names})},

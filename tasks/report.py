@@ -9,13 +9,14 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import luigi
 import luigi.cmdline_parser
 
-from tasks import record, settings
+from tasks import rate, record, settings
 from tasks.errors import MissingInputError, StageError
 from tasks.fingerprint import Artifact
 from tasks.gathering import Findings
@@ -135,7 +136,8 @@ class Report(Staged):
     def _look(self) -> tuple[bytes, Found]:
         """Return the record, and the files that are shown, in the order in which the record lists them."""
         layout = settings.load().layout
-        recorded = record.of_batch(layout, self.batch_id, settings.load().store.is_held)
+        price, is_held = asdict(rate.of_core_hour()), settings.load().store.is_held
+        recorded = record.of_batch(layout, self.batch_id, price, is_held)
         if not recorded["runs"] and not recorded["unfinished"]:
             raise MissingInputError(
                 f"nothing has been made of batch {self.batch_id} below {layout.dataset}: run it first"

@@ -85,6 +85,7 @@ class aws_batch(luigi.Config):  # noqa: N801
 
 class plan(luigi.Config):  # noqa: N801
     dollars_per_core_hour = luigi.FloatParameter(default=0.025)
+    prices = luigi.OptionalParameter(default="", description="a file like data/aws_prices.toml; empty: that file")
 
 
 class storage(luigi.Config):  # noqa: N801

@@ -16,7 +16,7 @@ from typing import Any
 import luigi
 from luigi import configuration
 
-from tasks import data_root, sections, stages
+from tasks import data_root, prices, sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
 from tasks.retries import Policy
@@ -73,6 +73,8 @@ class Settings:
     max_failed_fraction: float
     retries: Policy
     dollars_per_core_hour: float
+    prices: Path
+    """What Amazon Web Services charges."""
     gallery: Gallery
     workers: int
     """How many of Luigi's tasks run at once."""
@@ -105,6 +107,7 @@ def load() -> Settings:
         _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
         _retries(memory_gb if given[2].place == places.LOCAL else MOST_ON_A_NODE_GB, given[2].place),
         sections.plan().dollars_per_core_hour,
+        prices.checked(_base(), sections.plan().prices or ""),
         _gallery(),
         int(configuration.get_config().get("core", "workers", 1)),
         _deleted(sections.storage().delete or ""),

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 import stage_graph
 import timeline
+import usage
 
 FEW = 3  # subjects named of many
 SHORT = 12  # characters of a hash
@@ -35,14 +36,11 @@ def stage_rows(record: Record, order: Sequence[str]) -> List[Dict[str, Any]]:
     for stage in order:
         runs = [run for run in record["runs"] if run["stage"] == stage]
         units = sum((Counter(run["units"]) for run in runs), Counter())
-        jobs = [run["used"] for run in runs if run["used"]]
-        peaks = [used["peak_memory_gb"] for used in jobs if "peak_memory_gb" in used]
         rows.append(
             {
                 "stage": stage, **record["stages"][stage], "runs": len(runs), "ok": units.get("ok", 0),
                 "not_ok": units.total() - units.get("ok", 0), "seconds": sum(run["seconds"] for run in runs),
-                "longest": max(run["seconds"] for run in runs), "jobs": sum(used["jobs"] for used in jobs),
-                "job_seconds": sum(used["seconds"] for used in jobs), "peak_gb": max(peaks, default=None),
+                "longest": max(run["seconds"] for run in runs), **usage.sums(runs, record),
                 "work_seconds": sum(run["used"].get("seconds", run["seconds"]) for run in runs),
                 "bytes": sum(made["bytes"] for run in runs for made in run["outputs"].values()),
                 "warnings": sum(len(run["warnings"]) for run in runs),

@@ -15,6 +15,7 @@ import jinja2
 import record_views
 import thumbnails
 import timeline
+import usage
 from markupsafe import Markup
 from stagekit import program
 
@@ -82,6 +83,7 @@ def _gather(record: Mapping[str, Any], files: Mapping[str, List[Path]]) -> Dict[
         "record": record, "plates": record_views.plate_rows(record, summary), "benchmarks": benchmarks,
         "conditions": record_views.conditions(record), "failures": record_views.failures(record),
         "stages": record_views.stage_rows(record, graph["order"]), "warnings": record_views.warnings(record),
+        "used": usage.plates(record), "used_in_all": usage.sums(runs, record),
         "graph": graph, "timeline": timeline.draw(runs, graph["order"], stages) if runs else None,
         "software": record_views.software(record), "inputs": record_views.inputs(record),
         "parameters": record_views.parameters(record, graph["order"]), "results": record_views.results(record),

@@ -103,10 +103,12 @@ def forget(parent: Path) -> None:
 
 
 def used(parent: Path) -> dict[str, float]:
-    """Return what the jobs that ended well took: their number, seconds, and the largest peak of memory if told."""
+    """Return what the jobs that ended well took: number, seconds, core-seconds, the largest peak of memory if told."""
     ended = [json.loads((folder / "outcome.json").read_text(encoding="utf-8")) for folder in finished(parent)]
     peaks = [each["peak_memory_gb"] for each in ended if each["peak_memory_gb"] is not None]
-    taken = {"jobs": len(ended), "seconds": round(sum(each["seconds"] for each in ended), 3)}
+    cores = [each["seconds"] * each.get("cpus", 1) for each in ended]
+    seconds = sum(each["seconds"] for each in ended)
+    taken = {"jobs": len(ended), "seconds": round(seconds, 3), "core_seconds": round(sum(cores), 3)}
     return taken | ({"peak_memory_gb": max(peaks)} if peaks else {})
 
 
@@ -114,7 +116,8 @@ def record(job: Job, outcome: Outcome) -> None:
     """Write down that a job ended well, so that it is not run again."""
     if outcome.ok and (job.folder / "out" / "result.json").exists():
         partial = _outcome_file(job).with_suffix(".partial")
-        partial.write_text(json.dumps({"seconds": outcome.seconds, "peak_memory_gb": outcome.peak_memory_gb}))
+        told = {"seconds": outcome.seconds, "cpus": job.resources.cpus, "peak_memory_gb": outcome.peak_memory_gb}
+        partial.write_text(json.dumps(told))
         os.replace(partial, _outcome_file(job))
 
 

@@ -14,7 +14,8 @@ from rich.table import Column, Table
 from tasks import cluster, planning, settings
 from tasks.cluster import Share
 from tasks.planning import Plan
-from tasks.runtime.places import LOCAL, SLURM
+from tasks.runtime.places import AWS_BATCH, LOCAL, SLURM
+from tasks.verbs import plan_on_aws
 
 GB = 1e9
 
@@ -30,7 +31,16 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="skip what comes before",
     )
     parser.add_argument("--benchmark", action="store_true", help="what RunBenchmark adds, too")
+    parser.add_argument("--aws", action="store_true", help="hours and dollars on Amazon Web Services, too")
+    parser.add_argument("--machines", type=_count, default=200, help="so many at once there (200, as CPJUMP1 had)")
     parser.add_argument("--json", action="store_true", help="print numbers for programs: bytes, seconds, dollars")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("it must be at least 1")
+    return number
 
 
 def act(args: argparse.Namespace) -> int:
@@ -41,7 +51,8 @@ def act(args: argparse.Namespace) -> int:
         args.start_from,
         args.benchmark,
     )
-    _print_json(plan) if args.json else _print(plan)
+    machines = args.machines if args.aws or settings.load().place == AWS_BATCH else 0
+    _print_json(plan, machines) if args.json else _print(plan, machines)
     return 0
 
 
@@ -60,17 +71,17 @@ def _facts(plan: Plan) -> dict[str, float]:
     }
 
 
-def _print_json(plan: Plan) -> None:
+def _print_json(plan: Plan, machines: int = 0) -> None:
     given = settings.load()
-    more: dict[str, object] = {}
+    more: dict[str, object] = {"aws": plan_on_aws.numbers(plan, machines)} if machines else {}
     if given.place == LOCAL:
-        more = {"wall_seconds": plan.total.core_seconds / given.slots.cores}
+        more |= {"wall_seconds": plan.total.core_seconds / given.slots.cores}
     elif given.place == SLURM:
-        more = {"partitions": {each.name: _told(each) for each in cluster.shares(plan.core_seconds)}}
+        more |= {"partitions": {each.name: _told(each) for each in cluster.shares(plan.core_seconds)}}
     print(json.dumps({**asdict(plan), **_facts(plan), **more}, indent=1))
 
 
-def _print(plan: Plan) -> None:
+def _print(plan: Plan, machines: int = 0) -> None:
     table = Table("stage", *(Column(name, justify="right") for name in ("done", "to do", "core-hours", "GB")))
     for line in plan.lines:
         hours, size_gb = line.cost.core_seconds / 3600, line.cost.bytes / GB
@@ -80,6 +91,8 @@ def _print(plan: Plan) -> None:
     console.print(table)
     for sentence in _sentences(plan, _facts(plan)):
         console.print(sentence)
+    if machines:
+        plan_on_aws.show(plan, machines, console)
     for each in plan.assumed:
         console.print(f"assumed: {each}")
     console.print("nothing was started")

@@ -19,8 +19,10 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks import ledger, settings, status
+from tasks import ledger, settings, status, usage
+from tasks.rate import of_core_hour
 from tasks.status import DONE, FAILED, RUNNING, STOPPED, State
+from tasks.verbs import usage_table
 
 SHOWN = 10  # failures
 STYLES = {DONE: "green", RUNNING: "cyan", FAILED: "bold red", STOPPED: "yellow"}
@@ -32,12 +34,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="only this batch")
     parser.add_argument("--plate", default="", help="only this plate, or set of plates")
     parser.add_argument("--stage", default="", help="only this stage")
+    parser.add_argument("--used", action="store_true", help="core-hours, memory and dollars of what was made, instead")
     parser.add_argument("--watch", action="store_true", help="show it anew every --seconds, until Ctrl-C")
     parser.add_argument("--seconds", type=float, default=2.0, help="for --watch (2)")
     parser.add_argument("--json", action="store_true", help="print a list for programs; with --watch a line each time")
 
 
 def act(args: argparse.Namespace) -> int:
+    if args.used:
+        used = usage.look(settings.load().layout, args.batch_id, args.plate, args.stage)
+        rate = of_core_hour()
+        usage_table.print_json(used, rate) if args.json else usage_table.show(
+            used, rate, Console(markup=False, highlight=False)
+        )
+        return 0
     if not args.watch:
         states = _look(args)
         print(json.dumps(_plain(states), indent=1)) if args.json else Console().print(_shown(states))

@@ -105,7 +105,7 @@ def test_plan_gives_node_hours_by_partition(
 ) -> None:
     luigi_cfg("[runtime]\nplace = slurm\n[measure]\nslurm_partition = long\n")
     hour = 3600.0
-    lines = [Line("measure", 0, 1, Cost(0, 640 * hour)), Line("collate", 0, 1, Cost(0, 16 * hour))]
+    lines = [Line("measure", 0, 1, Cost(0, 640 * hour), 1), Line("collate", 0, 1, Cost(0, 16 * hour), 1)]
     made = Plan("B", ["P"], lines, 0, 0, [])
     monkeypatch.setattr(planning, "make", lambda *given: made)
     plan._print(made)
@@ -124,6 +124,6 @@ def test_plan_goes_without_a_slurm_that_does_not_answer(
     luigi_cfg: LoadSettings, commands: Commands, capsys: pytest.CaptureFixture[str]
 ) -> None:
     luigi_cfg("[runtime]\nplace = slurm\n")
-    plan._print(Plan("B", ["P"], [Line("collate", 0, 1, Cost(0, 3600.0))], 0, 0, []))
+    plan._print(Plan("B", ["P"], [Line("collate", 0, 1, Cost(0, 3600.0), 1)], 0, 0, []))
 
     assert "the default partition: 1.0 core-hours (collate)" in capsys.readouterr().out

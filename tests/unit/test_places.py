@@ -151,7 +151,7 @@ def test_a_finished_job_is_recorded(tmp_path: Path) -> None:
     local(tmp_path, FakeEngine(second_fails)).run(jobs, nothing)
     record = json.loads((jobs[0].folder / "outcome.json").read_text())
 
-    assert record == {"seconds": 1.5, "peak_memory_gb": 0.25}
+    assert record == {"seconds": 1.5, "cpus": 1, "peak_memory_gb": 0.25}
     assert finished(jobs[0].folder.parent) == [jobs[0].folder, jobs[2].folder]
 
 

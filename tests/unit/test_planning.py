@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
-from tasks import estimate, pipeline, planning
+from tasks import __main__ as command
+from tasks import estimate, fleet, pipeline, planning, prices, settings
 from tasks.errors import DefinitionError, MissingInputError
 from tasks.layout import Layout
+from tasks.runtime import places
 from tasks.verbs import plan as verb
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate
@@ -177,3 +181,96 @@ def test_the_plan_is_printed_for_people_and_for_programs(
     assert numbers["disk_bytes"] == pytest.approx(
         numbers["fetched_bytes"] + sum(line["cost"]["bytes"] for line in numbers["lines"])
     )
+
+
+AS_PUBLISHED = {"machines": 200, "hours": 0.5, "core_hours": 400.0, "dollars": 10.0}
+"""What CellProfiler took for a plate of CPJUMP1 as it was published: on spot machines of 4 vCPUs."""
+
+
+@pytest.mark.parametrize(("engine", "times_less"), [("fast", 35), ("stock", 5)])
+def test_a_plate_of_cpjump1_is_planned_below_what_was_published_of_it(
+    engine: str, times_less: float, luigi_cfg: LoadSettings
+) -> None:
+    luigi_cfg(f"[measure]\nengine = {engine}\n")
+    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    priced = prices.read(prices.OURS)
+    measuring = [work for work in plan.works if work.stage in ("load_data", "illumination", "measure")]
+    core_hours = sum(work.core_seconds for work in measuring) / 3600
+    cost = fleet.costs(measuring, priced, AS_PUBLISHED["machines"])[0]
+    puts, gets = estimate.of_requests(plan.total, sum(line.jobs for line in plan.lines))
+    dollars = fleet.costs(plan.works, priced, AS_PUBLISHED["machines"])[0].spot_dollars + priced.requests(puts, gets)
+
+    assert core_hours * times_less < AS_PUBLISHED["core_hours"] < core_hours * times_less * 1.5
+    assert cost.wall_hours < AS_PUBLISHED["hours"]
+    assert dollars * 5 < AS_PUBLISHED["dollars"]
+
+
+def test_a_plate_is_cut_into_as_few_jobs_as_may_be(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("[measure]\nsites_per_shard = 100\n")
+    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010", "BR00117011"], "")
+    jobs = {line.stage: line.jobs for line in plan.lines}
+
+    assert (jobs["measure"], jobs["illumination"], jobs["collate"]) == (2 * 35, 2 * 8, 2)
+    assert (jobs["select_features_batch"], jobs["report"]) == (1, 1)
+
+
+def test_requests_are_of_images_sites_files_and_jobs() -> None:
+    size = estimate.PlateSize(images=32, image_bytes=1, sites=4, wells=2, channels=8, height_pixels=9, width_pixels=9,
+                              cells_per_site=CELLS, here=True)  # fmt: skip
+    measured, collated = (estimate.of_stage(stage, size) for stage in ("measure", "collate"))
+
+    assert (measured.files, measured.reads) == (4 * 7, 32)
+    assert (collated.files, collated.reads) == (2, 4 * 7)
+    assert estimate.of_requests(measured + collated, 3) == (2 * 30 + 3 * 12, 60 + 3 * 12)
+
+
+def test_what_luigi_cfg_lets_go_is_not_kept(luigi_cfg: LoadSettings) -> None:
+    kept = {}
+    for text in ("", "[storage]\ndelete = measure\n"):
+        luigi_cfg(text)
+        plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+        kept[text] = plan.kept_bytes
+        results = {line.stage: line.cost.bytes for line in plan.lines}
+
+    assert kept[""] == pytest.approx(sum(results.values()))
+    assert kept[""] - kept["[storage]\ndelete = measure\n"] == pytest.approx(results["measure"])
+
+
+def test_amazon_is_told_of_where_it_is_asked_for_or_where_jobs_run_there(
+    luigi_cfg: LoadSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luigi_cfg("")
+    words = ["tasks", "plan", "--batch-id", "2020_11_04_CPJUMP1", "--plates", "BR00117010"]
+    shown = {}
+    for how in ("plain", "--aws", "place"):
+        with monkeypatch.context() as given:
+            given.setattr(sys, "argv", [*words, *([how] if how == "--aws" else [])])
+            if how == "place":
+                there = dataclasses.replace(settings.load(), place=places.AWS_BATCH)
+                given.setattr(settings, "load", lambda there=there: there)
+            assert command.main() == 0
+        shown[how] = capsys.readouterr().out
+
+    assert "Amazon" not in shown["plain"]
+    for how in ("--aws", "place"):
+        assert "on Amazon Web Services in us-east-1, by the list prices of 2026-01-19: check them" in shown[how]
+        assert "the cheapest: m6i.xlarge, " in shown[how]
+        assert "not on c6i.xlarge: select_features_batch needs 1 vCPUs, 8 GiB" in shown[how]
+        assert "a vCPU is a hyperthread" in shown[how]
+
+
+def test_programs_get_what_amazon_would_cost(
+    luigi_cfg: LoadSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luigi_cfg("")
+    words = ["plan", "--batch-id", "2020_11_04_CPJUMP1", "--plates", "BR00117010", "--json", "--aws", "--machines", "3"]
+    monkeypatch.setattr(sys, "argv", ["tasks", *words])
+    assert command.main() == 0
+    told = json.loads(capsys.readouterr().out)["aws"]
+    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    classes = fleet.costs(plan.works, prices.read(prices.OURS), 3)
+
+    assert [fleet.ClassCost(**each) for each in told["classes"]] == classes
+    assert (told["machines"], told["cheapest"], told["region"]) == (3, [classes[0].name], "us-east-1")
+    assert told["request_dollars"] == pytest.approx((told["puts"] * 0.005 + told["gets"] * 0.0004) / 1000)
+    assert told["dollars_a_month"] == pytest.approx(plan.kept_bytes / 1e9 * 0.023)

@@ -40,9 +40,10 @@ function filter(table, said) {
 // A column of nothing but numbers stands right, its head too.
 function numbers(table) {
   const rows = Array.from(table.tBodies[0].rows);
+  const sums = table.tFoot ? Array.from(table.tFoot.rows) : [];
   all("thead th", table).forEach((head, column) => {
     const said = rows.map((row) => text(row.cells[column])).filter(Boolean);
-    if (said.length && said.every((each) => value(each) !== null)) for (const cell of [head, ...rows.map((row) => row.cells[column])]) cell.classList.add("number");
+    if (said.length && said.every((each) => value(each) !== null)) for (const cell of [head, ...[...rows, ...sums].map((row) => row.cells[column])]) cell.classList.add("number");
   });
 }
 

@@ -65,6 +65,7 @@ class DrawnRecord:
         return {
             "batch": "B", "project": "project", "source": "source", "version": "1.2.3",
             "plates": [{"plate": plate, "conditions": {"Cell_type": self.word}} for plate in self.plates],
+            "rate": {"dollars_per_core_hour": 2.0, "said": f"the price of {self.word}"},
             "stages": stages, "packages": {image: packages for _, image, *_ in CHAIN},
             "runs": [run for at, plate in enumerate(self.plates) for run in self._runs(plate, at)],
             "unfinished": [self._unfinished()], "shown": shown,
@@ -84,7 +85,8 @@ class DrawnRecord:
                     "seconds": seconds, "units": {"ok": 9, "quarantined": len(lost)} if stage == "measure" else {},
                     "warnings": [f"beware {self.word}"] if stage == "normalize" else [], "recipe": "e", "program": "p",
                     "facts": {"quarantined": lost} if lost else {}, "environment": {"engine": "process"},
-                    "used": {"jobs": 2, "seconds": 2 * seconds, "peak_memory_gb": 1.5}, "inputs": inputs,
+                    "used": {"jobs": 2, "seconds": 2 * seconds, "core_seconds": 8 * seconds, "peak_memory_gb": 1.5},
+                    "inputs": inputs,
                     "parameters": {"method": self.word, "plate": plate},
                     "outputs": {output: {"path": f"project/source/{plate}.csv", "digest": f"{stage}-{plate}", **SIZE}},
                 }

@@ -8,9 +8,10 @@ import json
 import re
 
 import pytest
+import usage  # found on the path that conftest.py has laid
 from PIL import Image
 
-from tests.stages.benchmark.drawn_record import EVIL, FIGURE, DrawnRecord
+from tests.stages.benchmark.drawn_record import CHAIN, EVIL, FIGURE, DrawnRecord
 
 PLAIN = DrawnRecord()
 
@@ -139,3 +140,53 @@ def test_files_that_the_record_does_not_list_are_an_error(program, tmp_path):
 
     assert done.code == 65
     assert "record.json: it lists 2 files of montage, and 1 are given" in done.stderr
+
+
+def cells(text: str, table: str) -> list[list[str]]:
+    """Return the rows of a table, those of its sums too, without its heads."""
+    (found,) = re.findall(rf'<table id="{table}".*?</table>', text, re.DOTALL)
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in found.split("<tr")[2:]]
+    return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in rows]
+
+
+def test_what_the_jobs_used_is_told_by_stage_and_by_plate_with_its_sum(page):
+    """Slowly: eight core-seconds for each second of a run, of a two-dollar core-hour."""
+    text, _ = page(DrawnRecord(word="U2OS"))
+    core_hours = sum(8 * seconds for *_, seconds in CHAIN) / 3600
+    stages = {row[0]: row for row in cells(text, "stage-table")}
+    measure = next(seconds for stage, *_, seconds in CHAIN if stage == "measure")
+    both = 2 * 8 * measure / 3600
+    alone, together = (f"{core_hours:.2f}", f"{2 * core_hours:.2f}")
+
+    assert stages["measure"][7:11] == ["4", f"{both:.2f}", f"{2 * both:.2f}", "1.50"]
+    assert cells(text, "used-table") == [
+        *([plate, str(2 * len(CHAIN)), alone, f"{2 * core_hours:.2f}", "1.50"] for plate in PLAIN.plates),
+        ["all", str(4 * len(CHAIN)), together, f"{4 * core_hours:.2f}", "1.50"],
+    ]
+    assert "A core-hour: 2 dollars (the price of U2OS)" in text
+
+
+def run_that_used(subject: str, is_plate: bool = True, **used: float) -> dict:
+    return {"subject": subject, "is_plate": is_plate, "used": used}
+
+
+def test_what_was_made_jointly_has_a_row_of_its_own_and_a_plate_without_a_result_none():
+    runs = [
+        run_that_used("P1", jobs=1, seconds=3600.0),  # of an older manifest, which tells no cores
+        run_that_used("P1", jobs=2, seconds=1.0, core_seconds=1800.0, peak_memory_gb=3.0),
+        run_that_used("P2"),  # nothing told
+        run_that_used("all", is_plate=False, jobs=1, seconds=1.0, core_seconds=360.0, peak_memory_gb=1.0),
+    ]
+    plates = [{"plate": name} for name in ("P1", "P2", "P3")]
+    rows = usage.plates({"rate": {"dollars_per_core_hour": 10.0}, "plates": plates, "runs": runs})
+    told = [(row["plate"], row["jobs"], round(row["core_hours"], 9), row["peak_gb"]) for row in rows]
+
+    assert told == [("P1", 3, 1.5, 3.0), ("P2", 0, 0.0, None), (usage.JOINTLY, 1, 0.1, 1.0)]
+    assert [round(row["dollars"], 9) for row in rows] == [15.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("whole", "digits"), [(0.0, 2), (9.1, 2), (400.0, 2), (0.99, 3), (0.056, 4), (0.0014, 5), (1e-12, 6)]
+)
+def test_a_small_sum_is_shown_with_more_decimals(whole, digits):
+    assert usage.decimals(whole) == digits

@@ -215,6 +215,22 @@ def test_the_graph_lights_what_a_stage_reads_and_hands_on(page):
     assert sorted(lit) == [["aggregate", "annotate"], ["measure", "aggregate"]]
 
 
+def test_the_sum_stays_below_its_plates_however_they_are_sorted_and_under_their_numbers(page):
+    head = page.locator("#used-table thead button").nth(2)
+    for _ in range(2):
+        head.click()
+        last = page.locator("#used-table tr").last
+        assert last.locator("th").inner_text() == "all"
+    edges = page.evaluate(
+        """() => ['tbody', 'tfoot'].map((part) => {
+             const range = document.createRange();
+             range.selectNodeContents(document.querySelector(`#used-table ${part} tr`).cells[2]);
+             return Math.round(range.getBoundingClientRect().right); })"""
+    )
+
+    assert edges[0] == edges[1]
+
+
 def test_without_a_script_all_numbers_are_there(browser, written):
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
