@@ -195,7 +195,9 @@ class DeepProfileTorch(DeepProfile):
     def job_resources(self) -> Resources:
         """Return what one job may use: beside a GPU, cores that decode images for it."""
         found = super().job_resources()
-        cores = min(settings.load().slots.cores, DECODING_CORES) if found.gpus else 0
+        given = settings.load()  # a GPU machine elsewhere has at least so many
+        here = given.slots.cores if given.place == places.LOCAL else DECODING_CORES
+        cores = min(here, DECODING_CORES) if found.gpus else 0
         return replace(found, cpus=max(found.cpus, cores))
 
 

@@ -84,6 +84,10 @@ class Illumination(StageTask):
     def files(self) -> Mapping[str, Path]:
         return {"pipeline": pipeline_file(self.pipeline, "illumination.cppipe")}
 
+    def whole(self) -> frozenset[str]:
+        # A pipeline of the user's may name channels itself: then each job is given all of them.
+        return frozenset({"images"} if self.pipeline else ())
+
     def asides(self) -> dict[str, str]:
         # It decides whether there is a result; what the result is, the images do.
         return {"max_failed_fraction": f"{settings.load().max_failed_fraction:g}"}

@@ -50,6 +50,10 @@ class Result(ListedOnce):
         """Return what goes to the program too, and changes nothing of what it makes: it is in no fingerprint."""
         return {}
 
+    def whole(self) -> frozenset[str]:
+        """Return the folders that a job reads all of, whatever their table (Stage.listed) says."""
+        return frozenset()
+
     def passed(self) -> tuple[str, ...]:
         """Return the names of the caller's environment variables that the program sees."""
         return ()

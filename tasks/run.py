@@ -40,6 +40,8 @@ class Run:
     members: tuple[str, ...] = ()
     """The plates, if `plate` names a set of them."""
     passed: tuple[str, ...] = ()
+    whole: frozenset[str] = frozenset()
+    """The folders that a job reads all of, whatever their table says."""
     unmade: frozenset[str] = frozenset()
     """The outputs that settings leave out."""
 
@@ -121,6 +123,8 @@ class Run:
         """Return where every input is seen; of a folder also which table names what of it a job reads."""
         mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
         for name, table in self.stage.listed.items():
+            if name in self.whole:
+                continue
             mounts[name] = [replace(mount, listed=mounts[table][0].target) for mount in mounts[name]]
         return mounts
 

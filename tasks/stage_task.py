@@ -124,6 +124,7 @@ class Staged(Result):
             units=units,
             resources=self.job_resources(),
             passed=self.passed(),
+            whole=self.whole(),
         )
 
     def shard_count(self, units: int) -> int:

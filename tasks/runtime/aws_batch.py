@@ -21,8 +21,8 @@ from tasks.runtime.batch_watch import Watch
 from tasks.runtime.job_definitions import Definition
 from tasks.runtime.queue import Arrays, Seen
 
-SPARE_MINUTES = 2
-"""What an element has beyond its jobs' minutes, so that a job's own limit comes first."""
+SPARE_MINUTES = 60
+"""What an element has beyond its jobs' minutes, which are the programs' own: it fetches and puts gigabytes besides."""
 MOST_ELEMENTS = 10_000
 LONGEST_NAME = 128
 SIGNS_OF_THE_END = ("not found", "does not exist", "already")

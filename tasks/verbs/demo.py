@@ -105,6 +105,7 @@ def _draw(plates: list[str], wells: str) -> None:
     words = ["--root", str(given.root), "--project", given.project, "--source", given.source]
     words += ["--plates", ",".join(plates), *(["--wells", wells] if wells else [])]
     subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=layout.REPOSITORY, check=True, stdout=sys.stdout)
+    settings.load().store.push(*(path for path in given.dataset.rglob("*") if path.is_file()))
 
 
 def _containers_usable(needed: list[str]) -> bool:

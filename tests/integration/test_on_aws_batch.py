@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
+from tasks import layout
 from tests.fleet.fleet import BUCKET, Fleet
 from tests.integration.conftest import serving_registry
 from tests.integration.toolkit import BIN, REPOSITORY, Toolkit, wait_for
@@ -27,7 +28,8 @@ pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alon
 
 PLATE = PLATES[0]
 SUBJECT = ("--batch-id", BATCH, "--plate", PLATE)
-IMAGES = ("gallery", "cellprofiler", "pycytominer", "benchmark")
+PUSHED = "gallery"
+IMAGES = (PUSHED, "cellprofiler", "pycytominer", "benchmark")
 QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
 SAME = ("images/*/illum", "workspace/analysis", "workspace/backend", "workspace/load_data_csv", "workspace/profiles")
 """What has the same bytes wherever it was made; other results tell of paths and times."""
@@ -37,12 +39,17 @@ Start = Callable[..., Toolkit]
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Fleet]:
-    """An account with the images in its registry."""
+    """An account with an image in its registry; the larger ones are named by the digests that the engine has."""
     folder = tmp_path_factory.mktemp("fleet")
+    before = layout.IMAGES_LOCK.read_text()
     with serving_registry(folder) as address, Fleet(folder) as made:
-        words = [sys.executable, "-m", "tasks", "images", "push", "--registry", f"{address}/lab", *IMAGES]
+        words = [sys.executable, "-m", "tasks", "images", "push", "--registry", f"{address}/lab", PUSHED]
         subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True)
+        lock = json.loads(layout.IMAGES_LOCK.read_text())
+        told = {name: {"pushed": lock[name]["digest"], **lock[name]} for name in IMAGES}
+        layout.IMAGES_LOCK.write_text(json.dumps(lock | told))
         yield made
+    layout.IMAGES_LOCK.write_text(before)
 
 
 def s5cmd(fleet: Fleet, *words: str) -> None:
@@ -267,7 +274,7 @@ def test_a_bucket_that_is_not_there_is_named(fleet, start):
 
 
 def test_an_image_that_was_not_pushed_is_named_before_anything_is_submitted(fleet, start, monkeypatch, tmp_path):
-    lock = REPOSITORY / "containers/images.lock"
+    lock = layout.IMAGES_LOCK
     before = lock.read_text()
     kept = {
         name: {key: value for key, value in each.items() if key != "pushed"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from tasks.errors import EngineError
 from tasks.runtime import job_definitions
 from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import LONGEST_NAME, job_name
+from tasks.runtime.aws_batch import LONGEST_NAME, SPARE_MINUTES, job_name
 from tasks.runtime.batch_options import Options
 from tasks.runtime.job_definitions import Definition, says
 from tests.unit.fake_batch import HOME, IMAGE, NEEDS, Batch, forget, make_array, scheduler, use
@@ -39,7 +39,7 @@ def test_an_array_is_one_call_with_what_its_elements_need(tmp_path: Path, batch:
             "command": ["python", "-m", "stagekit.element", "s3://b/an-array"],
             "environment": [{"name": "AWS_REGION", "value": "us-east-1"}],
         },
-        "timeout": {"attemptDurationSeconds": 12 * 60},
+        "timeout": {"attemptDurationSeconds": (10 + SPARE_MINUTES) * 60},
         "propagateTags": True,
         "tags": {"stage": "paint", "batch": BATCH, "plate": PLATE, "user": "ann"},
     }
