@@ -10,10 +10,11 @@ OWN = Path("/proc/self/cgroup")
 
 
 def needed_bytes(stat: Mapping[str, int]) -> Optional[int]:
-    """Return what cannot be given back of a group's memory, by its memory.stat: its own pages and files of its tmpfs.
+    """Return what cannot be given back of a group's memory, by its memory.stat; None if that does not tell.
 
-    The kernel's own peak (memory.peak, memory.max_usage_in_bytes) counts the cache of all files that were read and
-    written, and so says the limit for any program that reads much.
+    The kernel's own peak (memory.peak, memory.max_usage_in_bytes) counts the cache of all files that were read, and so
+    says the limit for any program that reads much. What a program needs are its own pages and the files of its tmpfs,
+    which both versions of cgroups keep on their lists of anonymous pages.
     """
     for prefix in ("total_", ""):  # version 1 tells of all groups below as total_; version 2 always does
         if f"{prefix}active_anon" in stat:

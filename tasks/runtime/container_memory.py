@@ -1,9 +1,4 @@
-"""The memory that a container needs at most, sampled while it runs.
-
-What the kernel keeps as a cgroup's peak (memory.peak, memory.max_usage_in_bytes) counts the cache of all files that
-were read, and so says the limit for any program that reads much. What a program needs is what cannot be given back: its
-own pages and the files of its tmpfs, which both versions of cgroups keep on their lists of anonymous pages.
-"""
+"""The memory that a container needs at most, sampled while it runs: stagekit.memory says what of it is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from docker.models.containers import Container
+from stagekit import memory
 
 SAMPLE_SECONDS = 1.0
 
@@ -38,8 +34,5 @@ class Peak:
 
 def needed_bytes(told: Mapping[str, Any]) -> int:
     """Return what cannot be given back of the memory that the daemon tells of; all of it, if it tells no parts."""
-    parts = told.get("stats") or {}
-    for prefix in ("total_", ""):  # version 1 tells of all groups below as total_; version 2 always does
-        if f"{prefix}active_anon" in parts:
-            return int(parts[f"{prefix}active_anon"]) + int(parts[f"{prefix}inactive_anon"])
-    return int(told.get("usage") or 0)
+    needed = memory.needed_bytes(told.get("stats") or {})
+    return int(told.get("usage") or 0) if needed is None else needed

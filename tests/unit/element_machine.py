@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,3 +130,10 @@ class Machine:
     def digests(self, job: str = "j1") -> dict[str, list[Any]]:
         told: dict[str, list[Any]] = json.loads(self.get(f"{RUN}/shards/{job}/out/files.json"))
         return told
+
+
+def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -7,24 +7,16 @@ import json
 import re
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from stagekit.element_job import OF_THE_IMAGE, OF_THE_IMAGE_BY_PREFIX
 
 from tasks import layout, stages
-from tests.unit.element_machine import RUN, Machine
+from tests.unit.element_machine import RUN, Machine, wait_for
 
 KEYS = {"exit_code", "seconds", "timed_out", "where", "id", "out_of_memory", "peak_memory_gb"}
 GOOD = "(files / 'a.txt').write_text('made'); (out / 'result.json').write_text('{}')"
-
-
-def wait_for(true: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:

@@ -191,12 +191,3 @@ def test_a_role_of_the_container_is_taken_and_the_program_does_not_see_it(guard:
     assert done.returncode == 0, done.stderr
     assert set(asked) == {"a-token"}
     assert [name for name in json.loads(machine.made()["seen.json"]) if name.startswith("AWS_")] == []
-
-
-def test_a_public_bucket_is_read_without_any_credentials(guard: Guard, machine: Machine) -> None:
-    guard.client("s3").put_object(Bucket="guarded", Key="public/x", Body=b"x", ACL="public-read")
-    machine.lay({"j1": machine.job(GOOD, [machine.input("s3://guarded/public/x", "x", unsigned=True)])})
-    done = run(guard, machine, guard.user("other", LIST, GET | {"Resource": "arn:aws:s3:::guarded/root/*"}, PUT))
-
-    assert done.returncode == 0
-    assert machine.end()["exit_code"] == 0, machine.log()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +15,7 @@ from stagekit.staging import Input
 from stagekit.transfer import Service, Transfer
 
 from tests.stages.gallery.fault_proxy import FaultProxy
-from tests.unit.element_machine import RUN, Machine
+from tests.unit.element_machine import RUN, Machine, wait_for
 
 SEEN = """
 import json
@@ -266,3 +267,55 @@ def test_an_input_says_which_service_it_comes_from(told: dict[str, str], variabl
     service = Input.of({"target": "/in/x", "source": "s3://b/x", **told}).service
 
     assert service.environment({"S3_ENDPOINT_URL": "http://own", "AWS_REGION": "here"}) == variables
+
+
+def test_a_public_bucket_is_read_without_any_credentials(machine: Machine) -> None:
+    for name, access in (("open", "public-read"), ("closed", "private")):
+        machine.s3.client.put_object(Bucket=machine.s3.bucket, Key=f"public/{name}", Body=b"x", ACL=access)
+    names = {"j1": "open", "j2": "closed"}
+    inputs = {job: machine.input(machine.url(f"public/{name}"), "x", unsigned=True) for job, name in names.items()}
+    machine.lay({job: machine.job(SEEN, [own]) for job, own in inputs.items()})
+    with proxied(machine) as proxy:
+        machine.run()
+
+    assert {bool(each.authorization) for each in proxy.asked if each.key == "public/open"} == {False}
+    assert all(each.authorization for each in proxy.asked if not each.key.startswith("public/"))
+    assert seen(machine) == {"x": "x"}
+    assert machine.end("j2")["exit_code"] == 69
+    assert "it was asked for unsigned, and is not public: correct [gallery] unsigned" in machine.log("j2")
+
+
+def test_an_end_that_cannot_be_put_is_none(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(SEEN), "j2": machine.job(SEEN)})
+    with proxied(machine) as proxy:
+        proxy.inject("internal_error", "ended/j1", times=1000, method="PUT")
+        done = machine.run()
+
+    assert done.returncode == 69
+    assert "ended/j1 could not be put: " in done.stderr
+    assert machine.ended() == []
+    assert machine.keys(f"{RUN}/shards/j2/out/") == []
+
+
+def test_an_end_is_put_after_all_else(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(f"{SEEN}(out / 'result.json').write_text('{{}}')")})
+    with proxied(machine) as proxy:
+        machine.run()
+    put = [each.key.rpartition("/")[2] for each in proxy.asked if each.method == "PUT"]
+
+    assert put[0] == "seen.json"
+    assert set(put[1:-1]) == {"result.json", "files.json", "stdout.log", "stderr.log"}
+    assert put[-1] == "j1"
+
+
+def test_sigterm_while_inputs_come_leaves_no_end(machine: Machine) -> None:
+    machine.lay({"j1": machine.job(SEEN, [machine.input(machine.put("images/i.tiff", b"image" * 1000), "i.tiff")])})
+    with proxied(machine) as proxy:
+        proxy.inject("stall", "i.tiff")
+        process = machine.start()
+        wait_for(lambda: proxy.fired["stall"])
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 143
+    assert machine.ended() == []

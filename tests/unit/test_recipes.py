@@ -34,6 +34,8 @@ CHANGES = {
     "easel/image.toml": {"environment", "recipe"},
     "stagekit/program.py": {"recipe", "paint", "frame"},
     "stagekit/contracts.py": {"recipe"},
+    "stagekit/requirements.lock": {"recipe"},
+    "stagekit/requirements.in": set(),
     "toolbox/brushes.py": {"recipe", "paint"},
     "toolbox/rags.py": set(),
     "easel/notes.md": set(),
