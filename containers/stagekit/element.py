@@ -165,7 +165,8 @@ def main() -> None:
     flags.add_argument("--again", action="store_true", help="the folder is that of one job: run it, and put nothing")
     flags.add_argument("folder", help="the folder of an array, or of a job, as s3://bucket/...")
     args = flags.parse_args()
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _terminated)
     url = args.folder.rstrip("/")
     index = int(os.environ.get("AWS_BATCH_JOB_ID", "").partition(":")[2] or 0)
     with tempfile.TemporaryDirectory(prefix="element-") as folder:
@@ -182,7 +183,7 @@ def main() -> None:
 
 
 def _terminated(number: int, frame: Optional[FrameType]) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows is not to be interrupted
+    signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is not to be interrupted
     raise TerminatedError
 
 

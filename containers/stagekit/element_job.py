@@ -116,7 +116,7 @@ def told(url: str, output: Path, folder: Path) -> Iterator[None]:
 def _tell(url: str, output: Path, folder: Path, over: threading.Event) -> None:
     last: List[Tuple[int, int]] = []
     while not over.wait(TELL_SECONDS):
-        there = [output / name for name in results.TOLD if (output / name).exists()]
+        there = results.told(output)
         now = [(path.stat().st_mtime_ns, path.stat().st_size) for path in there]
         if now == last:
             continue

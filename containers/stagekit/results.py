@@ -49,8 +49,13 @@ def put(job: str, output: Path, digests: Digests) -> List[Transfer]:
 
 def put_words(job: str, output: Path, logs: Iterable[Path], patience: Patience = PATIENT) -> None:
     """Put a job's logs, and what its program told."""
-    told = [Transfer(str(output / name), f"{job}/out/{name}") for name in TOLD if _is_file(output / name)]
-    transfer.copy(Service(), [*told, *(Transfer(str(log), f"{job}/{log.name}") for log in logs)], patience)
+    words = [Transfer(str(path), f"{job}/out/{path.name}") for path in told(output)]
+    transfer.copy(Service(), [*words, *(Transfer(str(log), f"{job}/{log.name}") for log in logs)], patience)
+
+
+def told(output: Path) -> List[Path]:
+    """Return the files in which a program tells of its work, as far as it has written them."""
+    return [output / name for name in TOLD if _is_file(output / name)]
 
 
 def _names(files: Path) -> List[str]:

@@ -49,16 +49,18 @@ class Shelf:
 
     def __init__(self) -> None:
         self._held: Set[Input] = set()
+        self._begun: Set[Path] = set()
+        """Where something lies, whole or not."""
 
     def fill(self, inputs: Sequence[Input]) -> List[Transfer]:
-        """Fetch the inputs that are not here yet, remove those of an earlier job; return what was fetched."""
-        stale = {each.target for each in self._held} - {each.target for each in inputs if each in self._held}
-        new_targets = {each.target for each in inputs if each not in self._held}
-        for target in stale | new_targets:
+        """Remove what lies here of an earlier job, and fetch the inputs that do not; return what was fetched."""
+        kept = {each.target for each in inputs if each in self._held}
+        for target in (self._begun | {each.target for each in inputs}) - kept:
             remove(target)
-        self._held = {each for each in self._held if each.target.exists()}
-        fetched = []
+        self._held = {each for each in self._held if each.target in kept and each.target.exists()}
+        self._begun = {each.target for each in inputs}
         wanted = [each for each in inputs if each not in self._held]
+        fetched = []
         # A table that names files is an input itself, and comes first.
         for some in ([each for each in wanted if not each.listed], [each for each in wanted if each.listed]):
             fetched += _fetch(some)

@@ -24,6 +24,12 @@ object.__setattr__(transfer.PATIENT, "retries", 2)
 element.main()
 """
 """The element with less patience than it has."""
+SEEN = """
+import json
+found = {str(p.relative_to(inputs)): p.read_bytes().decode() for p in sorted(inputs.rglob('*')) if p.is_file()}
+(files / 'seen.json').write_text(json.dumps(found))
+"""
+"""A program that tells which inputs it sees."""
 
 
 @dataclass
@@ -130,6 +136,18 @@ class Machine:
     def digests(self, job: str = "j1") -> dict[str, list[Any]]:
         told: dict[str, list[Any]] = json.loads(self.get(f"{RUN}/shards/{job}/out/files.json"))
         return told
+
+    def seen(self, job: str = "j1") -> dict[str, str]:
+        """Return the inputs that the program SEEN saw."""
+        found: dict[str, str] = json.loads(self.made(job)["seen.json"])
+        return found
+
+    def failed(self, exit_code: int = 69) -> str:
+        """Return the last words of the log of a job that must have failed so."""
+        assert self.end()["exit_code"] == exit_code, self.log()
+        last = self.log().splitlines()[-1]
+        assert last.startswith("error: ")
+        return last
 
 
 def wait_for(true: Callable[[], object], seconds: float = 30) -> None:

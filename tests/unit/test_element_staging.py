@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from stagekit import transfer
@@ -15,28 +14,10 @@ from stagekit.staging import Input
 from stagekit.transfer import Service, Transfer
 
 from tests.stages.gallery.fault_proxy import FaultProxy
-from tests.unit.element_machine import RUN, Machine, wait_for
+from tests.unit.element_machine import RUN, SEEN, Machine, wait_for
 
-SEEN = """
-import json
-found = {str(p.relative_to(inputs)): p.read_bytes().decode() for p in sorted(inputs.rglob('*')) if p.is_file()}
-(files / 'seen.json').write_text(json.dumps(found))
-"""
 HOSTILE = ["a b.txt", "st*r", "wh?t", "#hash", "ümläut", "q\"uo'te", "x+y%20z", "[x]", "back\\slash", " lead", "trail "]
 HOSTILE += ["$dollar`tick", "&amp;", "deep/er/file", "~", "-flag", "a\u2028b\x85c", "zero"]
-
-
-def seen(machine: Machine, job: str = "j1") -> dict[str, str]:
-    found: dict[str, str] = json.loads(machine.made(job)["seen.json"])
-    return found
-
-
-def failed(machine: Machine, exit_code: int = 69) -> str:
-    """Return the last words of the log of a job that must have failed so."""
-    assert machine.end()["exit_code"] == exit_code, machine.log()
-    last = machine.log().splitlines()[-1]
-    assert last.startswith("error: ")
-    return last
 
 
 @pytest.mark.parametrize("folder", ["images", "in f*ld?r's #1"])
@@ -52,7 +33,7 @@ def test_names_of_any_form_go_in_and_out(machine: Machine, folder: str) -> None:
     machine.run()
 
     assert machine.end()["exit_code"] == 0, machine.log()
-    assert seen(machine) == {f"the images/{name}": body for name, body in bodies.items()}
+    assert machine.seen() == {f"the images/{name}": body for name, body in bodies.items()}
     assert {name: body for name, body in machine.made().items() if name != "seen.json"} == {
         f"copy of*?/{name}": body.encode() for name, body in bodies.items()
     }
@@ -68,7 +49,7 @@ def test_files_and_folders_come_together_and_cannot_be_written_to(machine: Machi
     machine.lay({"j1": machine.job(program, inputs)})
     machine.run()
 
-    assert seen(machine) == {"profiles/p q.csv": "profiles", "illumination/x.npy": "x"}
+    assert machine.seen() == {"profiles/p q.csv": "profiles", "illumination/x.npy": "x"}
     assert set(json.loads(machine.get(f"{RUN}/shards/j1/out/result.json"))) == {"0o0"}
 
 
@@ -83,9 +64,9 @@ def test_what_the_next_job_needs_too_is_not_fetched_again(machine: Machine) -> N
         machine.run()
         asked = [each.key for each in proxy.asked if each.method == "GET"]
 
-    assert seen(machine, "j1") == {"same": "same", "folder/f": "f", "other": "one", "extra/file": "extra"}
-    assert seen(machine, "j2") == {"same": "same", "folder/f": "f", "other": "two"}
-    assert seen(machine, "j3") == {"same": "same"}
+    assert machine.seen("j1") == {"same": "same", "folder/f": "f", "other": "one", "extra/file": "extra"}
+    assert machine.seen("j2") == {"same": "same", "folder/f": "f", "other": "two"}
+    assert machine.seen("j3") == {"same": "same"}
     assert [sum(key.endswith(name) for key in asked) for name in ("/same", "/f", "/one", "/two")] == [1, 1, 1, 1]
 
 
@@ -93,8 +74,8 @@ def test_a_missing_object_is_named_with_what_to_do(machine: Machine) -> None:
     machine.lay({"j1": machine.job(SEEN, [machine.input(machine.url("not there?"), "x")])})
     machine.run()
 
-    assert failed(machine).startswith(f"error: {machine.url('not there?')} could not be fetched: NoSuchKey")
-    assert failed(machine).endswith("it is not there: run again what makes it, or lay it there")
+    assert machine.failed().startswith(f"error: {machine.url('not there?')} could not be fetched: NoSuchKey")
+    assert machine.failed().endswith("it is not there: run again what makes it, or lay it there")
 
 
 def test_several_missing_objects_are_counted(machine: Machine) -> None:
@@ -102,7 +83,7 @@ def test_several_missing_objects_are_counted(machine: Machine) -> None:
     machine.lay({"j1": machine.job(SEEN, inputs)})
     machine.run()
 
-    assert "(2 more files likewise)" in failed(machine)
+    assert "(2 more files likewise)" in machine.failed()
 
 
 def test_an_empty_folder_is_an_error(machine: Machine) -> None:
@@ -110,7 +91,7 @@ def test_an_empty_folder_is_an_error(machine: Machine) -> None:
     machine.lay({"j1": machine.job(SEEN, [machine.input(machine.url("empty/"), "x")])})
     machine.run()
 
-    assert f"{machine.url('empty/')} could not be fetched: there is nothing below it" in failed(machine)
+    assert f"{machine.url('empty/')} could not be fetched: there is nothing below it" in machine.failed()
 
 
 @pytest.mark.parametrize("source", ["s3://there-is-no-such-bucket/file", "s3://there-is-no-such-bucket/folder/"])
@@ -118,9 +99,9 @@ def test_a_missing_bucket_is_named(machine: Machine, source: str) -> None:
     machine.lay({"j1": machine.job(SEEN, [machine.input(source, "x")])})
     machine.run()
 
-    assert source.rstrip("/") in failed(machine)
-    assert "NoSuchBucket" in failed(machine)
-    assert "correct its name in luigi.cfg ([paths] root, [gallery] bucket)" in failed(machine)
+    assert source.rstrip("/") in machine.failed()
+    assert "NoSuchBucket" in machine.failed()
+    assert "correct its name in luigi.cfg ([paths] root, [gallery] bucket)" in machine.failed()
 
 
 BAD = {
@@ -137,7 +118,7 @@ def test_an_object_that_cannot_be_a_file_is_refused(machine: Machine, names: lis
     machine.lay({"j1": machine.job(SEEN, [machine.input(machine.url("folder/"), "x")])})
     machine.run()
 
-    assert words in failed(machine, 65)
+    assert words in machine.failed(65)
 
 
 @contextmanager
@@ -157,7 +138,7 @@ def test_what_passes_is_tried_again(machine: Machine, kind: str) -> None:
         machine.run()
 
     assert proxy.fired[kind] == 1
-    assert seen(machine) == {"i.tiff": "image" * 1000}
+    assert machine.seen() == {"i.tiff": "image" * 1000}
 
 
 def test_a_file_that_always_comes_short_is_an_error(machine: Machine) -> None:
@@ -166,93 +147,13 @@ def test_a_file_that_always_comes_short_is_an_error(machine: Machine) -> None:
         proxy.inject("truncate", "i.tiff", times=1000)
         machine.run()
 
-    assert "i.tiff could not be fetched" in failed(machine)
+    assert "i.tiff could not be fetched" in machine.failed()
     assert machine.made() == {}
 
 
 def test_a_name_with_a_line_break_is_refused() -> None:
     with pytest.raises(DataError, match="has a line break in its name"):
         transfer.copy(Service(), [Transfer("s3://bucket/a\nb", "/in/a")])
-
-
-LOAD_DATA = """Metadata_Well,Metadata_Site,FileName_OrigDNA,PathName_OrigDNA,FileName_OrigRNA,FileName_IllumDNA
-A01,1,a1 dna.tiff,x,a1 rna.tiff,P_IllumDNA.npy
-A01,2,a2 dna.tiff,x,,P_IllumDNA.npy
-A02,1,a3 dna.tiff,x,a3 rna.tiff,P_IllumDNA.npy
-"""
-NEEDED = {
-    "two sites": ("site", ["A01-1", "A01-2"], {"a1 dna.tiff", "a1 rna.tiff", "a2 dna.tiff"}),
-    "one site": ("site", ["A02-1"], {"a3 dna.tiff", "a3 rna.tiff"}),
-    "a channel": ("channel", ["DNA"], {"a1 dna.tiff", "a2 dna.tiff", "a3 dna.tiff"}),
-}
-
-
-def listed(machine: Machine, kind: str, units: list[str], text: str = LOAD_DATA) -> list[dict[str, Any]]:
-    """Return the inputs of a job that needs some images of a plate."""
-    table = machine.input(machine.put("load_data.csv", text.encode()), "load_data/load_data.csv")
-    few = {"table": table["target"], "kind": kind, "units": units}
-    # The order of the inputs is the host's: the table may come last.
-    return [machine.input(machine.url("Images/"), "images", listed=few), table]
-
-
-def lay_images(machine: Machine, *names: str) -> None:
-    for name in names or ("a1 dna.tiff", "a1 rna.tiff", "a2 dna.tiff", "a3 dna.tiff", "a3 rna.tiff", "other.tiff"):
-        machine.put(f"Images/{name}", name.encode())
-
-
-@pytest.mark.parametrize(("kind", "units", "files"), NEEDED.values(), ids=NEEDED)
-def test_only_the_images_that_a_job_needs_are_fetched(
-    machine: Machine, kind: str, units: list[str], files: set[str]
-) -> None:
-    lay_images(machine)
-    machine.lay({"j1": machine.job(SEEN, listed(machine, kind, units))})
-    machine.run()
-
-    assert machine.end()["exit_code"] == 0, machine.log()
-    assert seen(machine).keys() - {"load_data/load_data.csv"} == {f"images/{name}" for name in files}
-
-
-def test_the_images_of_the_next_job_take_the_place_of_those_of_the_last(machine: Machine) -> None:
-    lay_images(machine)
-    jobs = {
-        name: machine.job(SEEN, listed(machine, "site", [site])) for name, site in (("j1", "A01-2"), ("j2", "A02-1"))
-    }
-    machine.lay(jobs)
-    machine.run()
-
-    assert [key for key in seen(machine, "j2") if key.startswith("images/")] == [
-        "images/a3 dna.tiff",
-        "images/a3 rna.tiff",
-    ]
-
-
-def test_sites_whose_images_are_not_in_the_bucket_are_told_as_failed(machine: Machine) -> None:
-    lay_images(machine, "a1 dna.tiff", "a1 rna.tiff", "a3 dna.tiff")
-    machine.lay({"j1": machine.job(SEEN, listed(machine, "site", ["A01-1", "A01-2", "A02-1"]))})
-    machine.run()
-    told = [json.loads(line) for line in machine.get(f"{RUN}/shards/j1/out/units.jsonl").splitlines()]
-
-    assert "load_data.csv names a2 dna.tiff, a3 rna.tiff, not to be found in" in failed(machine, 65)
-    assert {each["unit"]: (each["state"], each["reason"]) for each in told} == {
-        "A01-2": ("failed", f"a2 dna.tiff is not in {machine.url('Images/')}"),
-        "A02-1": ("failed", f"a3 rna.tiff is not in {machine.url('Images/')}"),
-    }
-
-
-WRONG_TABLES = {
-    "an unknown site": (LOAD_DATA, ["B01-1"], "load_data.csv: it names no site B01-1"),
-    "no well": (LOAD_DATA.replace("Metadata_Well", "Well"), ["A01-1"], "load_data.csv: it has no column Metadata_Well"),
-    "a path": (LOAD_DATA.replace("a1 rna", "../a1"), ["A01-1"], "load_data.csv: line 2 names '../a1.tiff'"),
-}
-
-
-@pytest.mark.parametrize(("text", "units", "words"), WRONG_TABLES.values(), ids=WRONG_TABLES)
-def test_a_table_that_says_no_images_is_refused(machine: Machine, text: str, units: list[str], words: str) -> None:
-    lay_images(machine)
-    machine.lay({"j1": machine.job(SEEN, listed(machine, "site", units, text))})
-    machine.run()
-
-    assert words in failed(machine, 65)
 
 
 SERVICES = {
@@ -280,7 +181,7 @@ def test_a_public_bucket_is_read_without_any_credentials(machine: Machine) -> No
 
     assert {bool(each.authorization) for each in proxy.asked if each.key == "public/open"} == {False}
     assert all(each.authorization for each in proxy.asked if not each.key.startswith("public/"))
-    assert seen(machine) == {"x": "x"}
+    assert machine.seen() == {"x": "x"}
     assert machine.end("j2")["exit_code"] == 69
     assert "it was asked for unsigned, and is not public: correct [gallery] unsigned" in machine.log("j2")
 
@@ -319,3 +220,21 @@ def test_sigterm_while_inputs_come_leaves_no_end(machine: Machine) -> None:
 
     assert process.returncode == 143
     assert machine.ended() == []
+
+
+def test_what_a_failed_fetch_left_is_not_seen_by_the_next_job(machine: Machine) -> None:
+    good, bad = machine.input(machine.put("good", b"good"), "good"), machine.input(machine.url("bad"), "bad")
+    machine.lay({"j1": machine.job(SEEN, [good, bad]), "j2": machine.job(SEEN), "j3": machine.job(SEEN, [good])})
+    machine.run()
+
+    assert [machine.end(name)["exit_code"] for name in ("j1", "j2", "j3")] == [69, 0, 0]
+    assert (machine.seen("j2"), machine.seen("j3")) == ({}, {"good": "good"})
+
+
+def test_a_service_that_does_not_answer_is_told(machine: Machine) -> None:
+    machine.variables["S3_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    done = machine.run()
+
+    assert done.returncode == 69
+    assert f"{machine.array}/elements could not be listed: " in done.stderr
+    assert "see whether the service is reachable from the machine, and run again" in done.stderr
