@@ -95,15 +95,14 @@ def test_a_real_stage_gives_its_result_with_the_digest_that_is_told(machine: Mac
 
 @pytest.mark.parametrize("image", stages.stage_images())
 def test_every_image_can_be_an_elements(machine: Machine, image: str) -> None:
-    script = (
-        "import os, pathlib, sys; pathlib.Path('/out/files/seen').write_text(f'{open(\"/in/x\").read()} {os.getuid()}')"
-    )
+    script = 'import os; told = f\'{open("/in/x").read()} {os.getuid()} {os.access("/in/x", os.W_OK)}\'\n'
+    script += "open('/out/files/seen', 'w').write(told)"
     machine.lay({"j1": job(["python", "-c", script], [{"source": machine.put("x", b"came"), "target": "/in/x"}])})
     done = run(machine, image)
 
     assert machine.end()["exit_code"] == 0, done.stderr
-    word, user = machine.made()["seen"].decode().split()
-    assert word == "came"
+    word, user, writable = machine.made()["seen"].decode().split()
+    assert (word, writable) == ("came", "False")
     assert user != "0"
 
 

@@ -14,6 +14,7 @@ from stagekit.staging import Input
 from stagekit.transfer import Service, Transfer
 
 from tests.stages.gallery.fault_proxy import FaultProxy
+from tests.stages.gallery.service import BELOW
 from tests.unit.element_machine import RUN, SEEN, Machine, wait_for
 
 HOSTILE = ["a b.txt", "st*r", "wh?t", "#hash", "ümläut", "q\"uo'te", "x+y%20z", "[x]", "back\\slash", " lead", "trail "]
@@ -51,6 +52,18 @@ def test_files_and_folders_come_together_and_cannot_be_written_to(machine: Machi
 
     assert machine.seen() == {"profiles/p q.csv": "profiles", "illumination/x.npy": "x"}
     assert set(json.loads(machine.get(f"{RUN}/shards/j1/out/result.json"))) == {"0o0"}
+
+
+def test_more_files_than_s3_lists_at_once_go_in_and_out(machine: Machine) -> None:
+    names = [f"images/{number:04d}.tiff" for number in range(1100)]
+    machine.s3.put_many({name: name.encode() for name in names})
+    program = "import shutil; shutil.copytree(inputs / 'images', files / 'images')"
+    machine.lay({"j1": machine.job(program, [machine.input(machine.url(f"{BELOW}/images/"), "images")])})
+    machine.run()
+
+    assert machine.end()["exit_code"] == 0, machine.log()
+    assert sorted(machine.digests()) == names
+    assert machine.keys(f"{RUN}/shards/j1/out/files/") == names
 
 
 def test_what_the_next_job_needs_too_is_not_fetched_again(machine: Machine) -> None:
