@@ -89,7 +89,7 @@ def of_requests(cost: Cost, jobs: int) -> tuple[float, float]:
     """Return how many PUT and GET requests to S3 so much takes, done there in so many jobs."""
     each = _costs()["requests"]
     puts = cost.files * each["puts_a_file"] + jobs * each["puts_a_job"]
-    return puts, cost.reads + jobs * each["gets_a_job"]
+    return puts, cost.reads * each["gets_a_read"] + jobs * each["gets_a_job"]
 
 
 def published_size(images: int, cells_per_site: float | None) -> PlateSize:

@@ -221,7 +221,7 @@ def test_requests_are_of_images_sites_files_and_jobs() -> None:
 
     assert (measured.files, measured.reads) == (4 * 7, 32)
     assert (collated.files, collated.reads) == (2, 4 * 7)
-    assert estimate.of_requests(measured + collated, 3) == (2 * 30 + 3 * 12, 60 + 3 * 12)
+    assert estimate.of_requests(measured + collated, 3) == (2 * 30 + 3 * 18, 2 * 60 + 3 * 17)
 
 
 def test_what_luigi_cfg_lets_go_is_not_kept(luigi_cfg: LoadSettings) -> None:
