@@ -180,7 +180,7 @@ def test_what_is_complete_is_not_made_again_on_another_machine(fleet, in_the_clo
 def test_status_and_logs_tell_of_it_on_another_machine(fleet, in_the_cloud, tmp_path):
     elsewhere = replace(in_the_cloud[0], folder=tmp_path / "elsewhere")
     told = json.loads(tasks(fleet, elsewhere, "status", "--json").stdout)
-    logs = tasks(fleet, elsewhere, "logs", "measure", "--plate", PLATE)
+    logs = tasks(fleet, elsewhere, "logs", "measure", PLATE)
 
     assert {each["state"] for each in told} == {"done"}
     assert "A01" in logs.stdout + logs.stderr
