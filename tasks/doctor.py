@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import cluster, pipeline, recipes, settings, stages
+from tasks import cloud, cluster, pipeline, recipes, settings, stages
 from tasks.errors import EngineError
 from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime import apptainer_engine, engines, gpus, images, sif
@@ -22,6 +22,7 @@ def examine() -> Iterator[Finding]:
     yield _data_root()
     yield from _machine()
     yield from cluster.examine()
+    yield from cloud.examine()
     yield from _engines()
     yield from _images()
     yield from _apptainer()

@@ -13,7 +13,7 @@ from luigi import configuration
 
 from tasks import errors, layout, sections, settings
 from tasks.errors import EngineError
-from tasks.runtime import batch_options, engines, identity, images
+from tasks.runtime import batch_options, batch_watch, engines, identity, images
 from tasks.runtime.array_folder import Array
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.aws import Account
@@ -110,7 +110,7 @@ def queue() -> Queue:
     given = settings.load()
     path = given.layout.queue(os.getuid())
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Queue(path, watch().ask if given.place == AWS_BATCH else Slurm().ask)
+    return Queue(path, watch().ask, batch_watch.LEAST_SECONDS) if given.place == AWS_BATCH else Queue(path, Slurm().ask)
 
 
 def aws_batch(stage: Stage, put: Callable[[Array], str]) -> AwsBatch:

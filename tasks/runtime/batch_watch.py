@@ -22,6 +22,8 @@ from tasks.runtime.queue import DONE, LOST, QUEUED, REFUSED, RUNS, Arrays, Seen
 
 MOST_AT_ONCE = 100
 """Jobs that one DescribeJobs takes."""
+LEAST_SECONDS = 10.0
+"""How often Batch is asked at most: an element tells of its end itself, and only of its silent death Batch does."""
 KEPT_SECONDS = 3600.0
 """How long what became of a job is told after its end."""
 UNSEEN_SECONDS = 300.0

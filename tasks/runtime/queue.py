@@ -67,10 +67,10 @@ class Snapshot:
             count[seen.said] += 1 + seen.last - seen.first
         return dict(count)
 
-    def due(self, wanted_since: float) -> float:
+    def due(self, wanted_since: float, least_seconds: float = 0.0) -> float:
         """Return when to ask again, for somebody who submitted something at a time."""
         quiet = self.tried - max(self.changed, wanted_since)
-        return self.tried + min(MOST_SECONDS, max(LEAST_SECONDS, quiet / PATIENCE))
+        return self.tried + min(MOST_SECONDS, max(LEAST_SECONDS, least_seconds, quiet / PATIENCE))
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,17 @@ class Queue:
     path: Path
     ask: Callable[[], Arrays]
     """Raises NoAnswerError."""
+    least_seconds: float = 0.0
+    """How often a scheduler may be asked at most, if more seldom than by default."""
 
     def look(self, wanted_since: float) -> Snapshot:
         """Return the last answer; ask anew if it is time, and nobody else is asking."""
         kept = self.kept()
-        if time.time() < kept.due(wanted_since):
+        if time.time() < kept.due(wanted_since, self.least_seconds):
             return kept
         with locks.at_once(self.path.with_suffix(".lock")) as held:
             kept = self.kept() if held else kept
-            if not held or time.time() < kept.due(wanted_since):
+            if not held or time.time() < kept.due(wanted_since, self.least_seconds):
                 return kept
             return self._keep(self._asked(kept))
 

@@ -62,6 +62,16 @@ def test_while_nothing_changes_it_is_asked_ever_more_seldom(tmp_path: Path, cloc
     assert ask.asked < 300
 
 
+def test_a_scheduler_with_a_limit_on_calls_is_asked_more_seldom(tmp_path: Path, clock: Clock) -> None:
+    ask, began = Scheduler(), clock.now
+    for _ in range(60):
+        Queue(tmp_path / "q.json", ask, least_seconds=10.0).look(clock.now)
+        clock.now += 1
+
+    assert clock.now - began == 60
+    assert ask.asked == 6
+
+
 def test_that_what_has_ended_is_forgotten_is_no_change(tmp_path: Path, clock: Clock) -> None:
     ask = Scheduler()
     done, runs = Seen(0, 3, queue.DONE, "COMPLETED"), Seen(0, 3, queue.RUNS, "RUNNING")
