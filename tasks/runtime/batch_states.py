@@ -22,8 +22,8 @@ OUR_REASON = "cancelled by platewright"
 MEANINGS = (
     (r"Host EC2", LOST),  # the spot machine was reclaimed, or died
     (r"OutOfMemoryError", OUT_OF_MEMORY),  # "Container killed due to memory usage"
-    (r"Job attempt duration exceeded timeout|Job time exceeded the configured attemptDurationSeconds", TIMED_OUT),
-    (rf"{OUR_REASON}", CANCELLED),
+    (r"Job attempt duration exceeded timeout", TIMED_OUT),
+    (OUR_REASON, CANCELLED),
     # Of a RUNNABLE job, or of one that the queue's jobStateTimeLimitActions have ended for it.
     (r"MISCONFIGURATION:", REFUSED),
     (r"CAPACITY:", LOST),

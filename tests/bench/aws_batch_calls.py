@@ -13,15 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import os
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tasks.runtime import array_folder, arrays, aws, batch_queues, batch_watch, job_definitions, queue, verdicts
 from tasks.runtime.arrays import Arrays
@@ -70,7 +72,8 @@ def main() -> int:
     logging.disable(logging.WARNING)
     os.environ |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     with tempfile.TemporaryDirectory() as folder:
-        print(json.dumps(told(simulated(Path(folder), args.plates, args.shards), args.plates), indent=1))
+        found = told(simulated(Path(folder), args.plates, args.shards), args.plates)
+    print(json.dumps({"simulated": found, "on_paper": on_paper(found)}, indent=1))
     return 0
 
 
@@ -128,7 +131,21 @@ def jobs(shards: Path, stage: str, count: int) -> list[Job]:
     return [Job(name, "image", "program.py", (), (), shards / name, NEEDS) for name in names]
 
 
-def told(service: Service, plates: int) -> dict[str, object]:
+def on_paper(found: Mapping[str, Any], plates: int = 1_000, hours: float = 24.0) -> dict[str, Any]:
+    """Return what so many plates ask, all of them under way for so many hours.
+
+    Submissions grow with the plates. There is one poll for all of them, of one call for a hundred arrays under way.
+    """
+    polls = 3600 / batch_watch.LEAST_SECONDS * math.ceil(plates / batch_watch.MOST_AT_ONCE)
+    others = sum(count for action, count in found["calls"].items() if action != "DescribeJobs")
+    an_hour = polls + others / found["plates"] * plates / hours
+    allowed = 3600 * MOST_CALLS_A_SECOND
+    by_hour = {"polls_an_hour": round(polls), "calls_an_hour": round(an_hour), "allowed_an_hour": allowed}
+    at_the_start = (others / found["arrays"]) / APART_SECONDS
+    return {"plates": plates, "hours": hours, **by_hour, "calls_a_second_while_all_start": round(at_the_start, 1)}
+
+
+def told(service: Service, plates: int) -> dict[str, Any]:
     """Return what was asked: in all, an hour, in the busiest hour and second."""
     times = sorted(at for at, _ in service.calls)
     hours = (times[-1] - times[0]) / 3600
