@@ -41,6 +41,6 @@ def _images() -> Iterator[Finding]:
     users = {stage.image: stage for stage in stages.load().values()}
     for image, stage in sorted(users.items()):
         try:
-            yield Finding(f"image {image}", GOOD, placement.engine(stage).environment(image)["image"])
+            yield Finding(f"pushed {image}", GOOD, placement.engine(stage).environment(image)["image"])
         except EngineError as error:
-            yield Finding(f"image {image}", BAD, str(error))
+            yield Finding(f"pushed {image}", BAD, str(error))

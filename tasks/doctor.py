@@ -12,6 +12,7 @@ from tasks import cloud, cluster, pipeline, recipes, settings, stages
 from tasks.errors import EngineError
 from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime import apptainer_engine, engines, gpus, images, sif
+from tasks.runtime.places import AWS_BATCH
 
 LEAST_FREE_GB = 5
 
@@ -23,7 +24,8 @@ def examine() -> Iterator[Finding]:
     yield from _machine()
     yield from cluster.examine()
     yield from cloud.examine()
-    yield from _engines()
+    if settings.load().place != AWS_BATCH:  # there, images alone decide
+        yield from _engines()
     yield from _images()
     yield from _apptainer()
     yield _gpu()

@@ -5,8 +5,6 @@ The jobs' ends, which elements put on S3, the tests write themselves.
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,23 +15,16 @@ import pytest
 from tasks.errors import EngineError
 from tasks.runtime import arrays, batch_queues, batch_watch, job_definitions, queue
 from tasks.runtime.array_folder import Array
-from tasks.runtime.arrays import Arrays
 from tasks.runtime.aws import Account
 from tasks.runtime.aws_batch import AwsBatch
 from tasks.runtime.batch_options import Options
-from tasks.runtime.batch_watch import Watch
-from tasks.runtime.fleet_engine import FleetEngine
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.job_definitions import Definition
-from tasks.runtime.queue import NoAnswerError, Queue
-from tasks.stages import Resources
-from tests.engines.report import JOB_IMAGE
-from tests.fleet.fleet import QUEUE, REGION, Fleet
+from tasks.runtime.queue import NoAnswerError
+from tests.fleet.fleet import REGION, Fleet
+from tests.fleet.place import SMALL, Place, in_background, tell
 from tests.integration.toolkit import wait_for
 
 pytestmark = [pytest.mark.engine("fleet"), pytest.mark.usefixtures("docker_alone")]
 
-SMALL = Resources(1, 0.125, 5, 0)
 INDEX = "index=${AWS_BATCH_JOB_ID##*:}"
 WELL, WAIT = f"{INDEX}; echo $index", "sleep 300"
 SECOND_FAILS = f"{INDEX}; test $index != 1"
@@ -56,75 +47,12 @@ def _as_a_process_of_its_own(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(module, name, 0.3)
 
 
-class Place:
-    """Jobs as arrays of the fleet, whose containers run a line of shell in place of the element."""
-
-    def __init__(self, fleet: Fleet, folder: Path, line: str, options: Options | None = None) -> None:
-        self.fleet, self.folder = fleet, folder
-        command = ("sh", "-c", line)
-        definition = Definition(f"paint.{folder.name}"[:100], JOB_IMAGE, SMALL, command=command)
-        watch = Watch(Account(REGION, fleet.url), folder / "watched")
-        self.pushed: list[Array] = []
-        self.scheduler = AwsBatch(watch, definition, self.put, options or Options(QUEUE), "ann")
-        self.queue = Queue(folder / "queue.json", self.scheduler.ask)
-        self.arrays = Arrays(
-            Commands(lambda job: f"s3://b/{job.folder.name}"), self.scheduler, self.queue, grace_seconds=0.5
-        )
-
-    def put(self, array: Array) -> str:
-        self.pushed.append(array)
-        return f"s3://b/{array.name}"
-
-    def jobs(self, count: int) -> list[Job]:
-        shards = self.folder / "runs/paint/B1/P1/abc/shards"
-        names = [f"paint-P1-{number}" for number in range(count)]
-        return [Job(name, "paint", "paint.py", (), (), shards / name, SMALL) for name in names]
-
-    def run(self, count: int, watch: Callable[[], None] = lambda: None) -> list[Outcome]:
-        return self.arrays.run(self.jobs(count), watch)
-
-    def seen(self) -> dict[int, str]:
-        (elements,) = self.queue.kept().arrays.values()
-        return {index: each.how for each in elements for index in range(each.first, each.last + 1)}
-
-    def running(self) -> dict[str, object]:
-        return self.fleet.containers(self.pushed[-1].id) if self.pushed and self.pushed[-1].id else {}
-
-
-class Commands(FleetEngine):
-    """The engine, for images that no registry has."""
-
-    def command(self, job: Job) -> list[str]:
-        return ["docker", "run", self.url(job)]
-
-
 Made = Callable[..., Place]
 
 
 @pytest.fixture
 def place(fleet: Fleet, tmp_path: Path) -> Made:
     return lambda line, **how: Place(fleet, tmp_path, line, **how)
-
-
-def tell(array: Array, job: str, **more: object) -> None:
-    """Write a job's end, as its element does."""
-    end = {"exit_code": 0, "seconds": 2, "timed_out": False, "where": "n1", "id": "x:0", **more}
-    (array.folder / "ended" / job).write_text(json.dumps(end))
-
-
-def in_background(act: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
-    """Start something; return it, and the list that its result or error will stand in."""
-    ended: list[object] = []
-
-    def run() -> None:
-        try:
-            ended.append(act())
-        except BaseException as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, ended
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -143,7 +71,8 @@ def test_every_element_runs_and_knows_its_index(fleet: Fleet, place: Made, count
     assert [(outcome.exit_code, outcome.peak_memory_gb) for outcome in outcomes] == [(0, 0.25)] * count
     assert ("size" in told.get("arrayProperties", {})) == (count > 1)
     assert told["tags"] == {"stage": "paint", "batch": "B1", "plate": "P1", "user": "ann"}
-    assert logs(fleet) >= {str(index) for index in range(count)} if count > 1 else logs(fleet)
+    # What follows the colon of AWS_BATCH_JOB_ID; of a job that is no array there is none.
+    assert logs(fleet) >= ({str(index) for index in range(count)} if count > 1 else {array.id})
 
 
 def logs(fleet: Fleet) -> set[str]:
@@ -166,7 +95,7 @@ def test_of_an_element_that_ends_without_a_word_its_failure_is_known_and_the_oth
 
 
 def test_a_container_that_is_killed_is_lost_and_the_others_go_on(place: Made) -> None:
-    made = place(f"{INDEX}; test $index = 1 && sleep 300; sleep 8")
+    made = place(f"{INDEX}; test $index = 1 && sleep 300; sleep 15")
     thread, ended = in_background(lambda: made.run(3))
     assert wait_for(lambda: len(made.running()) == 3, 60)
     made.running()[f"{made.pushed[0].id}:1"].kill()
@@ -229,7 +158,7 @@ def test_some_elements_are_cancelled_and_an_array_that_is_ended_from_outside_is_
 
 
 def test_a_run_that_is_taken_up_adopts_what_is_under_way(place: Made) -> None:
-    first, second = place("sleep 10"), place("sleep 10")
+    first, second = place("sleep 15"), place("sleep 15")
     first.arrays = replace(first.arrays, leaves=True)
 
     def interrupt() -> None:
@@ -268,7 +197,7 @@ def test_a_server_that_is_away_is_asked_again_and_what_runs_is_seen_to_end(
 ) -> None:
     from tasks.runtime import aws
 
-    made = place("sleep 5")
+    made = place("sleep 15")
     monkeypatch.setattr(aws, "ANSWER_SECONDS", 1)
     monkeypatch.setattr(aws, "TRIES", 1)
     aws._client.cache_clear()

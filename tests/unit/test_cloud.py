@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import cloud, recipes, stages
+from tasks import cloud, doctor, recipes, stages
 from tasks.finding import BAD, GOOD, Finding
-from tasks.runtime import aws, images
+from tasks.runtime import aws, engines, images
 from tasks.runtime.queue import NoAnswerError
 from tests.unit.conftest import LoadSettings
 from tests.unit.fake_batch import Batch, use
@@ -34,7 +34,7 @@ def test_queues_and_images_that_can_be_used_are_good(luigi_cfg: LoadSettings, ba
 
     assert {finding.state for finding in findings.values()} == {GOOD}
     assert findings["queue platewright-spot"].said == f"it takes jobs, of {len(stages.load())} stages"
-    assert findings["image gallery"].said == "ghcr.io/lab/gallery@sha256:2"
+    assert findings["pushed gallery"].said == "ghcr.io/lab/gallery@sha256:2"
 
 
 def test_a_stages_own_queue_is_looked_at_too(luigi_cfg: LoadSettings, batch: Batch) -> None:
@@ -59,7 +59,18 @@ def test_an_image_that_was_not_pushed_and_an_aws_that_does_not_answer_are_bad(
 
     assert findings["queue platewright-spot"].state == BAD
     assert "does not answer" in findings["queue platewright-spot"].said
-    assert "images push --registry HOST/PATH gallery" in findings["image gallery"].said
+    assert "images push --registry HOST/PATH gallery" in findings["pushed gallery"].said
+
+
+def test_doctor_asks_no_engine_of_this_machine_for_what_runs_there(
+    luigi_cfg: LoadSettings, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "engine", lambda name: pytest.fail(f"{name} was asked"))
+    luigi_cfg(PLACE)
+    subjects = {finding.subject for finding in doctor.examine()}
+
+    assert {"queue platewright-spot", "pushed gallery"} <= subjects
+    assert "engine" not in subjects
 
 
 def test_elsewhere_nothing_is_looked_at(luigi_cfg: LoadSettings) -> None:

@@ -1,0 +1,87 @@
+"""Jobs as arrays of the fleet, whose containers run a line of shell in place of the element."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tasks.runtime.array_folder import Array
+from tasks.runtime.arrays import Arrays
+from tasks.runtime.aws import Account
+from tasks.runtime.aws_batch import AwsBatch
+from tasks.runtime.batch_options import Options
+from tasks.runtime.batch_watch import Watch
+from tasks.runtime.fleet_engine import FleetEngine
+from tasks.runtime.job import Job, Outcome
+from tasks.runtime.job_definitions import Definition
+from tasks.runtime.queue import Queue
+from tasks.stages import Resources
+from tests.engines.report import JOB_IMAGE
+from tests.fleet.fleet import QUEUE, REGION, Fleet
+
+SMALL = Resources(1, 0.125, 5, 0)
+
+
+class Place:
+    """Some jobs, what submits them, and what is known of them."""
+
+    def __init__(self, fleet: Fleet, folder: Path, line: str, options: Options | None = None) -> None:
+        self.fleet, self.folder = fleet, folder
+        command = ("sh", "-c", line)
+        definition = Definition(f"paint.{folder.name}"[:100], JOB_IMAGE, SMALL, command=command)
+        watch = Watch(Account(REGION, fleet.url), folder / "watched")
+        self.pushed: list[Array] = []
+        self.scheduler = AwsBatch(watch, definition, self.put, options or Options(QUEUE), "ann")
+        self.queue = Queue(folder / "queue.json", self.scheduler.ask)
+        self.arrays = Arrays(
+            Commands(lambda job: f"s3://b/{job.folder.name}"), self.scheduler, self.queue, grace_seconds=0.5
+        )
+
+    def put(self, array: Array) -> str:
+        self.pushed.append(array)
+        return f"s3://b/{array.name}"
+
+    def jobs(self, count: int) -> list[Job]:
+        shards = self.folder / "runs/paint/B1/P1/abc/shards"
+        names = [f"paint-P1-{number}" for number in range(count)]
+        return [Job(name, "paint", "paint.py", (), (), shards / name, SMALL) for name in names]
+
+    def run(self, count: int, watch: Callable[[], None] = lambda: None) -> list[Outcome]:
+        return self.arrays.run(self.jobs(count), watch)
+
+    def seen(self) -> dict[int, str]:
+        (elements,) = self.queue.kept().arrays.values()
+        return {index: each.how for each in elements for index in range(each.first, each.last + 1)}
+
+    def running(self) -> dict[str, object]:
+        return self.fleet.containers(self.pushed[-1].id) if self.pushed and self.pushed[-1].id else {}
+
+
+class Commands(FleetEngine):
+    """The engine, for images that no registry has."""
+
+    def command(self, job: Job) -> list[str]:
+        return ["docker", "run", self.url(job)]
+
+
+def tell(array: Array, job: str, **more: object) -> None:
+    """Write a job's end, as its element does."""
+    end = {"exit_code": 0, "seconds": 2, "timed_out": False, "where": "n1", "id": "x:0", **more}
+    (array.folder / "ended" / job).write_text(json.dumps(end))
+
+
+def in_background(act: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
+    """Start something; return it, and the list that its result or error will stand in."""
+    ended: list[object] = []
+
+    def run() -> None:
+        try:
+            ended.append(act())
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, ended
