@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,15 @@ SUBJECT = ("--batch-id", BATCH, "--plate", PLATE)
 PUSHED = "gallery"
 IMAGES = (PUSHED, "cellprofiler", "pycytominer", "benchmark")
 QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
+RUNS = "/.work/runs/"
+MEASURED = (RUNS, "/measure/", "/workspace/analysis/")
+"""What Measure makes, and the folders of earlier runs."""
+LISTED = (*MEASURED, "/illumination/", "/illum/", "/load_data/", "/load_data_csv/")
 SAME = ("images/*/illum", "workspace/analysis", "workspace/backend", "workspace/load_data_csv", "workspace/profiles")
 """What has the same bytes wherever it was made; other results tell of paths and times."""
 
 Start = Callable[..., Toolkit]
+Made = tuple[Toolkit, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +70,43 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Toolkit:
     return toolkit
 
 
-@pytest.fixture
-def start(fleet: Fleet, drawn: Toolkit, tmp_path: Path, request: pytest.FixtureRequest) -> Start:
-    """Lay the four wells below a prefix of a test's own, or go on with what lies below one."""
+@pytest.fixture(scope="module")
+def in_the_cloud(fleet: Fleet, drawn: Toolkit, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """All of a batch of one plate with four wells, on AWS Batch."""
+    s5cmd(fleet, "cp", f"{drawn.root}/", f"s3://{BUCKET}/whole/")
+    settings = {**QUICK, "aws_batch": fleet.settings}
+    folder = tmp_path_factory.mktemp("cloud")
+    toolkit = Toolkit(folder, "auto", settings, place="aws_batch", bucket=f"{BUCKET}/whole")
+    return toolkit, luigi(fleet, toolkit, "RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
 
-    def begin(prefix: str = "", machine: str = "one", **extra: dict[str, str]) -> Toolkit:
+
+@pytest.fixture
+def start(fleet: Fleet, in_the_cloud: Made, tmp_path: Path, request: pytest.FixtureRequest) -> Start:
+    """Begin with a copy of the batch that was made, but for some of it; or go on below a prefix, on another machine."""
+
+    def begin(machine: str = "one", without: Sequence[str] = MEASURED, **extra: dict[str, str]) -> Toolkit:
         own = re.sub(r"\W+", "-", request.node.name).strip("-")
-        if not prefix and machine == "one":
-            s5cmd(fleet, "cp", f"{drawn.root}/", f"s3://{BUCKET}/{own}/")
+        if machine == "one":
+            copy(fleet, "whole", own, without)
         settings = {**QUICK, "aws_batch": fleet.settings}
         merged = {name: {**settings.get(name, {}), **extra.get(name, {})} for name in {*settings, *extra}}
-        return Toolkit(tmp_path / machine, "auto", merged, place="aws_batch", bucket=f"{BUCKET}/{prefix or own}")
+        return Toolkit(tmp_path / machine, "auto", merged, place="aws_batch", bucket=f"{BUCKET}/{own}")
 
     return begin
+
+
+def copy(fleet: Fleet, source: str, target: str, without: Sequence[str]) -> None:
+    """Copy what lies below a prefix, but for keys that hold one of some words."""
+    client = fleet.client("s3")
+    for key in keys(fleet, f"{source}/"):
+        if not any(word in key for word in without):
+            place = {"Bucket": BUCKET, "Key": key}
+            client.copy_object(CopySource=place, Bucket=BUCKET, Key=key.replace(source, target, 1))
+
+
+def keys(fleet: Fleet, prefix: str) -> list[str]:
+    pages = fleet.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
+    return [each["Key"] for page in pages for each in page.get("Contents", ())]
 
 
 def environment(fleet: Fleet, toolkit: Toolkit) -> dict[str, str]:
@@ -116,28 +145,13 @@ def brought(fleet: Fleet, toolkit: Toolkit, folder: Path) -> Path:
 
 def submitted(fleet: Fleet, toolkit: Toolkit) -> Counter[str]:
     """Return how many arrays of each stage were submitted for this data root."""
-    keys = (
-        fleet.client("s3")
-        .get_paginator("list_objects_v2")
-        .paginate(Bucket=BUCKET, Prefix=f"{toolkit.bucket.partition('/')[2]}/.work/runs/")
-    )
-    found = (each["Key"] for page in keys for each in page.get("Contents", ()))
-    return Counter(key.split("/runs/")[1].split("/")[2] for key in found if re.search(r"/arrays/[^/]+/id$", key))
+    found = keys(fleet, f"{toolkit.bucket.partition('/')[2]}{RUNS}")
+    return Counter(key.split(RUNS)[1].split("/")[2] for key in found if re.search(r"/arrays/[^/]+/id$", key))
 
 
 def files(folder: Path) -> dict[str, Path]:
     found = (path for pattern in SAME for top in folder.glob(pattern) for path in top.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in found}
-
-
-@pytest.fixture(scope="module")
-def in_the_cloud(fleet: Fleet, drawn: Toolkit, tmp_path_factory: pytest.TempPathFactory):
-    """All of a batch of one plate with four wells, on AWS Batch."""
-    s5cmd(fleet, "cp", f"{drawn.root}/", f"s3://{BUCKET}/whole/")
-    settings = {**QUICK, "aws_batch": fleet.settings}
-    folder = tmp_path_factory.mktemp("cloud")
-    toolkit = Toolkit(folder, "auto", settings, place="aws_batch", bucket=f"{BUCKET}/whole")
-    return toolkit, luigi(fleet, toolkit, "RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
 
 
 def test_a_batch_is_made_on_aws_batch(fleet, in_the_cloud):
@@ -210,11 +224,12 @@ def test_a_machine_that_is_reclaimed_costs_its_shard_only(fleet, start):
 
 
 def test_a_job_out_of_memory_is_given_more(fleet, start):
-    toolkit = start(load_data={"memory_gb": "0.03"}, retries={"most_memory_gb": "1", **QUICK["retries"]})
-    done = luigi(fleet, toolkit, "LoadData", *SUBJECT)
+    small = {"memory_gb": "0.1", "method": "standardize"}  # the method makes the result stale
+    toolkit = start(without=[RUNS], normalize=small, retries={"most_memory_gb": "1", **QUICK["retries"]})
+    done = luigi(fleet, toolkit, "Normalize", *SUBJECT)
 
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "after out_of_memory" in done.stderr
+    assert re.search(r"normalize/.*: try 2 after out_of_memory", done.stderr)
 
 
 def test_another_machine_adopts_what_a_killed_controller_left(fleet, start):
@@ -223,7 +238,7 @@ def test_another_machine_adopts_what_a_killed_controller_left(fleet, start):
     before = measuring(fleet, toolkit)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
-    elsewhere = start(prefix=toolkit.bucket.partition("/")[2], machine="two")
+    elsewhere = start("two")
     done = luigi(fleet, elsewhere, "Measure", *SUBJECT)
 
     assert done.returncode == 0, done.stderr[-3000:]
@@ -244,19 +259,18 @@ def test_ctrl_c_cancels_what_was_submitted(fleet, start):
 
 
 def test_two_controllers_never_make_the_same_twice(fleet, start):
-    one = start()
-    two = start(prefix=one.bucket.partition("/")[2], machine="two")
-    both = [launch(fleet, each, "Aggregate", *SUBJECT) for each in (one, two)]
+    one, two = start(without=LISTED), start("two")
+    both = [launch(fleet, each, "Illumination", *SUBJECT) for each in (one, two)]
     printed = [process.communicate(timeout=400)[0] for process in both]
 
     assert [process.returncode for process in both] == [0, 0], printed
-    assert set(submitted(fleet, one).values()) == {1}
+    assert submitted(fleet, one) == {"load_data": 1, "illumination": 1}
     assert "another run has made it meanwhile" in "".join(printed)
 
 
 def test_a_disabled_queue_is_named(fleet, start):
     fleet.make_queue("platewright-closed", "DISABLED")
-    toolkit = start(aws_batch={**fleet.settings, "queue": "platewright-closed"})
+    toolkit = start(without=LISTED, aws_batch={**fleet.settings, "queue": "platewright-closed"})
     done = luigi(fleet, toolkit, "LoadData", *SUBJECT)
 
     assert done.returncode != 0
@@ -265,7 +279,7 @@ def test_a_disabled_queue_is_named(fleet, start):
 
 
 def test_a_bucket_that_is_not_there_is_named(fleet, start):
-    toolkit = start(prefix="unused")
+    toolkit = start("two")
     done = luigi(fleet, replace(toolkit, bucket="no-such-bucket/lab"), "LoadData", *SUBJECT)
 
     assert done.returncode != 0
@@ -282,7 +296,7 @@ def test_an_image_that_was_not_pushed_is_named_before_anything_is_submitted(flee
     }
     lock.write_text(json.dumps(kept))
     try:
-        toolkit = start()
+        toolkit = start(without=LISTED)
         done = luigi(fleet, toolkit, "LoadData", *SUBJECT)
     finally:
         lock.write_text(before)
