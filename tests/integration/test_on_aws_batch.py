@@ -197,7 +197,7 @@ def test_status_and_logs_tell_of_it_on_another_machine(fleet, in_the_cloud, tmp_
     logs = tasks(fleet, elsewhere, "logs", "measure", PLATE)
 
     assert {each["state"] for each in told} == {"done"}
-    assert "A01" in logs.stdout + logs.stderr
+    assert "ExportToSpreadsheet" in logs.stdout
 
 
 def measuring(fleet: Fleet, toolkit: Toolkit, count: int = 4) -> dict[str, Any]:
