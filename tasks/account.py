@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from botocore.parsers import ResponseParserError
+
 from tasks import placement, sections, settings, stages
 from tasks.errors import EngineError, StageError
 from tasks.finding import BAD, GOOD, NOTE, Finding
@@ -47,7 +49,7 @@ def examine() -> Iterator[Finding]:
 def _bucket(store: S3Store) -> Finding:
     try:
         some = store.mirror.bucket.has_any(store.mirror.prefix)
-    except (StageError, FileNotFoundError) as error:
+    except (StageError, FileNotFoundError, ResponseParserError) as error:
         return Finding("bucket", BAD, str(error), f"[paths] root, or {MANUAL}")
     return Finding("bucket", GOOD, store.url if some else f"{store.url}, in which nothing lies yet")
 
@@ -84,7 +86,7 @@ def _image(account: Account, name: str) -> Finding:
     try:
         pushed = images.pushed(name)
     except EngineError as error:
-        said, _, remedy = str(error).partition("; ")
+        said, _, remedy = str(error).partition("; type: ")
         return Finding(subject, BAD, said, remedy)
     registry = ECR.fullmatch(pushed)
     if not registry:

@@ -22,11 +22,11 @@ def examine() -> Iterator[Finding]:
     yield _data_root()
     yield from _machine()
     yield from cluster.examine()
-    yield from _images()
     if settings.load().place == places.AWS_BATCH:  # nothing runs here
         yield from account.examine()
         return
     yield from _engines()
+    yield from _images()
     yield from _apptainer()
     yield _gpu()
 

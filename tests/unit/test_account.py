@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -131,7 +134,7 @@ def test_an_image_that_was_not_pushed_is_bad_as_is_one_that_is_not_in_the_regist
     elsewhere = examine()["pushed image easel"]
 
     assert (before.state, before.said) == (BAD, "the image was not pushed to a registry from here")
-    assert "images push" in before.remedy
+    assert before.remedy.startswith("python -m tasks images push")
     assert gone.state == BAD and "ImageNotFound" in gone.said
     assert elsewhere.state == GOOD and elsewhere.said.endswith("was not asked")
 
@@ -184,6 +187,50 @@ def test_who_may_nothing_gets_a_finding_of_each_and_no_traceback(
     }
 
 
+@contextmanager
+def page_of_html() -> Iterator[str]:
+    """Serve what a proxy answers to everything."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(500)
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><p>Sorry")
+
+        do_GET = do_POST
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_proxy_that_answers_for_aws_is_told_of_without_a_traceback(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "TRIES", 1)
+    with page_of_html() as url:
+        seen = examine(endpoint_url=url)
+
+    assert {name: each.state for name, each in seen.items()} == {"AWS": BAD}
+    assert "AWS does not answer sts:GetCallerIdentity" in seen["AWS"].said
+
+
+def test_what_the_role_may_do_is_left_open_where_iam_can_not_be_asked(
+    examine: Examine, pushed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(IamResponse, "simulate_principal_policy")
+    monkeypatch.setattr(aws, "TRIES", 1)
+    seen = examine()["job role"]
+
+    assert seen.state == NOTE
+    assert "what it may do could not be asked: AWS does not answer iam:SimulatePrincipalPolicy" in seen.said
+
+
 def test_without_credentials_only_that_is_said(
     examine: Examine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -216,4 +263,4 @@ def test_doctor_looks_at_the_account_in_the_place_of_engines(examine: Examine, p
     subjects = [each.subject for each in doctor.examine()]
 
     assert {"AWS", "bucket", "job role"} < set(subjects)
-    assert not any(each.startswith(("engine", "SIF", "GPU")) for each in subjects)
+    assert not any(each.startswith(("engine", "image", "SIF", "GPU")) for each in subjects)
