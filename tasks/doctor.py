@@ -8,24 +8,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks import cloud, cluster, pipeline, recipes, settings, stages
+from tasks import account, cluster, pipeline, recipes, settings, stages
 from tasks.errors import EngineError
 from tasks.finding import BAD, GOOD, NOTE, Finding
-from tasks.runtime import apptainer_engine, engines, gpus, images, sif
-from tasks.runtime.places import AWS_BATCH
+from tasks.runtime import apptainer_engine, engines, gpus, images, places, sif
 
 LEAST_FREE_GB = 5
 
 
 def examine() -> Iterator[Finding]:
-    """Look at data root, machine, engines, images and GPU; nothing is changed."""
+    """Look at data root, machine, cluster or account, engines, images and GPU; nothing is changed."""
     yield _settings()
     yield _data_root()
     yield from _machine()
     yield from cluster.examine()
-    yield from cloud.examine()
-    if settings.load().place != AWS_BATCH:  # there, images alone decide
-        yield from _engines()
+    if settings.load().place == places.AWS_BATCH:  # nothing runs here
+        yield from account.examine()
+        return
+    yield from _engines()
     yield from _images()
     yield from _apptainer()
     yield _gpu()

@@ -100,6 +100,7 @@ def _client(account: Account, service: str, once: bool, process: int) -> Any:
 def meaning(service: str, action: str) -> Iterator[None]:
     """Raise NoAnswerError for what may pass, EngineError with the next step for what does not."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     what = f"{service}:{''.join(word.capitalize() for word in action.split('_'))}"
     try:
@@ -115,6 +116,8 @@ def meaning(service: str, action: str) -> Iterator[None]:
         raise _expired(what, str(error)) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:  # no name, no connection, or silence
         raise NoAnswerError(f"AWS does not answer {what} ({error})") from error
+    except ResponseParserError as error:  # a page of HTML: of a proxy, or of a service that is broken
+        raise NoAnswerError(f"AWS does not answer {what} (what came is no answer of it: {str(error)[:200]})") from error
     except exceptions.BotoCoreError as error:
         raise EngineError(f"{what} cannot be asked: {error}") from error
 

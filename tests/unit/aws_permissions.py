@@ -17,13 +17,32 @@ import pytest
 import xmltodict
 from moto import settings as moto_settings
 from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.responses import ActionResult
 from moto.iam.access_control import IAMRequestBase
 from moto.iam.models import Policy
+from moto.iam.responses import IamResponse
 
 from tests.unit.aws_account import ACCOUNT, REGION
 
 Need = tuple[str, str, Mapping[str, str]]
 """An action, the ARN that it is done to, and the values of condition keys."""
+
+
+def simulate_principal_policy(self: IamResponse) -> ActionResult:
+    """Say what a role may do: moto has no SimulatePrincipalPolicy."""
+    role = self.backend.get_role_by_arn(self._get_param("PolicySourceArn"))
+    documents = [_document(each) for each in (*role.policies.values(), *role.managed_policies.values())]
+    context = {each["ContextKeyName"]: each["ContextKeyValues"][0] for each in self._get_param("ContextEntries", [])}
+    results = [
+        {
+            "EvalActionName": action,
+            "EvalResourceName": arn,
+            "EvalDecision": "allowed" if allows(documents, action, arn, context) else "implicitDeny",
+        }
+        for action in self._get_param("ActionNames")
+        for arn in self._get_param("ResourceArns")
+    ]
+    return ActionResult({"EvaluationResults": results, "IsTruncated": False})
 
 
 @contextmanager
@@ -58,6 +77,8 @@ def needs(request: IAMRequestBase, resource: str) -> list[Need]:
         return _needs_of_s3(request, action, resource)
     if service == "batch":
         return _needs_of_batch(action.lower(), json.loads(request._body or b"{}"))
+    if action == "SimulatePrincipalPolicy":
+        resource = request._data["PolicySourceArn"][0]
     if service == "ecr" and action != "GetAuthorizationToken":
         name = json.loads(request._body)["repositoryName"]
         resource = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from tasks import stages
+from tasks import layout, prices, stages
 from tests.unit.aws_account import REGION, TEMPLATE, Account, account, deploy, luigi_cfg_of, outputs
 
 __all__ = ["account", "outputs"]
@@ -26,6 +27,18 @@ def test_cfn_lint_finds_nothing() -> None:
     done = subprocess.run([command, TEMPLATE], capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_manual_names_every_parameter_and_no_output_that_there_is_not() -> None:
+    manual = (layout.REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
+    written = cfn_yaml.load(TEMPLATE)
+
+    assert [name for name in written["Parameters"] if f"`{name}`" not in manual] == []
+    assert set(re.findall(r"outputs ([A-Z]\w+)", manual)) == set(written["Outputs"])
+
+
+def test_plan_reckons_with_the_disk_that_machines_have() -> None:
+    assert prices.read(prices.OURS).disk_gb == cfn_yaml.load(TEMPLATE)["Parameters"]["DiskGb"]["Default"]
 
 
 def test_every_image_that_stages_run_in_has_its_repository() -> None:
