@@ -147,6 +147,18 @@ def test_a_stage_that_a_queue_can_never_hold_is_bad(
     assert examine()["stage paint"].said == "it needs 1 vCPUs, and the queue platewright-spot has 0 at most"
 
 
+def test_a_stages_own_queue_is_looked_at_too(
+    examine: Examine, account: Account, outputs: dict[str, str], luigi_cfg: LoadSettings
+) -> None:
+    examine()
+    text = outputs["LuigiCfg"].replace("[aws_batch]\n", f"[aws_batch]\nendpoint_url = {account.url}\n")
+    luigi_cfg(text + "[paint]\naws_batch_queue = platewright-on-demand\n[frame]\naws_batch_queue = large\n")
+    seen = {each.subject: each for each in looked_at.examine()}
+
+    assert seen["queue platewright-on-demand"].said.endswith("at most 64 vCPUs at once: 1 stages")
+    assert "there is no job queue 'large'" in seen["queue large"].said
+
+
 def test_a_disabled_queue_is_bad(examine: Examine, account: Account) -> None:
     batch = account.client("batch")
     batch.update_job_queue(jobQueue="platewright-spot", state="DISABLED")
