@@ -56,11 +56,6 @@ class Bucket:
         with self._explained("use", ""):
             return boto3.session.Session().client("s3", config=config, **self._how)
 
-    def check(self) -> None:
-        """Raise StoreError if the bucket is not there, or not ours to look at."""
-        with self._explained("list", ""):
-            self.client.list_objects_v2(Bucket=self.name, MaxKeys=1)
-
     def below(self, prefix: str) -> Iterator[Object]:
         """Yield all objects whose key begins with `prefix`, by their keys."""
         with self._explained("list", prefix):
