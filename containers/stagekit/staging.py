@@ -40,8 +40,8 @@ class Input:
         few = told.get("listed")
         listed = Listed(Path(few["table"]), few["kind"], tuple(few["units"])) if few else None
         was = told.get("known")
-        known = Known(Path(was["table"]), was["link"]) if was else None
-        return cls(Path(told["target"]), told["source"], service, listed, known, bool(told.get("afar")))
+        held = Known(Path(was["table"]), was["link"]) if was else None
+        return cls(Path(told["target"]), told["source"], service, listed, held, bool(told.get("afar")))
 
     @property
     def needs_table(self) -> bool:

@@ -142,6 +142,7 @@ class S3Store:
         """Copy within the bucket, then delete what lay there before and is not of the new result."""
         made_by = _made_by(source)
         if made_by is None:  # a small file that was written here
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
             self.mirror.put([target])
             self.mirror.delete(source)
