@@ -70,6 +70,7 @@ class FetchTask(Staged):
             settings.load().store.remove(self.promises()[FETCHED].path)
             settings.load().store.remove(self.manifest_path())
         super()._run()
+        settings.load().store.refresh(now=True)  # of metadata more is read here than that they are there
         self._remember()
 
     def _asked(self, places: Sequence[str]) -> dict[str, str]:
