@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import bucket as buckets
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 from bucket import Bucket
 from stagekit.afar import Afar
 from stagekit.program import DataError
@@ -19,6 +20,7 @@ BLOCK_BYTES = 16 * 1024
 """What a request brings, if a read needs no more: it takes hardly longer than one byte, and holds a TIFF's header."""
 READERS_HERE, READERS_AFAR = 8, 32
 STALL_SECONDS = 30.0
+TRIES = 3
 
 
 class ImageFolder(Protocol):
@@ -91,18 +93,22 @@ class OnS3:
         if first >= end:
             return b""
         key = self.bucket.prefix + name
-        etag = f'"{self.files[name].etag}"'
+        asked = {"Bucket": self.bucket.name, "Key": key, "IfMatch": f'"{self.files[name].etag}"'}
         with buckets.told(self.bucket.name, key):
             try:
-                asked = {"Bucket": self.bucket.name, "Key": key, "IfMatch": etag}
-                body = self.bucket.client.get_object(**asked, Range=f"bytes={first}-{end - 1}")["Body"]
-                found: bytes = body.read()
+                return self._asked({**asked, "Range": f"bytes={first}-{end - 1}"})
             except ClientError as error:
                 if buckets.status(error) not in (404, 412, 416):
                     raise
                 message = f"s3://{self.bucket.name}/{key} is not what it was a moment ago ({buckets.said(error)})"
                 raise DataError(f"{message}; run again when nobody changes the folder") from error
-        return found
+
+    def _asked(self, what: Mapping[str, Any]) -> bytes:
+        """Return what a request brings; one that breaks off is made again, which boto3 does only before it begins."""
+        for _ in range(TRIES - 1):
+            with suppress(HTTPClientError, IncompleteReadError):
+                return bytes(self.bucket.client.get_object(**what)["Body"].read())
+        return bytes(self.bucket.client.get_object(**what)["Body"].read())
 
 
 class Ranged(io.RawIOBase):
