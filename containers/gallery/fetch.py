@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any, Dict, List, Mapping
 
-import bucket as buckets
+import bucket_flags
 import records
 from bucket import Bucket, Remote
 from download import Download, Fetched
@@ -31,7 +31,7 @@ CONTENTS = FETCH, LEAVE = ("fetch", "leave")
 def main() -> None:
     args = _flags().parse_args()
     with program.Report(args.output) as report:
-        bucket = buckets.of(args)
+        bucket = bucket_flags.of(args)
         remotes = [remote for wanted in json.loads(args.wanted) for remote in _found(bucket, wanted, args)]
         rows = fetch(bucket, remotes, args, report) if args.content == FETCH else leave(bucket, remotes, args, report)
         records.write(args.write_fetched, rows)
@@ -44,7 +44,7 @@ def main() -> None:
 
 def _flags() -> argparse.ArgumentParser:
     flags = program.parser(__doc__)
-    buckets.add_flags(flags)
+    bucket_flags.add_flags(flags)
     flags.add_argument("--wanted", required=True, help="a JSON list of paths, as above")
     flags.add_argument("--absent", required=True, choices=["refuse", "leave_out"], help="a file that is not there")
     flags.add_argument("--content", required=True, choices=CONTENTS, help="whether the files come, or are only listed")
