@@ -13,6 +13,7 @@ from tasks.store import claim
 from tasks.store.bucket import Bucket
 from tasks.store.claim import Claims
 from tasks.store.index import Index
+from tasks.store.links import Links
 from tasks.store.mirror import Mirror
 from tasks.store.s3_store import S3Store
 from tasks.store.store import LocalStore, Store
@@ -55,5 +56,5 @@ def _on_s3(layout: Layout, root: str, place: str) -> S3Store:
     bucket = Bucket(named["bucket"], how.region or "", how.endpoint_url or "")
     prefix = f"{named['prefix'].strip('/')}/" if named["prefix"] else ""
     mirror = Mirror(bucket, prefix, layout.root, Index(layout.work / "mirror.sqlite"))
-    mirrored = (layout.manifests, layout.ledgers, layout.dataset / "workspace/metadata")
-    return S3Store(mirror, lambda: Claims(bucket.made(claim.config()), bucket.name), mirrored)
+    mirrored = (layout.manifests, layout.ledgers, layout.links, layout.dataset / "workspace/metadata")
+    return S3Store(mirror, lambda: Claims(bucket.made(claim.config()), bucket.name), mirrored, Links(layout))

@@ -16,6 +16,8 @@ from tasks.run import Run
 from tasks.runtime import passing
 from tasks.stage_task import Staged
 
+FETCHED, GALLERY = "fetched", "gallery"
+"""The outputs: the table of what came, and what came."""
 HOW = {"connections", "stall_seconds"}
 NO_CHECKSUMS = layout.CONTAINERS / "gallery" / "no_checksums.csv"
 
@@ -25,6 +27,11 @@ class FetchTask(Staged):
 
     folders: ClassVar[bool] = True
     """Whether a place is a folder, and all that is below it."""
+
+    @property
+    def content(self) -> str:
+        """Return what becomes of the files' content: fetch | leave (it stays in the gallery, and is read there)."""
+        return "fetch"
 
     def places(self) -> tuple[str, ...]:
         """Return what this brings: paths below <project>/<source>, each fetched as a whole."""
@@ -60,15 +67,17 @@ class FetchTask(Staged):
     def _run(self) -> None:
         found = manifest.read(self.manifest_path())
         if found:  # what an earlier fetch brought was removed: nothing that lies there now is ours to replace
-            settings.load().store.remove(self.promises()["fetched"].path)
+            settings.load().store.remove(self.promises()[FETCHED].path)
             settings.load().store.remove(self.manifest_path())
         super()._run()
+        settings.load().store.refresh(now=True)  # of metadata more is read here than that they are there
         self._remember()
 
     def _asked(self, places: Sequence[str]) -> dict[str, str]:
         """Return what is asked for; what only says how makes no difference to what comes."""
         return {name: value for name, value in connection().items() if name not in HOW} | {
             "wanted": json.dumps([place + ("/" if self.folders else "") for place in places]),
+            "content": self.content,
             "measurement": settings.load().gallery.measurement,
         }
 
@@ -81,27 +90,43 @@ class FetchTask(Staged):
 
     def _moves(self, run: Run) -> dict[str, tuple[Path, Path]]:
         """Return the table, and each place that it lists files of: they go to where the gallery has them."""
-        moves, dataset = super()._moves(run), settings.load().layout.dataset
-        table, (gallery, _) = moves["fetched"], moves["gallery"]
-        paths = [row["path"] for row in _rows(table[0] if table[0].exists() else table[1])]
-        units = sorted({_unit(path, place) for path in paths for place in self.places() if _is_below(path, place)})
+        units = self._units_of(self._rows(run))
+        return self._brought(run, units) | {FETCHED: self._table(run)}
+
+    def _brought(self, run: Run, units: list[str]) -> dict[str, tuple[Path, Path]]:
+        """Return where what came goes."""
+        (gallery, _), dataset = super()._moves(run)[GALLERY], settings.load().layout.dataset
+        settings.load().store.look(*(dataset / unit for unit in units))
         to_go = {unit: (gallery / unit, dataset / unit) for unit in units}
-        settings.load().store.look(*(target for _, target in to_go.values()))
         # What came to lie there in the meantime stays as it is: a person laid it, or another batch's fetch.
-        return {unit: way for unit, way in to_go.items() if not all(end.exists() for end in way)} | {"fetched": table}
+        return {unit: way for unit, way in to_go.items() if not all(end.exists() for end in way)}
+
+    def _table(self, run: Run) -> tuple[Path, Path]:
+        return super()._moves(run)[FETCHED]
+
+    def _rows(self, run: Run) -> list[dict[str, str]]:
+        """Return the table's rows; none before it was made."""
+        made, published = self._table(run)
+        return _rows(made if made.exists() else published)
+
+    def _units_of(self, rows: Sequence[Mapping[str, str]]) -> list[str]:
+        """Return the parts of paths that are moved into their place by one rename each."""
+        pairs = ((row["path"], place) for row in rows for place in self.places())
+        return sorted({_unit(path, place) for path, place in pairs if _is_below(path, place)})
 
     def _artifact(self, run: Run, source: Path) -> Artifact:
         """Return what came, by the hashes that were taken while it came."""
-        moves = super()._moves(run)
-        table, gallery = moves["fetched"][0], moves["gallery"][0]
+        if self.content != "fetch":
+            return super()._artifact(run, source)
+        gallery, _ = super()._moves(run)[GALLERY]
         memory = run.folder / "hashes.json"
-        fingerprint.remember(memory, source, {str(gallery / row["path"]): row["sha256"] for row in _rows(table)})
+        fingerprint.remember(memory, source, {str(gallery / row["path"]): row["sha256"] for row in self._rows(run)})
         return fingerprint.artifact(source, memory)
 
     def _remember(self) -> None:
         laid, dataset = self.laid(), settings.load().layout.dataset
-        if laid:
-            table = _rows(self.promises()["fetched"].path)
+        if laid and not settings.load().store.url:  # of what lies on S3 no content is read here
+            table = _rows(self.promises()[FETCHED].path)
             hashes = {str(dataset / row["path"]): row["sha256"] for row in table}
             fingerprint.remember(laid.memory(), laid.path(), hashes)
 

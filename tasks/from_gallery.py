@@ -49,6 +49,7 @@ def fetched(keys: Sequence[str], again: str) -> Iterator[Path]:
         "plate": "reference",
         "wanted": json.dumps(list(keys)),
         "absent": "leave_out",
+        "content": "fetch",
         "measurement": "",
         "checksums": CHECKSUMS,
         "write_fetched": f"{OUTPUT}/files/fetched.csv",

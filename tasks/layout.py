@@ -73,6 +73,11 @@ def checked_key(key: str) -> str:
     return key
 
 
+def subject(name: str) -> str:
+    """Return what a folder is of, whose name may bear more (LOOKED_UP)."""
+    return name.partition("__")[0]
+
+
 def of_run(folder: Path) -> tuple[str, str, str]:
     """Return the stage, batch and plate that a run folder is of."""
     return folder.parent.parent.parent.name, folder.parent.parent.name, folder.parent.name
@@ -208,6 +213,15 @@ class Layout:
     def adopted(self, batch: str, name: str) -> Path:
         """Return where the hashes of files that a person laid are remembered."""
         return self._own("adopted") / checked_name("batch", batch) / f"{checked_name('plate', name)}.json"
+
+    @property
+    def links(self) -> Path:
+        """Return the folder of the files that say which folders of the dataset lie elsewhere, and are read there."""
+        return self._own("links")
+
+    def link(self, folder: Path) -> Path:
+        """Return the file that says where a folder of the dataset lies."""
+        return self.links / f"{folder.relative_to(self.dataset).as_posix()}.json"
 
     def record(self, batch: str) -> Path:
         """Return where the facts of a batch's results are written for its report."""

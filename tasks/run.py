@@ -120,12 +120,14 @@ class Run:
         )
 
     def _mounts(self) -> dict[str, list[Mount]]:
-        """Return where every input is seen; of a folder also which table names what of it a job reads."""
+        """Return where every input is seen; of a folder also how a job reads it where it is not mounted."""
         mounts = {name: _mounts(name, found) for name, found in self.inputs.items()}
         for name, table in self.stage.listed.items():
             if name in self.whole:
                 continue
             mounts[name] = [replace(mount, listed=mounts[table][0].target) for mount in mounts[name]]
+        for name in self.stage.afar:
+            mounts[name] = [replace(mount, afar=True) for mount in mounts[name]]
         return mounts
 
     def _contracts(self) -> tuple[tuple[str, str], ...]:

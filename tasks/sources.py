@@ -12,6 +12,7 @@ import luigi
 
 from tasks import inputs, layout, settings
 from tasks.fetch_task import FetchTask
+from tasks.link_task import LinkTask
 from tasks.plate_task import LaidTask
 from tasks.stage_task import StageTask
 
@@ -30,7 +31,9 @@ class FetchMetadata(FetchTask):
         return str(self.batch_id)
 
 
-class FetchImages(FetchTask, StageTask):
+class FetchImages(LinkTask, StageTask):
+    """A plate's images. Where the data root is on S3 they stay in the gallery, and are read there."""
+
     stage = "fetch_images"
 
     def laid(self) -> LaidTask:

@@ -46,6 +46,8 @@ class Stage:
     """Whether luigi.cfg may have its results deleted once all that is made from them is there."""
     listed: Mapping[str, str] = field(default_factory=dict)
     """Of a folder that is read, the table among the inputs that names which of its files a shard reads."""
+    afar: tuple[str, ...] = ()
+    """The folders that the program itself reads from S3, where they lie there: it needs little of them."""
     loads: tuple[str, ...] = ()
     """Folders beside the program whose modules or templates it has loaded by path, which no import of its own shows."""
 
@@ -142,12 +144,12 @@ def stage(name: str) -> Stage:
 
 def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
     keys = {each.name for each in fields(Stage)} - {"name", "image"}
-    defaults: dict[str, Any] = {"contract": {}, "listed": {}, "loads": [], "intermediate": False}
+    defaults: dict[str, Any] = {"contract": {}, "listed": {}, "afar": [], "loads": [], "intermediate": False}
     entry = defaults | entry
     _check_keys(table, name, entry, keys)
     _check_keys(table, f"{name} resources", entry["resources"], {each.name for each in fields(Resources)})
     lists = {}
-    for key in ("inputs", "loads"):
+    for key in ("inputs", "afar", "loads"):
         if not isinstance(entry[key], list):
             raise DefinitionError(f"{table} [{name}]: {key} = {entry[key]!r} must be a list of names")
         lists[key] = tuple(entry[key])
@@ -159,6 +161,7 @@ def _stage(name: str, entry: dict[str, Any], table: Path) -> Stage:
         *(("output", output, stage.outputs) for output in stage.contract),
         *(("contract", value, contracts.BY_NAME) for value in stage.contract.values()),
         *(("input", name, stage.inputs) for pair in stage.listed.items() for name in pair),
+        *(("input", name, stage.inputs) for name in stage.afar),
     ):
         if value not in known:
             raise DefinitionError(unknown(kind, value, known, f"{table} [{name}]"))

@@ -16,7 +16,8 @@ import luigi
 from luigi.task import flatten
 
 from tasks import manifest, settings
-from tasks.fetch_task import FetchTask
+from tasks.fetch_task import FETCHED, FetchTask
+from tasks.link_task import LINK
 from tasks.manifest import Manifest
 from tasks.plate_task import LaidTask
 from tasks.stage_task import Staged
@@ -65,9 +66,9 @@ def _edges(task: Any, seen: set[str]) -> Iterator[tuple[Staged, Staged]]:
 
 
 def _outputs(maker: Staged, found: Manifest) -> dict[str, Path]:
-    """Return the outputs that may go and lie there; the table of what was fetched stays."""
+    """Return the outputs that may go and lie there; the table of what was fetched stays, and a link takes no room."""
     made = found.artifacts(settings.load().layout.root)
-    return {name: each.path for name, each in made.items() if name != "fetched" and each.path.exists()}
+    return {name: each.path for name, each in made.items() if name not in (FETCHED, LINK) and each.path.exists()}
 
 
 def free(top: luigi.Task) -> int:

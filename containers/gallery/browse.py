@@ -9,7 +9,7 @@ import argparse
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import bucket as buckets
+import bucket_flags
 from bucket import Bucket
 from stagekit import program
 
@@ -26,14 +26,14 @@ class Entry:
 
 def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__)
-    buckets.add_flags(flags)
+    bucket_flags.add_flags(flags)
     flags.add_argument("--folder", required=True, help="below <project>/<source>; may be empty")
     flags.add_argument("--most", required=True, type=int, help="how many files are counted at most")
     flags.add_argument("--output", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
         folder = args.folder.strip("/") + "/" if args.folder.strip("/") else ""
-        bucket = buckets.of(args)
+        bucket = bucket_flags.of(args)
         entries = browse(bucket, folder, args.most)
         if not entries:
             raise program.DataError(f"s3://{bucket.name}/{bucket.prefix}{folder}: there is nothing")

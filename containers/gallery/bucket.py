@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -106,26 +105,6 @@ class Bucket:
         path = safe_path(entry["Key"], self.prefix)
         changed = entry["LastModified"].isoformat(timespec="seconds")
         return Remote(entry["Key"], path, int(entry["Size"]), entry["ETag"].strip('"'), changed)
-
-
-def add_flags(flags: argparse.ArgumentParser) -> None:
-    """Add the flags that say which bucket, and how it is asked."""
-    flags.add_argument("--bucket", required=True)
-    flags.add_argument("--endpoint_url", required=True, help="of another S3 service than Amazon's; may be empty")
-    flags.add_argument("--region", required=True)
-    flags.add_argument("--unsigned", required=True, choices=["true", "false"], help="whether the bucket is public")
-    flags.add_argument("--below", required=True, help="<project>/<source>")
-    flags.add_argument("--connections", required=True, type=int)
-    flags.add_argument("--stall_seconds", required=True, type=float, help="without a byte, a request is made again")
-
-
-def of(args: argparse.Namespace) -> Bucket:
-    """Return the bucket that the flags name."""
-    signed = args.unsigned != "true"
-    prefix = args.below.strip("/") + "/" if args.below.strip("/") else ""
-    return connect(
-        args.bucket, prefix, args.endpoint_url, args.region, not signed, args.connections, args.stall_seconds
-    )
 
 
 def connect(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults import Fault
+from image_folder import ImageFolder
 from stagekit.program import DataError
 
 IMAGE_SUFFIXES = (".tif", ".tiff")
@@ -80,12 +81,12 @@ def row_letters(row: int) -> str:
     return "" if row < 1 else ("" if row <= 26 else LETTERS[(row - 1) // 26 - 1]) + LETTERS[(row - 1) % 26]
 
 
-def index(folder: Path, form: Naming) -> tuple[Found, list[Fault]]:
+def index(folder: ImageFolder, form: Naming) -> tuple[Found, list[Fault]]:
     """Return what the TIFFs' names say, sites and channels sorted, and every fault of the names.
 
     Raises DataError if there is no TIFF, or not one of the pattern's form.
     """
-    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    names = [name for name in folder.names() if Path(name).suffix.lower() in IMAGE_SUFFIXES]
     if not names:
         raise DataError(f"{folder.name}: there is no TIFF in the plate's image folder")
     found: dict[Site, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))

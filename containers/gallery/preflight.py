@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import faults
+import image_folder
 import image_index
 import plate_wells
 import tiff_headers
@@ -28,7 +29,7 @@ class Usable:
 
 
 def add_flags(flags: argparse.ArgumentParser) -> None:
-    flags.add_argument("--images", required=True, type=Path, help="the folder of the plate's TIFFs")
+    flags.add_argument("--images", required=True, type=image_folder.of, help="the folder of the plate's TIFFs")
     flags.add_argument("--platemap", required=True, type=Path)
     flags.add_argument("--pattern", required=True, help="the form of image names: [load_data] pattern")
     flags.add_argument("--channels", required=True, help="what the pattern's channel says=its name, ...")

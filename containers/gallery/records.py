@@ -34,15 +34,8 @@ class Finished:
         return same and file.is_file() and file.stat().st_size == remote.bytes
 
     def add(self, remote: Remote, sha256: str) -> None:
-        row = {
-            "path": remote.path,
-            "bytes": remote.bytes,
-            "etag": remote.etag,
-            "sha256": sha256,
-            "checked": "sha256" if checksum(self.listed, remote.path) else "etag",
-            "changed": remote.changed,
-            "source": self.source + remote.path,
-        }
+        checked = contracts.SHA256_CHECKED if checksum(self.listed, remote.path) else contracts.ETAG_CHECKED
+        row = _row(remote, self.source, sha256, checked)
         with self._lock, open(self.journal, "a", encoding="utf-8") as journal:
             self._known[remote.path] = row
             journal.write("\n" + json.dumps(row))  # the break first: it ends what a crash cut short
@@ -50,6 +43,23 @@ class Finished:
     def rows(self, remotes: List[Remote]) -> List[Dict[str, Any]]:
         """Return a row a file, in the order of their paths."""
         return [self._known[path] for path in sorted(remote.path for remote in remotes)]
+
+
+def left(remotes: List[Remote], source: str) -> List[Dict[str, Any]]:
+    """Return a row a file that stays where it is."""
+    return [_row(remote, source, "", contracts.LISTED) for remote in sorted(remotes, key=lambda each: each.path)]
+
+
+def _row(remote: Remote, source: str, sha256: str, checked: str) -> Dict[str, Any]:
+    return {
+        "path": remote.path,
+        "bytes": remote.bytes,
+        "etag": remote.etag,
+        "sha256": sha256,
+        "checked": checked,
+        "changed": remote.changed,
+        "source": source + remote.path,
+    }
 
 
 def read_checksums(path: Path) -> Dict[str, str]:

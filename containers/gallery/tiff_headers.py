@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import tifffile
 from faults import Fault
+from image_folder import ImageFolder
 from image_index import Found
 
-READERS = 8
 MOST_PIXELS = 2**27
 """Of an image: five times what a large camera has. A file of a few bytes can claim any number of them."""
 READ_ERRORS = (tifffile.TiffFileError, OSError, IndexError, ValueError, KeyError)
@@ -26,11 +25,11 @@ class Header:
     depth: str
 
 
-def check(folder: Path, found: Found) -> list[Fault]:
+def check(folder: ImageFolder, found: Found) -> list[Fault]:
     """Read every image's header, and return those that cannot be used or differ from the plate's usual ones."""
     files = [(str(site), name) for site, images in found.items() for names in images.values() for name in names]
-    with ThreadPoolExecutor(READERS) as pool:
-        headers = list(pool.map(lambda file: _header(folder / file[1]), files))
+    with ThreadPoolExecutor(folder.readers) as pool:
+        headers = list(pool.map(lambda file: _header(folder, file[1]), files))
     good = [header for header in headers if isinstance(header, Header)]
     shape, depth = _usual(header.shape for header in good), _usual(header.depth for header in good)
     faults = []
@@ -47,17 +46,17 @@ def check(folder: Path, found: Found) -> list[Fault]:
     return faults
 
 
-def _header(path: Path) -> Header | str:
+def _header(folder: ImageFolder, name: str) -> Header | str:
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with folder.open(name) as file, tifffile.TiffFile(file) as tiff:
             page = tiff.pages[0]
             if len(page.shape) != 2:
                 return f"it is no grey image but has the shape {page.shape}"
             if page.size > MOST_PIXELS:
                 return f"it claims {_by(page.shape)} pixels; an image may have {MOST_PIXELS:,}"
             end = max(offset + count for offset, count in zip(page.dataoffsets, page.databytecounts))
-            if end > path.stat().st_size:
-                return f"it is cut off: {path.stat().st_size} of at least {end} bytes"
+            if end > folder.bytes(name):
+                return f"it is cut off: {folder.bytes(name)} of at least {end} bytes"
             return Header(tuple(page.shape), str(page.dtype))
     except READ_ERRORS as error:
         return f"not a readable TIFF ({error})"

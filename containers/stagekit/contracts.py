@@ -27,6 +27,8 @@ COUNTS = (
 )
 RAW = tuple(Values(f"{prefix}*", NUMBER, needed=False) for prefix in FEATURE_PREFIXES)
 SCALED = tuple(Values(f"{prefix}*", FINITE, needed=False) for prefix in FEATURE_PREFIXES)
+CHECKED = SHA256_CHECKED, ETAG_CHECKED, LISTED = ("sha256", "etag", "listed")
+"""By what a fetched file was checked; one that is only listed was left in the gallery, and has no SHA-256 here."""
 ANNOTATION = ("Metadata_broad_sample", "Metadata_control_type")
 
 LOAD_DATA = Table("load_data", SITE, ("FileName_Orig",), key=SITE, values=(*AT_A_SITE, *FILE_NAMES))
@@ -83,7 +85,12 @@ FETCHED = Table(
     "fetched files",
     ("path", "bytes", "etag", "sha256", "checked", "changed", "source"),
     key=("path",),
-    values=(Values("path", TEXT), Values("bytes", WHOLE, least=0), Values("sha256", TEXT, form=SHA256)),
+    values=(
+        Values("path", TEXT),
+        Values("bytes", WHOLE, least=0),
+        Values("sha256", TEXT, needed=False, form=SHA256),
+        Values("checked", TEXT, choices=CHECKED),
+    ),
 )
 CHECKSUMS = Table("checksums", ("path", "sha256"), values=(Values("path", TEXT), Values("sha256", TEXT, form=SHA256)))
 CONSENSUS = Table(

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set
 
-from stagekit import transfer
+from stagekit import known, transfer
+from stagekit.afar import Afar
+from stagekit.known import Known
 from stagekit.listed import Listed
 from stagekit.program import DataError, ServiceError
-from stagekit.transfer import Service, Transfer
+from stagekit.transfer import Object, Service, Transfer
 
 SHOWN = 10
 
@@ -26,6 +28,10 @@ class Input:
     service: Service
     listed: Optional[Listed] = None
     """Of a folder: only the files that a table names."""
+    known: Optional[Known] = None
+    """Of a folder that lies elsewhere: what it must hold."""
+    afar: bool = False
+    """Whether a folder is only described: the program reads from S3 what it needs of it."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Input:
@@ -33,11 +39,17 @@ class Input:
         service = Service(bool(told.get("unsigned")), told.get("endpoint_url"), told.get("region") or "")
         few = told.get("listed")
         listed = Listed(Path(few["table"]), few["kind"], tuple(few["units"])) if few else None
-        return cls(Path(told["target"]), told["source"], service, listed)
+        was = told.get("known")
+        held = Known(Path(was["table"]), was["link"]) if was else None
+        return cls(Path(told["target"]), told["source"], service, listed, held, bool(told.get("afar")))
+
+    @property
+    def needs_table(self) -> bool:
+        return self.listed is not None or self.known is not None
 
 
 class MissingError(DataError):
-    """Files that a table names are not in the bucket; `units` says which units lack one, and which."""
+    """Files that a table names are not in the bucket, or others are; `units` says which units lack one, and which."""
 
     def __init__(self, message: str, units: Mapping[str, str]) -> None:
         super().__init__(message)
@@ -61,8 +73,8 @@ class Shelf:
         self._begun = {each.target for each in inputs}
         wanted = [each for each in inputs if each not in self._held]
         fetched = []
-        # A table that names files is an input itself, and comes first.
-        for some in ([each for each in wanted if not each.listed], [each for each in wanted if each.listed]):
+        # A table that tells of files is an input itself, and comes first.
+        for some in ([each for each in wanted if not each.needs_table], [each for each in wanted if each.needs_table]):
             fetched += _fetch(some)
             for each in some:
                 _protect(each.target)
@@ -88,7 +100,9 @@ def _fetch(inputs: Iterable[Input]) -> List[Transfer]:
     fetched: List[Transfer] = []
     for each in inputs:
         each.target.parent.mkdir(parents=True, exist_ok=True)
-        if each.listed:
+        if each.afar:
+            _describe(each)
+        elif each.listed:
             fetched += _fetch_listed(each, each.listed)
         else:
             planned.setdefault(each.service, []).extend(_transfers(each))
@@ -101,12 +115,32 @@ def _fetch(inputs: Iterable[Input]) -> List[Transfer]:
 def _transfers(wanted: Input) -> List[Transfer]:
     if not wanted.source.endswith("/"):
         return [Transfer(wanted.source, str(wanted.target))]
+    files = _folder(wanted)
+    return [Transfer(wanted.source + name, str(wanted.target / name), each.bytes) for name, each in files.items()]
+
+
+def _describe(wanted: Input) -> None:
+    variables = wanted.service.environment(os.environ)
+    how = (variables.get("S3_ENDPOINT_URL", ""), variables.get("AWS_REGION", ""), wanted.service.unsigned)
+    Afar(wanted.source, *how, _folder(wanted)).write(wanted.target)
+
+
+def _folder(wanted: Input) -> Dict[str, Object]:
+    """Return the files of a folder, or raise what is wrong with it."""
     files = transfer.folder(wanted.service, wanted.source)
     if not files:
         message = f"{wanted.source} could not be fetched: there is nothing below it"
         raise ServiceError(f"{message}; run again what makes it, or lay it there")
     _refuse_bad_names(wanted.source, files)
-    return [Transfer(wanted.source + name, str(wanted.target / name), size) for name, size in files.items()]
+    _refuse_changes(wanted, files)
+    return files
+
+
+def _refuse_changes(wanted: Input, files: Mapping[str, Object]) -> None:
+    was = wanted.known.below(wanted.source) if wanted.known else files
+    found = known.changes(was, files, {*was, *files})
+    if wanted.known and found:
+        raise DataError(wanted.known.told(wanted.source, found))
 
 
 def _refuse_bad_names(url: str, names: Iterable[str]) -> None:
@@ -129,6 +163,7 @@ def _fetch_listed(wanted: Input, listed: Listed) -> List[Transfer]:
             f"{listed.table} is not among the inputs, but is to say which files of {wanted.source} are needed"
         )
     needed_by = listed.files()
+    _refuse_changes_of(wanted, needed_by)
     transfers = [Transfer(wanted.source + name, str(wanted.target / name)) for name in needed_by]
     wanted.target.mkdir(parents=True, exist_ok=True)
     failed = transfer.tried(wanted.service, transfers)
@@ -143,6 +178,18 @@ def _fetch_listed(wanted: Input, listed: Listed) -> List[Transfer]:
     if failed:
         raise transfer.error_of(wanted.service, failed)
     return transfers
+
+
+def _refuse_changes_of(wanted: Input, needed_by: Mapping[str, Sequence[str]]) -> None:
+    """Raise MissingError if files that units need are not what they were when they were linked."""
+    if not wanted.known:
+        return
+    there = transfer.there(wanted.service, [wanted.source + name for name in needed_by])
+    now = {url[len(wanted.source) :]: each for url, each in there.items()}
+    found = known.changes(wanted.known.below(wanted.source), now, needed_by)
+    units = {unit: f"{name}: {change}" for name, change in found.items() for unit in needed_by[name]}
+    if found:
+        raise MissingError(wanted.known.told(wanted.source, found), units)
 
 
 def _protect(path: Path) -> None:

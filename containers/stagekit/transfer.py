@@ -77,6 +77,14 @@ class Transfer:
 
 
 @dataclass(frozen=True)
+class Object:
+    """What a listing says of an object."""
+
+    bytes: int
+    etag: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """A transfer that failed, and what S3 (or s5cmd) said."""
 
@@ -116,17 +124,17 @@ def tried(service: Service, transfers: Sequence[Transfer], patience: Patience = 
     return failed
 
 
-def folder(service: Service, url: str) -> Dict[str, int]:
-    """Return the files below a folder's URL, which ends with `/`: path below it -> bytes; empty if there are none."""
+def folder(service: Service, url: str) -> Dict[str, Object]:
+    """Return the files below a folder's URL, which ends with `/`, by their paths below it; empty if there are none."""
     objects = _listing(service, [f"{url}*"])
-    found = {key[len(url) :]: size for key, size in objects.items() if key.startswith(url)}
-    return {name: size for name, size in found.items() if name and (size or not name.endswith("/"))}
+    found = {key[len(url) :]: each for key, each in objects.items() if key.startswith(url)}
+    return {name: each for name, each in found.items() if name and (each.bytes or not name.endswith("/"))}
 
 
-def there(service: Service, urls: Iterable[str]) -> Dict[str, int]:
-    """Return those of the objects that are there: URL -> bytes."""
+def there(service: Service, urls: Iterable[str]) -> Dict[str, Object]:
+    """Return those of the objects that are there, by their URLs."""
     wanted = set(urls)
-    return {url: size for url, size in _listing(service, sorted(wanted)).items() if url in wanted}
+    return {url: each for url, each in _listing(service, sorted(wanted)).items() if url in wanted}
 
 
 def error_of(service: Service, failed: Sequence[Failure]) -> ServiceError:
@@ -137,7 +145,7 @@ def error_of(service: Service, failed: Sequence[Failure]) -> ServiceError:
     return ServiceError(f"{message}{more}; {_next_step(service, first.transfer.act, first.said)}")
 
 
-def _listing(service: Service, patterns: Sequence[str]) -> Dict[str, int]:
+def _listing(service: Service, patterns: Sequence[str]) -> Dict[str, Object]:
     """Return the objects that answer to patterns of s5cmd: at least those that are meant literally."""
     for pattern in patterns:
         _refuse_breaks(pattern)
@@ -147,7 +155,7 @@ def _listing(service: Service, patterns: Sequence[str]) -> Dict[str, int]:
         said = str(wrong[0].get("error")) if wrong else f"s5cmd ended with exit code {code}"
         url = str(wrong[0].get("command", ""))[len("ls ") :] if wrong else patterns[0]
         raise ServiceError(f"{url} could not be listed: {_cleaned(said)}; {_next_step(service, 'listed', said)}")
-    return {each["key"]: each.get("size", 0) for each in told if each.get("key")}
+    return {each["key"]: Object(each.get("size", 0), each.get("etag", "")) for each in told if each.get("key")}
 
 
 def _run(service: Service, lines: Sequence[str], patience: Patience) -> Tuple[int, List[Record], List[Record]]:

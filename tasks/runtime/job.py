@@ -30,6 +30,8 @@ class Mount:
     writable: bool = False
     listed: str = ""
     """Where the program sees the table that names which of the folder's files it reads; empty: it may read all."""
+    afar: bool = False
+    """Whether the program can read a folder on S3 by itself: it need not be fetched."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.runtime import passing
 from tasks.runtime.array_folder import Array
 from tasks.runtime.job import OUTPUT, TEMPORARY, Job, Mount
 from tasks.store.s3_store import S3Store
@@ -35,7 +36,8 @@ class Elements:
             "variables": job.variables(TEMPORARY),
             "output": OUTPUT,
             "temporary": TEMPORARY,
-            "inputs": [self._input(job, mount) for mount in job.inputs],
+            "passed": _passed(job),
+            "inputs": [each for mount in job.inputs for each in self._inputs(job, mount)],
             "contracts": dict(job.contracts),
         }
         (job.folder / DESCRIPTION).write_text(json.dumps(told, indent=1), encoding="utf-8")
@@ -76,11 +78,20 @@ class Elements:
         with suppress(FileNotFoundError):
             self.store.mirror.bucket.fetch(self.store.mirror.key(path), path)
 
-    def _input(self, job: Job, mount: Mount) -> Mapping[str, Any]:
-        told: dict[str, Any] = {"target": mount.target, "source": self._source(mount.source)}
+    def _inputs(self, job: Job, mount: Mount) -> Iterator[Mapping[str, Any]]:
+        """Yield an input, and before one that lies elsewhere the table by which it is told whether it has changed."""
+        linked = self.store.linked(mount.source)
+        told: dict[str, Any] = {"target": mount.target, "afar": mount.afar}
         if mount.listed and job.units:
             told["listed"] = {"table": mount.listed, "kind": job.unit, "units": job.units}
-        return told
+        if linked is None:
+            yield told | {"source": self._source(mount.source)}
+            return
+        link, mirror = linked.link, self.store.mirror
+        table = f"{mount.target}.known.csv"
+        yield {"target": table, "source": mirror.url(mirror.root / link.table)}
+        how = {"unsigned": link.unsigned, "endpoint_url": link.endpoint_url, "region": link.region}
+        yield told | how | {"source": linked.url, "known": {"table": table, "link": mirror.url(linked.file)}}
 
     def _source(self, path: Path) -> str:
         """Return the URL of a file or folder that a job reads."""
@@ -97,3 +108,9 @@ class Elements:
         if path.is_file() and not mirror.is_hole(path):
             self.store.push(path)
         return mirror.url(path)
+
+
+def _passed(job: Job) -> list[str]:
+    """Return the names of the element's variables that a program sees: who reads from afar needs credentials."""
+    from_afar = passing.CREDENTIALS + passing.PROXIES if any(mount.afar for mount in job.inputs) else ()
+    return list(dict.fromkeys((*job.passed, *from_afar)))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasks.layout import subject
 from tasks.store.bucket import CONNECTIONS, Bucket, Object
 from tasks.store.index import Index
 
@@ -56,14 +57,21 @@ class Mirror:
             if not skip(file.relative_to(folder).as_posix()) and self.index.of(file):
                 file.unlink(missing_ok=True)  # it was a copy, and its object is gone
 
-    def look(self, path: Path) -> None:
-        """Let it be seen here what lies at a path: a file as a hole, of a folder also what is directly in it."""
+    def look(self, path: Path, linked: Sequence[str] = ()) -> None:
+        """Let it be seen here what lies at a path: a file as a hole, of a folder also what is directly in it.
+
+        `linked` are folders in it that lie elsewhere, unless the bucket has one of the same subject (before the `__`).
+        """
         single = self.bucket.find(self.key(path))
         objects, folders = self.bucket.beside(self.key(path) + "/")
+        laid = {subject(name) for name in folders}
+        folders += [name for name in linked if subject(name) not in laid]
         if single:
             self.stand_for([(path, single.bytes, single.etag)])
         elif objects or folders:
             path.mkdir(parents=True, exist_ok=True)
+            for gone in [each for each in path.iterdir() if each.is_dir() and each.name not in folders]:
+                shutil.rmtree(gone, ignore_errors=True)
             for name in folders:
                 (path / name).mkdir(exist_ok=True)
             self.stand_for((self.path(each.key), each.bytes, each.etag) for each in objects)

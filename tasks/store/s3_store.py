@@ -5,7 +5,6 @@ Nothing can be renamed on S3: results are copied within the bucket to their plac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -20,7 +19,9 @@ from tasks import fingerprint
 from tasks.errors import MissingInputError
 from tasks.fingerprint import Artifact
 from tasks.runtime import locks
+from tasks.store import links
 from tasks.store.claim import Claims
+from tasks.store.links import Linked, Links
 from tasks.store.mirror import Mirror
 
 REFRESH_SECONDS = 10.0
@@ -38,8 +39,11 @@ class S3Store:
     mirror: Mirror
     make_claims: Callable[[], Claims]
     mirrored: tuple[Path, ...]
+    links: Links
     refreshed: float = -math.inf
     seen: dict[tuple[Path, str], float] = field(default_factory=dict)
+    bare: dict[Path, float] = field(default_factory=dict)
+    """When of a linked folder nothing was found in the bucket itself."""
     _claims: dict[int, Claims] = field(default_factory=dict)
 
     @property
@@ -61,7 +65,25 @@ class S3Store:
 
     def look(self, *paths: Path) -> None:
         for path in paths:
-            self.mirror.look(path)
+            linked = self.linked(path)
+            if linked and not linked.name:
+                for name in linked.link.folders:
+                    (path / name).mkdir(parents=True, exist_ok=True)
+            elif not linked:
+                self.mirror.look(path, self.links.names(path))
+
+    def linked(self, path: Path) -> Linked | None:
+        """Return what a link says of a folder: what lies in the bucket itself, a person laid, and it is taken."""
+        folder = self.links.above(path)
+        if folder is None or time.monotonic() - self.bare.get(folder, -math.inf) > SEEN_SECONDS and self._lies(folder):
+            return None
+        return self.links.at(folder, path)
+
+    def _lies(self, folder: Path) -> bool:
+        there = self.mirror.bucket.has_any(self.mirror.key(folder) + "/")
+        if not there:
+            self.bare[folder] = time.monotonic()
+        return there
 
     def pull(self, folder: Path) -> None:
         """Let a run's folder be here as it is; what was brought together here of its jobs' files is not of it."""
@@ -100,10 +122,13 @@ class S3Store:
         start = self.mirror.key(path)
         single = self.mirror.bucket.find(start)
         found = [single] if single else list(self.mirror.bucket.below(start + "/"))
+        linked = None if found else self.linked(path)
+        if linked:
+            held = linked.contents
+            return Artifact(path, held.digest, held.files, held.bytes)
         if not found:
             raise MissingInputError(f"{self.mirror.url(path)} is not there")
-        listing = "".join(f"{each.key.removeprefix(start)} {each.bytes} {each.etag}\n" for each in found)
-        digest = hashlib.sha256(f"by ETag\n{listing}".encode()).hexdigest()
+        digest = links.by_etag((each.key.removeprefix(start), each.bytes, each.etag) for each in found)
         return Artifact(path, digest, len(found), sum(each.bytes for each in found))
 
     def hashes(self, run: Path) -> Mapping[str, str]:
@@ -117,6 +142,7 @@ class S3Store:
         """Copy within the bucket, then delete what lay there before and is not of the new result."""
         made_by = _made_by(source)
         if made_by is None:  # a small file that was written here
+            target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(source, target)
             self.mirror.put([target])
             self.mirror.delete(source)

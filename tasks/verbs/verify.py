@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagekit import contracts
+
 from tasks import fingerprint, manifest, settings
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
@@ -83,7 +85,7 @@ def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
     table = found.artifacts(layout.root).get("fetched")
     if table and table.path.exists() and not found.freed:
         with open(table.path, newline="", encoding="utf-8") as handle:
-            for row in csv.DictReader(handle):
+            for row in (each for each in csv.DictReader(handle) if each["checked"] != contracts.LISTED):
                 again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"
                 yield Promise(layout.dataset / row["path"], int(row["bytes"]), row["sha256"], again)
 

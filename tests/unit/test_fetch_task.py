@@ -46,7 +46,7 @@ class Gallery:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(body)
         with open(files / flags["--write_fetched"].split("/")[-1], "w", newline="") as table:
-            writer = csv.DictWriter(table, contracts.FETCHED.required, restval="x")
+            writer = csv.DictWriter(table, contracts.FETCHED.required, restval="etag")
             writer.writeheader()
             for path, body in self.files.items():
                 digest = hashlib.sha256(body).hexdigest()

@@ -17,6 +17,7 @@ from tasks.runtime import array_folder, places
 from tasks.runtime.job import Job, Outcome
 from tasks.store.claim import Claims
 from tasks.store.elements import Elements
+from tasks.store.links import Links
 from tasks.store.s3_store import S3Store
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
@@ -46,7 +47,9 @@ def requests(server: S3Server, folder: Path, reads: int, files: int) -> Counter[
     """Return the requests of a job that reads and makes so many files: of the host, the element and the publication."""
     folder.mkdir()
     layout = Layout(folder / "mirror", "project", "source")
-    store = S3Store(mirror(server, layout.root), lambda: Claims(s3_server.client(server.port), BUCKET), ())
+    store = S3Store(
+        mirror(server, layout.root), lambda: Claims(s3_server.client(server.port), BUCKET), (), Links(layout)
+    )
     elements, machine = Elements(store, layout.given), Machine(folder, S3(server.port, BUCKET))
     job = Job("j", "image", "p.py", (), (), layout.run("measure", BATCH, PLATE, folder.name) / "shards/1of1", SMALL)
     (job.folder / "out").mkdir(parents=True)

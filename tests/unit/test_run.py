@@ -137,7 +137,7 @@ def test_a_job_says_what_it_is_in_json(tmp_path: Path, inputs: dict[str, list[Ar
     assert told["flags"] == list(job.flags)
     assert told["resources"] == {"cpus": 1, "memory_gb": 1, "minutes": 1, "gpus": 0}
     path = str(inputs["images"][0].path)
-    assert told["inputs"][0] == {"source": path, "target": "/in/images", "writable": False, "listed": ""}
+    assert told["inputs"][0] == {"source": path, "target": "/in/images", "writable": False, "listed": "", "afar": False}
 
 
 Fail = Callable[..., str]

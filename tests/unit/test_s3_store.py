@@ -15,6 +15,7 @@ from tasks.fingerprint import Artifact
 from tasks.layout import Layout
 from tasks.manifest import Manifest
 from tasks.store.claim import Claims
+from tasks.store.links import Links
 from tasks.store.s3_store import S3Store
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
@@ -32,7 +33,9 @@ def open_root(server: S3Server, tmp_path: Path) -> Open:
     def of(machine: str) -> tuple[Layout, S3Store]:
         layout = Layout(tmp_path / machine, "project", "source")
         claims = Claims(s3_server.client(server.port), BUCKET)
-        return layout, S3Store(mirror(server, layout.root), lambda: claims, (layout.manifests,))
+        return layout, S3Store(
+            mirror(server, layout.root), lambda: claims, (layout.manifests, layout.links), Links(layout)
+        )
 
     return of
 

@@ -86,6 +86,7 @@ class Fetch:
     checksums: Path = CONTAINERS / "gallery/no_checksums.csv"
     stall_seconds: float = 1
     absent: str = "refuse"
+    content: str = "fetch"
     measurement: str = ""
     connections: int = 4
     patch: str = "import partial; partial.PART_BYTES = 2**20"  # large files need not be large
@@ -101,6 +102,7 @@ class Fetch:
             "below": BELOW,
             "wanted": json.dumps(wanted),
             "absent": self.absent,
+            "content": self.content,
             "measurement": self.measurement,
             "connections": str(self.connections),
             "stall_seconds": str(self.stall_seconds),

@@ -88,6 +88,44 @@ def test_a_listing_of_more_than_a_thousand_keys_comes_whole(s3: S3, fetch: Fetch
     assert fetch.came() == laid
 
 
+def test_what_is_left_in_the_gallery_is_listed_and_not_asked_for(s3: S3, fetch: Fetch, proxy: FaultProxy) -> None:
+    laid = {f"{MEASURED}/Images/{number}.tiff": b"%d" % number for number in range(3)}
+    for path, body in laid.items():
+        s3.put(path, body)
+    s3.put_in_parts(f"{MEASURED}/Index.xml", b"x" * (6 << 20), 5 << 20)
+    fetch.content = "leave"
+    done = fetch.run(f"{IMAGES}/{PLATE}__*/")
+    rows = {row["path"]: row for row in fetch.table()}
+
+    assert done.returncode == 0, done.stderr
+    assert proxy.gets() == []
+    assert fetch.came() == {}
+    assert {path: (row["bytes"], row["etag"]) for path, row in rows.items()} == {
+        path: (str(size), s3.etag(path))
+        for path, size in {**dict.fromkeys(laid, 1), f"{MEASURED}/Index.xml": 6 << 20}.items()
+    }
+    assert {(row["sha256"], row["checked"]) for row in rows.values()} == {("", "listed")}
+    assert fetch.result()["facts"]["bytes"] == 3 + (6 << 20)
+    assert fetch.result()["warnings"] == []
+
+
+def test_that_a_list_of_checksums_was_not_held_against_what_is_left_is_told(
+    s3: S3, fetch: Fetch, tmp_path: Path
+) -> None:
+    s3.put(f"{MEASURED}/Images/a.tiff", b"a")
+    fetch.checksums = tmp_path / "sums.csv"
+    fetch.checksums.write_text(f"path,sha256\nImages/a.tiff,{'0' * 64}\nImages/b.tiff,{'0' * 64}\n")
+    fetch.content = "leave"
+    done = fetch.run(f"{IMAGES}/{PLATE}__*/")
+    warnings = fetch.result()["warnings"]
+    fetch.checksums.write_text("path,sha256\nImages/a.tiff,no sum\n")
+    refused = fetch.run(f"{IMAGES}/{PLATE}__*/")
+
+    assert done.returncode == 0, done.stderr
+    assert warnings == ["1 files stay in the gallery unread: sums.csv has their SHA-256, not compared"]
+    assert refused.returncode == 65
+
+
 ODD = [
     "with space.tiff",
     "plus+sign.tiff",
