@@ -74,7 +74,7 @@ def _run(args: argparse.Namespace) -> int:
     if was_complete:
         benchmark.show()
         print("everything is complete already; nothing was run")
-    print(f"open  {_short(benchmark.report().promises()['report'].path)}")
+    print(f"open  {_short(given.store.here(benchmark.report().promises()['report'].path))}")
     return 0
 
 
@@ -130,7 +130,8 @@ def _show(plate: str, plate_set: str) -> None:
         print(f"  {name:<30}{_short(path)}")
     montage = manifest.read(given.manifest("montage", BATCH, plate))
     if montage:
-        print(f"  look at  {_short(given.root / montage.outputs['montage']['path'])}")
+        picture = settings.load().store.here(given.root / montage.outputs["montage"]["path"])
+        print(f"  look at  {_short(picture)}")
 
 
 def _short(path: Path) -> Path:
