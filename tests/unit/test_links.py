@@ -236,6 +236,20 @@ def test_a_job_is_given_the_gallerys_folder_and_the_table_to_hold_it_against(roo
     }
 
 
+def test_a_program_that_reads_from_afar_is_told_so_and_sees_the_credentials(root: Open, tmp_path: Path) -> None:
+    opened, told = linked(root), {}
+    for afar in (True, False):
+        mount = Mount(images().path(), "/in/images", afar=afar)
+        job = Job(**{**make_job(tmp_path / str(afar)).__dict__, "inputs": (mount,), "passed": ("OWN",)})
+        job.folder.mkdir(parents=True, exist_ok=True)
+        Elements(settings.load().store, opened.given).prepare(job)
+        told[afar] = json.loads((job.folder / "element.json").read_text())
+
+    assert [told[afar]["inputs"][1]["afar"] for afar in (True, False)] == [True, False]
+    assert {"OWN", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} <= set(told[True]["passed"])
+    assert told[False]["passed"] == ["OWN"]
+
+
 def test_a_link_is_explained_and_there_is_nothing_to_delete(root: Open) -> None:
     linked(root)
     before = explain.explain(fetch_images()).state
