@@ -21,8 +21,9 @@ from tasks.layout import Layout
 from tasks.plate_task import LAID
 from tasks.report import Report
 from tasks.run_benchmark import RunBenchmark
-from tasks.sources import images_of
+from tasks.sources import Images, images_of
 from tasks.stage_task import StageTask
+from tasks.store.s3_store import S3Store
 
 BENCHMARK = (Replicability, Matching, GeneCompoundMatching, Tabulate, Figures)
 
@@ -105,7 +106,8 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
 def _to_fetch(batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> tuple[int, float]:
     """Return how many files and bytes do not lie here: of images by the catalogue, else by the gallery's listing."""
     if start_from == "images":
-        away = [each for each in sizes.values() if not each.here]
+        stay = bool(settings.load().store.url)  # on S3 they are read where they are
+        away = [each for each in sizes.values() if not each.here and not stay]
         return sum(each.images for each in away), sum(each.image_bytes for each in away)
     layout = settings.load().layout
     away_plates = [plate for plate in sizes if not layout.published(start_from, batch, plate).exists()]
@@ -125,12 +127,25 @@ def size(layout: Layout, batch: str, plate: str, known: catalogue.Acquisition | 
     given = (known.conditions if known else {}).get(catalogue.CELLS_PER_SITE, "")
     cells = float(given) if re.fullmatch(r"\d+(\.\d+)?", given) else None
     try:
-        folder = images_of(batch, plate)
+        folder = _seen(batch, plate)
     except MissingInputError:
         if known is None or known.images is None:
             raise
         return estimate.published_size(known.images, cells)
     return _laid_size(folder, batch, plate, cells)
+
+
+def _seen(batch: str, plate: str) -> Path:
+    """Return the folder of a plate's images, of which names and sizes are here."""
+    store = settings.load().store
+    store.refresh()
+    for folder in Images(batch_id=batch, plate=plate).folders():
+        store.look(folder)
+    found = images_of(batch, plate)
+    if isinstance(store, S3Store) and store.linked(found):
+        raise MissingInputError(f"{found}: the images of plate {plate} lie in the gallery; their sizes are not known")
+    store.look(found)
+    return found
 
 
 def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> PlateSize:
@@ -143,7 +158,7 @@ def _laid_size(folder: Path, batch: str, plate: str, cells: float | None) -> Pla
         raise MissingInputError(f"{folder}: no image's name has the form {pattern.pattern} ([load_data] pattern)")
     parts = [pattern.fullmatch(path.name).groupdict() for path in files]  # type: ignore[union-attr]
     wells = [part.get("well") or (part["row"], part["column"]) for part in parts]
-    height, width = tifffile.TiffFile(files[0]).pages[0].shape[:2]
+    height, width = tifffile.TiffFile(settings.load().store.here(files[0])).pages[0].shape[:2]
     return PlateSize(
         images=len(files),
         image_bytes=sum(path.stat().st_size for path in files),

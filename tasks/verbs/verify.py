@@ -18,7 +18,9 @@ from stagekit import contracts
 
 from tasks import fingerprint, manifest, settings
 from tasks.errors import MissingInputError
+from tasks.fetch_task import FETCHED
 from tasks.layout import Layout
+from tasks.link_task import LINK
 from tasks.manifest import Manifest
 from tasks.verbs import against_stock, reference
 
@@ -80,11 +82,11 @@ def _is_asked_for(found: Manifest, args: argparse.Namespace) -> bool:
 def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
     """Yield what a result consists of; of what was fetched, every file."""
     for name, made in found.artifacts(layout.root).items():
-        if name not in found.freed and ("fetched" not in found.outputs or name == "fetched"):
+        if name not in found.freed and (FETCHED not in found.outputs or name in (FETCHED, LINK)):
             yield Promise(made.path, made.bytes, made.digest, AGAIN)
-    table = found.artifacts(layout.root).get("fetched")
+    table = found.artifacts(layout.root).get(FETCHED)
     if table and table.path.exists() and not found.freed:
-        with open(table.path, newline="", encoding="utf-8") as handle:
+        with open(settings.load().store.here(table.path), newline="", encoding="utf-8") as handle:
             for row in (each for each in csv.DictReader(handle) if each["checked"] != contracts.LISTED):
                 again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"
                 yield Promise(layout.dataset / row["path"], int(row["bytes"]), row["sha256"], again)

@@ -76,6 +76,27 @@ def test_the_results_are_those_of_images_that_were_laid(fleet, in_place, tmp_pat
     assert [name for name in ours if not filecmp.cmp(ours[name], theirs[name], shallow=False)] == []
 
 
+def test_an_image_that_changes_in_the_gallery_is_named_until_the_link_is_removed(fleet, tmp_path):
+    mine = toolkit(fleet, tmp_path, "changing")
+    s3, linked = fleet.client("s3"), luigi(fleet, mine, "FetchImages", *SUBJECT)
+    listed = s3.list_objects_v2(Bucket=GALLERY, Prefix="cpg0000-jump-pilot/source_4/images/")["Contents"]
+    image = next(each["Key"] for each in listed if each["Key"].endswith(".tiff"))
+    before = s3.get_object(Bucket=GALLERY, Key=image)["Body"].read()
+    s3.put_object(Bucket=GALLERY, Key=image, Body=before + b"more", ACL="public-read")
+    refused = luigi(fleet, mine, "LoadData", *FROM_IMAGES)
+    (link,) = (key for key in keys(fleet, "changing/.work/links") if key.endswith(".json"))
+    s3.delete_object(Bucket=BUCKET, Key=link)
+    again = luigi(fleet, mine, "LoadData", *FROM_IMAGES)
+    s3.put_object(Bucket=GALLERY, Key=image, Body=before, ACL="public-read")
+
+    assert linked.returncode == 0, linked.stderr[-3000:]
+    assert refused.returncode != 0
+    assert f"{image.rpartition('/')[2]} (it has {len(before) + 4} bytes and ETag " in refused.stderr
+    assert f"to take it as it is now remove s3://{BUCKET}/{link} and run again" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert again.returncode == 0, again.stderr[-3000:]
+
+
 def test_it_is_complete_on_another_machine_and_takes_no_room_there(fleet, in_place, tmp_path):
     before = submitted(fleet, in_place[0])
     elsewhere = toolkit(fleet, tmp_path, "linked")

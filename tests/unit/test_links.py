@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -11,10 +12,24 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
-from tasks import explain, inputs, layout, manifest, pipeline, placement, settings, sources, storage
-from tasks.errors import ProgramError
+from tasks import (
+    catalogue,
+    explain,
+    inputs,
+    layout,
+    manifest,
+    pipeline,
+    placement,
+    planning,
+    settings,
+    sources,
+    storage,
+)
+from tasks.errors import MissingInputError, ProgramError
 from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
 from tasks.runtime.job import Job, Mount, Outcome
@@ -221,6 +236,20 @@ def test_a_job_is_given_the_gallerys_folder_and_the_table_to_hold_it_against(roo
     }
 
 
+def test_a_program_that_reads_from_afar_is_told_so_and_sees_the_credentials(root: Open, tmp_path: Path) -> None:
+    opened, told = linked(root), {}
+    for afar in (True, False):
+        mount = Mount(images().path(), "/in/images", afar=afar)
+        job = Job(**{**make_job(tmp_path / str(afar)).__dict__, "inputs": (mount,), "passed": ("OWN",)})
+        job.folder.mkdir(parents=True, exist_ok=True)
+        Elements(settings.load().store, opened.given).prepare(job)
+        told[afar] = json.loads((job.folder / "element.json").read_text())
+
+    assert [told[afar]["inputs"][1]["afar"] for afar in (True, False)] == [True, False]
+    assert {"OWN", "AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"} <= set(told[True]["passed"])
+    assert told[False]["passed"] == ["OWN"]
+
+
 def test_a_link_is_explained_and_there_is_nothing_to_delete(root: Open) -> None:
     linked(root)
     before = explain.explain(fetch_images()).state
@@ -240,6 +269,32 @@ def test_a_plate_that_was_measured_twice_is_linked_once_one_is_chosen(server: S3
 
     with pytest.raises(ProgramError, match="2 measurements"):
         fetch_images().run()
+
+
+def test_a_plan_fetches_no_image_and_takes_a_plates_size_from_the_catalogue_or_its_images(
+    server: S3Server, root: Open
+) -> None:
+    opened = root("one")
+    (known,) = (each for each in catalogue.of_batch(opened, BATCH) if each.plate == PLATE)
+    away = planning.size(opened, BATCH, PLATE, known)
+    fetch_images().run()
+    linked_size = planning.size(opened, BATCH, PLATE, known)
+    with pytest.raises(MissingInputError, match="lie in the gallery; their sizes are not known"):
+        planning.size(opened, BATCH, PLATE, None)
+    image = tifffile_bytes()
+    key = f"lab/{DATASET}/{MEASURED}/Images/r01c01f01p01-ch1sk1fk1fl1.tiff"
+    s3_server.client(server.port).put_object(Bucket=BUCKET, Key=key, Body=image)
+    laid = planning.size(root("two"), BATCH, PLATE, known)
+
+    assert away == linked_size
+    assert planning._to_fetch(BATCH, {PLATE: away}, "images") == (0, 0.0)
+    assert (laid.here, laid.images, laid.image_bytes, laid.width_pixels) == (True, 1, len(image), 20)
+
+
+def tifffile_bytes() -> bytes:
+    written = io.BytesIO()
+    tifffile.imwrite(written, np.zeros((10, 20), np.uint16))
+    return written.getvalue()
 
 
 def test_a_folder_without_inner_folders_is_linked_as_a_whole() -> None:

@@ -123,6 +123,13 @@ def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: Lo
     assert said == known
 
 
+@pytest.mark.parametrize("name", [name for name, stage in stages.load().items() if stage.afar])
+def test_a_program_that_reads_from_afar_opens_folders_wherever_they_are(name: str) -> None:
+    program = stages.stage(name).program_path
+
+    assert "image_folder.py" in {path.name for path in recipes._imported(program, {program})}
+
+
 def test_no_two_stages_publish_the_same_path() -> None:
     paths = [(stage.folder, path) for stage in stages.load().values() for path in stage.outputs.values()]
 
@@ -152,6 +159,7 @@ BAD_TABLES = {
     "missing program": (put("paint.py", "brush.py"), r"\[paint\]: there is no program 'brush.py' beside it"),
     "contract of no output": (put('{ picture = "prof', '{ x = "prof'), r"\[paint\]: there is no output 'x'"),
     "unknown contract": (put('= "profiles" }', '= "x" }'), r"\[paint\]: there is no contract 'x'; known: .*load_data"),
+    "from afar what is no input": (put("network", 'afar = ["x"]\nnetwork'), r"\[paint\]: there is no input 'x'"),
     "no TOML": (put("[paint]", "[paint"), r"stages.toml: .*line"),
 }  # fmt: skip
 
