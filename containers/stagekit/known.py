@@ -9,7 +9,7 @@ from typing import Dict, Iterable, Mapping, Optional
 from stagekit import contracts, tables
 from stagekit.transfer import Object
 
-SHOWN = 10
+SHOWN = 4  # the host shows a log's last lines
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Known:
 
     def told(self, url: str, changes: Mapping[str, str]) -> str:
         """Return the error for files that are not what they were."""
-        first = ", ".join(f"{name} ({change})" for name, change in sorted(changes.items())[:SHOWN])
-        more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
-        message = f"{url} is not what it was when it was linked: {first}{more}"
-        return f"{message}; to take it as it is now remove {self.link} and run again"
+        lines = [f"{url} is not what it was when it was linked"]
+        lines += [f"  {name}: {change}" for name, change in sorted(changes.items())[:SHOWN]]
+        lines += [f"  ... and {len(changes) - SHOWN} more"] if len(changes) > SHOWN else []
+        return "\n".join([*lines, f"to take it as it is now run again without {self.link}"])
 
 
 def changes(was: Mapping[str, Object], now: Mapping[str, Object], names: Iterable[str]) -> Dict[str, str]:

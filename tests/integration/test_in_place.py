@@ -54,9 +54,9 @@ def keys(fleet: Fleet, prefix: str) -> list[str]:
 def in_place(
     fleet: Fleet, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
-    """Two wells measured from the gallery's images, in a data root that had nothing."""
+    """Two wells measured and drawn from the gallery's images, in a data root that had nothing."""
     made = toolkit(fleet, tmp_path_factory.mktemp("in-place"), "linked")
-    return made, luigi(fleet, made, "Measure", *FROM_IMAGES)
+    return made, luigi(fleet, made, "Montage", *FROM_IMAGES)
 
 
 def test_no_image_comes_to_the_data_root(fleet, in_place):
@@ -67,7 +67,7 @@ def test_no_image_comes_to_the_data_root(fleet, in_place):
 
 def test_the_results_are_those_of_images_that_were_laid(fleet, in_place, tmp_path):
     laid = toolkit(fleet, tmp_path, "laid")
-    done = luigi(fleet, laid, "Measure", *SUBJECT)
+    done = luigi(fleet, laid, "Montage", *SUBJECT)
     ours, theirs = (files(brought(fleet, each, tmp_path / name)) for name, each in (("a", in_place[0]), ("b", laid)))
 
     assert done.returncode == 0, done.stderr[-3000:]
@@ -91,8 +91,8 @@ def test_an_image_that_changes_in_the_gallery_is_named_until_the_link_is_removed
 
     assert linked.returncode == 0, linked.stderr[-3000:]
     assert refused.returncode != 0
-    assert f"{image.rpartition('/')[2]} (it has {len(before) + 4} bytes and ETag " in refused.stderr
-    assert f"to take it as it is now remove s3://{BUCKET}/{link} and run again" in refused.stderr
+    assert f"{image.rpartition('/')[2]}: it has {len(before) + 4} bytes and ETag " in refused.stderr
+    assert f"to take it as it is now run again without s3://{BUCKET}/{link}" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert again.returncode == 0, again.stderr[-3000:]
 
@@ -100,7 +100,7 @@ def test_an_image_that_changes_in_the_gallery_is_named_until_the_link_is_removed
 def test_it_is_complete_on_another_machine_and_takes_no_room_there(fleet, in_place, tmp_path):
     before = submitted(fleet, in_place[0])
     elsewhere = toolkit(fleet, tmp_path, "linked")
-    done = luigi(fleet, elsewhere, "Measure", *FROM_IMAGES)
+    done = luigi(fleet, elsewhere, "Montage", *FROM_IMAGES)
     told = json.loads(tasks(fleet, elsewhere, "explain", "fetch_images", PLATE, "--json").stdout)
 
     assert done.returncode == 0, done.stderr[-3000:]

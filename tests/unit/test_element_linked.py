@@ -66,9 +66,9 @@ def test_what_is_as_it_was_is_fetched(sites: list[str], machine: Machine) -> Non
 
 
 CHANGES = {
-    "another size": (b"longer than it was", "a2 dna.tiff (it has 18 bytes and ETag "),
-    "another content": (b"a2 DNA.tiff", "a2 dna.tiff (it has 11 bytes and ETag "),
-    "gone": (None, "a2 dna.tiff (it is gone)"),
+    "another size": (b"longer than it was", "a2 dna.tiff: it has 18 bytes and ETag "),
+    "another content": (b"a2 DNA.tiff", "a2 dna.tiff: it has 11 bytes and ETag "),
+    "gone": (None, "a2 dna.tiff: it is gone"),
 }
 
 
@@ -84,8 +84,11 @@ def test_a_file_that_is_not_what_it_was_is_named(
         machine.put("gallery/Images/a2 dna.tiff", body)
     run(machine, sites)
 
-    assert f"{machine.url('gallery/Images/')} is not what it was when it was linked: {words}" in machine.failed(65)
-    assert machine.failed(65).endswith(f"to take it as it is now remove {LINK} and run again")
+    head, change, step = machine.log().splitlines()
+    assert machine.end()["exit_code"] == 65
+    assert head == f"error: {machine.url('gallery/Images/')} is not what it was when it was linked"
+    assert change.startswith(f"  {words}")
+    assert step == f"to take it as it is now run again without {LINK}"
     assert machine.made() == {}
     if sites:
         assert list(units(machine)) == ["A01-2"]
@@ -105,7 +108,7 @@ def test_a_file_that_came_to_a_folder_is_named(machine: Machine) -> None:
     machine.put("gallery/Images/new.tiff", b"new")
     run(machine, [])
 
-    assert "new.tiff (it is new)" in machine.failed(65)
+    assert (machine.end()["exit_code"], "  new.tiff: it is new\n" in machine.log()) == (65, True)
 
 
 DESCRIBED = """
@@ -139,7 +142,7 @@ def test_a_folder_that_is_read_from_afar_must_be_what_it_was_too(machine: Machin
     machine.put("gallery/Images/a1 dna.tiff", b"changed")
     run(machine, [], afar=True)
 
-    assert "a1 dna.tiff (it has 7 bytes" in machine.failed(65)
+    assert (machine.end()["exit_code"], "  a1 dna.tiff: it has 7 bytes" in machine.log()) == (65, True)
 
 
 def test_only_the_first_changes_are_named_and_the_others_counted(machine: Machine) -> None:
@@ -148,4 +151,4 @@ def test_only_the_first_changes_are_named_and_the_others_counted(machine: Machin
     told = Known(machine.folder, LINK).told("s3://g/Images/", found)
 
     assert len(found) == 12
-    assert "09 (it is gone) and 2 more; to take it" in told
+    assert "  03: it is gone\n  ... and 8 more\nto take it" in told
