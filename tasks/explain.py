@@ -82,6 +82,7 @@ def _differences(task: Staged, found: Manifest) -> Iterator[str]:
     for name, made in found.artifacts(settings.load().layout.root).items():
         if name in found.freed:
             continue
+        settings.load().store.lies_there(made)  # lets it be seen here how it lies there
         if not made.path.exists():
             yield f"its {name} is gone: {made.path}"
         elif made.path.is_file() and made.path.stat().st_size != made.bytes:

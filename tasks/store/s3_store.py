@@ -113,6 +113,11 @@ class S3Store:
             self.seen[made.path, made.digest] = time.monotonic()
         return there
 
+    def size(self, path: Path) -> int | None:
+        single = self.mirror.bucket.find(self.mirror.key(path))
+        found = [single] if single else list(self.mirror.bucket.below(self.mirror.key(path) + "/"))
+        return sum(each.bytes for each in found) if found else None
+
     def artifact(self, path: Path, memory: Path | None = None) -> Artifact:
         """Return what a person laid: a folder, or a large file, by what S3 says of it."""
         if not path.is_relative_to(self.mirror.root):  # a file of the project or the user

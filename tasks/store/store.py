@@ -40,6 +40,9 @@ class Store(Protocol):
     def lies_there(self, made: Artifact) -> bool:
         """Say whether a published output is there, and a file as long as it was."""
 
+    def size(self, path: Path) -> int | None:
+        """Return the bytes of a file, or of all files of a folder; None if nothing lies there."""
+
     def artifact(self, path: Path, memory: Path | None = None) -> Artifact:
         """Return what a person laid."""
 
@@ -95,6 +98,10 @@ class LocalStore:
 
     def lies_there(self, made: Artifact) -> bool:
         return made.path.is_dir() or (made.path.is_file() and made.path.stat().st_size == made.bytes)
+
+    def size(self, path: Path) -> int | None:
+        files = (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
+        return sum(each.stat().st_size for each in files) if path.exists() else None
 
     def artifact(self, path: Path, memory: Path | None = None) -> Artifact:
         return fingerprint.artifact(path, memory)

@@ -85,8 +85,8 @@ def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
         if name not in found.freed and (FETCHED not in found.outputs or name in (FETCHED, LINK)):
             yield Promise(made.path, made.bytes, made.digest, AGAIN)
     table = found.artifacts(layout.root).get(FETCHED)
-    if table and table.path.exists() and not found.freed:
-        with open(settings.load().store.here(table.path), newline="", encoding="utf-8") as handle:
+    if table and settings.load().store.here(table.path).exists() and not found.freed:
+        with open(table.path, newline="", encoding="utf-8") as handle:
             for row in (each for each in csv.DictReader(handle) if each["checked"] != contracts.LISTED):
                 again = f"remove it and run: luigi --module tasks FetchFile --key '{row['path']}'"
                 yield Promise(layout.dataset / row["path"], int(row["bytes"]), row["sha256"], again)
@@ -94,20 +94,15 @@ def _promises(layout: Layout, found: Manifest) -> Iterator[Promise]:
 
 def _fault(promise: Promise, deep: bool) -> str:
     """Return what is wrong, or nothing."""
-    if not promise.path.exists():
-        return f"{promise.path}: it is gone; {promise.again.removeprefix('remove it and ')}"
+    store = settings.load().store
     try:
+        size = store.size(promise.path)
+        if size is None:
+            return f"{promise.path}: it is gone; {promise.again.removeprefix('remove it and ')}"
+        same = size == promise.bytes
         if deep:
-            now = fingerprint.artifact(promise.path)
-            same = now.digest == promise.digest
-        else:
-            same = _bytes(promise.path) == promise.bytes
+            same = fingerprint.artifact(store.here(promise.path)).digest == promise.digest
     except (MissingInputError, OSError) as error:
         return f"{promise.path}: {error}; {promise.again}"
     what = "other bytes" if deep else "another size"
     return "" if same else f"{promise.path}: it has {what} than when it was made; {promise.again}"
-
-
-def _bytes(path: Path) -> int:
-    files = (each for each in path.rglob("*") if each.is_file()) if path.is_dir() else (path,)
-    return sum(each.stat().st_size for each in files)

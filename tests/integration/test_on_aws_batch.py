@@ -200,6 +200,23 @@ def test_status_and_logs_tell_of_it_on_another_machine(fleet, in_the_cloud, tmp_
     assert "ExportToSpreadsheet" in logs.stdout
 
 
+def test_verify_finds_all_as_it_was_made_and_names_what_is_not(fleet, start):
+    toolkit = start(without=())
+    good = tasks(fleet, toolkit, "verify", "--json")
+    (table,) = [
+        key
+        for key in keys(fleet, toolkit.bucket.partition("/")[2])
+        if key.endswith(f"/profiles/{BATCH}/{PLATE}/{PLATE}.csv.gz")
+    ]
+    fleet.client("s3").put_object(Bucket=BUCKET, Key=table, Body=b"cut")
+    bad = tasks(fleet, toolkit, "verify", "--json")
+
+    assert (good.returncode, json.loads(good.stdout)["faults"]) == (0, [])
+    assert json.loads(good.stdout)["checked"] > 20
+    assert bad.returncode == 1
+    assert f"{PLATE}.csv.gz" in json.loads(bad.stdout)["faults"][0]
+
+
 def measuring(fleet: Fleet, toolkit: Toolkit, count: int = 4) -> dict[str, Any]:
     """Return the containers that measure, once there are so many."""
 

@@ -119,6 +119,17 @@ def test_a_result_that_somebody_deleted_is_not_taken_to_lie_there(server: S3Serv
     assert not open_root("one")[1].lies_there(Artifact(place / "P.csv", "", 1, len(FILES["P.csv"])))
 
 
+def test_the_size_of_what_lies_there_is_told_without_fetching_it(server: S3Server, open_root: Open) -> None:
+    place = publish(server, open_root("one"), FILES).relative_to(open_root("one")[0].root)
+    layout, store = open_root("two")
+    server.seen.clear()
+
+    assert store.size(layout.root / place / "P.csv") == len(FILES["P.csv"])
+    assert store.size(layout.root / place / "analysis") == len("cells") + len("more cells")
+    assert store.size(layout.root / place / "gone") is None
+    assert not any(path.endswith(".csv") for method, path in server.seen if method == "GET")
+
+
 def test_a_new_result_leaves_nothing_of_the_old_one(server: S3Server, open_root: Open) -> None:
     opened = open_root("one")
     place = publish(server, opened, FILES)
