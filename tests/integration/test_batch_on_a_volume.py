@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alon
 
 PLATE = PLATES[0]
 MEASURE = ("Measure", "--batch-id", BATCH, "--plate", PLATE)
-IMAGES = ("cellprofiler", "pycytominer")
+IMAGES = ("gallery", "cellprofiler")
 QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
 EFS = "efs:fs-0123456789abcdef0"
 ARRAYS = ".work/runs/*/*/measure/*/*/*/arrays/*"
@@ -70,7 +70,7 @@ def made(fleet: Fleet, start: Start, patched_environment: None) -> Made:
     toolkit = start("whole")
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
     process = toolkit.start(*MEASURE)
-    next(iter(measuring(fleet, toolkit).values())).kill()
+    next(iter(measuring(fleet, toolkit, process).values())).kill()
     printed, _ = process.communicate(timeout=300)
     assert process.returncode == 0, printed
     return toolkit, printed
@@ -85,14 +85,15 @@ def patched_environment(fleet: Fleet) -> Iterator[None]:
         yield
 
 
-def measuring(fleet: Fleet, toolkit: Toolkit) -> dict[str, Any]:
-    """Return the containers that measure, once there is one a well."""
+def measuring(fleet: Fleet, toolkit: Toolkit, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the containers that measure, once there is one a well, which a run has to start."""
 
     def found() -> dict[str, Any]:
         mine = [path.read_text().strip() for path in toolkit.root.glob(f"{ARRAYS}/id")]
         return {job: each for array in mine for job, each in fleet.containers(array).items()}
 
-    assert wait_for(lambda: len(found()) >= len(FOUR_WELLS), 180)
+    assert wait_for(lambda: process.poll() is not None or len(found()) >= len(FOUR_WELLS), 180)
+    assert process.poll() is None, process.communicate()[0]
     return found()
 
 
@@ -150,7 +151,7 @@ def test_what_a_killed_controller_left_is_adopted(fleet, made, start):
         for path in toolkit.root.glob(pattern):
             shutil.rmtree(path)
     killed = toolkit.start(*MEASURE)
-    measuring(fleet, toolkit)
+    measuring(fleet, toolkit, killed)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
     done = toolkit.luigi(*MEASURE)
