@@ -25,7 +25,7 @@ from tests.integration.toolkit import Toolkit, wait_for
 
 pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
 
-PLATE = PLATES[0]
+PLATE, WELLS = PLATES[0], FOUR_WELLS[:2]
 MEASURE = ("Measure", "--batch-id", BATCH, "--plate", PLATE)
 IMAGES = ("gallery", "cellprofiler")
 QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
@@ -66,9 +66,9 @@ def start(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 @pytest.fixture(scope="module")
 def made(fleet: Fleet, start: Start, patched_environment: None) -> Made:
-    """Four wells measured on AWS Batch, though one of the elements is killed; and what was printed."""
+    """Two wells measured on AWS Batch, though one of the elements is killed; and what was printed."""
     toolkit = start("whole")
-    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    toolkit.draw(PLATE, ",".join(WELLS))
     process = toolkit.start(*MEASURE)
     next(iter(measuring(fleet, toolkit, process).values())).kill()
     printed, _ = process.communicate(timeout=300)
@@ -92,7 +92,7 @@ def measuring(fleet: Fleet, toolkit: Toolkit, process: subprocess.Popen[str]) ->
         mine = [path.read_text().strip() for path in toolkit.root.glob(f"{ARRAYS}/id")]
         return {job: each for array in mine for job, each in fleet.containers(array).items()}
 
-    assert wait_for(lambda: process.poll() is not None or len(found()) >= len(FOUR_WELLS), 180)
+    assert wait_for(lambda: process.poll() is not None or len(found()) >= len(WELLS), 180)
     assert process.poll() is None, process.communicate()[0]
     return found()
 
@@ -115,7 +115,7 @@ def test_jobs_make_in_the_mounted_folder_what_local_containers_make(made, tmp_pa
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert sorted(ours) == sorted(theirs)
-    assert len([name for name in ours if name.endswith("Cells.csv")]) == len(FOUR_WELLS)
+    assert len([name for name in ours if name.endswith("Cells.csv")]) == len(WELLS)
     assert [name for name in ours if not filecmp.cmp(ours[name], theirs[name], shallow=False)] == []
 
 
@@ -124,7 +124,7 @@ def test_an_element_that_is_killed_is_run_again_and_no_other(made):
     elements = [len(json.loads(path.read_text())["elements"]) for path in toolkit.root.glob(f"{ARRAYS}/array.json")]
 
     assert "try 2 after node_lost" in printed
-    assert sorted(elements) == [1, len(FOUR_WELLS)]
+    assert sorted(elements) == [1, len(WELLS)]
 
 
 def test_all_files_belong_to_whoever_runs_it(made):

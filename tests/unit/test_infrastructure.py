@@ -148,6 +148,7 @@ def test_a_bucket_and_a_network_that_are_there_are_used(account: Account, output
     assert (found["computeResources"]["subnets"], found["computeResources"]["maxvCpus"]) == ([subnet], 1600)
 
 
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS..EC2..SecurityGroupEgress")
 def test_a_file_system_is_reached_by_nfs_alone_and_jobs_may_mount_it_but_not_as_root(
     account: Account, outputs: dict[str, str]
 ) -> None:

@@ -24,7 +24,7 @@ from tasks.runtime.volumes import Mounted, parsed
 from tasks.stages import Resources
 from tests.unit.conftest import LoadSettings
 from tests.unit.element_machine import CONTAINERS
-from tests.unit.fake_batch import HOME, Batch, forget
+from tests.unit.fake_batch import HOME, forget, use
 from tests.unit.fakes import make_stage
 
 EFS, POINT, ROLE = "fs-0123456789abcdef0", "fsap-0123456789abcdef0", "arn:aws:iam::123456789012:role/job"
@@ -72,7 +72,9 @@ def test_it_is_mounted_where_the_data_root_is_here_for_the_user_who_runs_it() ->
     assert told["user"] == "1000:100"
 
 
-def test_another_volume_user_or_root_is_another_revision(batch: Batch) -> None:
+def test_another_volume_user_or_root_is_another_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch)
+
     def mounted(text: str, root: str = "/mnt/lab", user: str = "1:1") -> Mounted:
         volume = parsed(text, "here")
         assert volume
