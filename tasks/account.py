@@ -1,4 +1,4 @@
-"""What doctor looks at where [runtime] place = aws_batch: who asks, the bucket, queues, images and the jobs' role."""
+"""What doctor looks at where [runtime] place = aws_batch: who asks, bucket or volume, queues, images, role of jobs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from botocore.parsers import ResponseParserError
 from tasks import placement, sections, settings, stages
 from tasks.errors import EngineError, StageError
 from tasks.finding import BAD, GOOD, NOTE, Finding
-from tasks.runtime import aws, batch_queues, images
+from tasks.runtime import aws, batch_queues, images, partitions, places
 from tasks.runtime.aws import Account
 from tasks.runtime.queue import NoAnswerError
+from tasks.runtime.volumes import Mounted
 from tasks.stages import Stage
 from tasks.store.s3_store import S3Store
+from tasks.store.store import Store
 
 MANUAL = "docs/aws.md"
 ECR = re.compile(r"(?P<owner>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.[a-z.]+/(?P<path>.+)@(?P<digest>.+)")
@@ -29,10 +31,9 @@ MISSING = ("NoSuchEntity", "ImageNotFound", "RepositoryNotFound")
 
 def examine() -> Iterator[Finding]:
     """Look at the account from here; nothing is submitted or written."""
-    store = settings.load().store
-    if not isinstance(store, S3Store):
+    if settings.load().place != places.AWS_BATCH:
         return
-    account = placement.account()
+    store, mounted, account = settings.load().store, placement.mounted(), placement.account()
     try:
         region = aws.region(account)
         who = aws.ask(account, "sts", "get_caller_identity")["Arn"]
@@ -40,7 +41,10 @@ def examine() -> Iterator[Finding]:
         yield Finding("AWS", BAD, str(error), f"{MANUAL} says how to log in")
         return
     yield Finding("AWS", GOOD, f"{who}, region {region}")
-    yield _bucket(store)
+    if isinstance(store, S3Store):
+        yield _bucket(store)
+    if mounted:
+        yield _volume(mounted)
     yield from _queues(account)
     yield from (_image(account, name) for name in stages.stage_images())
     yield from _role(account, store)
@@ -52,6 +56,17 @@ def _bucket(store: S3Store) -> Finding:
     except (StageError, FileNotFoundError, ResponseParserError) as error:
         return Finding("bucket", BAD, str(error), f"[paths] root, or {MANUAL}")
     return Finding("bucket", GOOD, store.url if some else f"{store.url}, in which nothing lies yet")
+
+
+def _volume(mounted: Mounted) -> Finding:
+    """Look at what is mounted here; whether it is what jobs will see there, nobody can tell but a job."""
+    kind, given = partitions.file_system(mounted.root), sections.aws_batch().volume
+    said = f"{given} is mounted for jobs at {mounted.root}, which lies on {kind} here; they run as {mounted.user}"
+    if partitions.unshared(mounted.root):
+        return Finding("volume", NOTE, said, f"mount the same file system here: {MANUAL}")
+    if mounted.user.startswith("0:"):
+        return Finding("volume", NOTE, f"{said}, which is root", "run luigi as somebody else")
+    return Finding("volume", GOOD, said)
 
 
 def _queues(account: Account) -> Iterator[Finding]:
@@ -107,7 +122,7 @@ def _image(account: Account, name: str) -> Finding:
     return Finding(subject, GOOD, pushed)
 
 
-def _role(account: Account, store: S3Store) -> Iterator[Finding]:
+def _role(account: Account, store: Store) -> Iterator[Finding]:
     arn = sections.aws_batch().job_role or ""
     if not arn:
         said = "[aws_batch] job_role is empty: jobs have the role of their machines, which was not looked at"
@@ -122,8 +137,10 @@ def _role(account: Account, store: S3Store) -> Iterator[Finding]:
         yield Finding("job role", BAD, f"this account's role of that name is {role['Arn']}", "[aws_batch] job_role")
     elif TAKEN_AS not in json.dumps(role["AssumeRolePolicyDocument"]):
         yield Finding("job role", BAD, f"it does not trust {TAKEN_AS}, which takes it for jobs", MANUAL)
-    else:
+    elif isinstance(store, S3Store):
         yield _rights(account, store, arn)
+    else:
+        yield Finding("job role", GOOD, f"{arn}; what it may do with the file system was not asked")
 
 
 def _rights(account: Account, store: S3Store, arn: str) -> Finding:

@@ -33,13 +33,14 @@ def folder(base: Path) -> Path:
 
 def store(layout: Layout) -> Store:
     """Return how the data root is asked; raise SettingsError if it and the place of jobs do not fit each other."""
-    root, place = str(sections.paths().root), sections.runtime().place
+    root, place, volume = str(sections.paths().root), sections.runtime().place, sections.aws_batch().volume
     if root.startswith(SCHEME):
         return _on_s3(layout, root, place)
-    if place == places.AWS_BATCH:
+    if place == places.AWS_BATCH and not volume:
         raise SettingsError(
             f"luigi.cfg [paths] root = {root}: jobs of [runtime] place = {place} see no folder of this machine; lay "
-            "the data in a bucket (aws s3 sync) and write root = s3://bucket/prefix (docs/aws.md)"
+            "the data in a bucket (aws s3 sync) and write root = s3://bucket/prefix; or let root be on a shared file "
+            "system (EFS, FSx) and name that as [aws_batch] volume (docs/aws.md)"
         )
     return LocalStore(layout.trash)
 
@@ -52,6 +53,11 @@ def _on_s3(layout: Layout, root: str, place: str) -> S3Store:
         raise SettingsError(
             f"luigi.cfg [paths] root = {root} is seen by jobs of [runtime] place = {places.AWS_BATCH} only (it is "
             f"{place}); for another place bring the data into a folder (aws s3 sync) and name that"
+        )
+    if how.volume:
+        raise SettingsError(
+            f"luigi.cfg [aws_batch] volume = {how.volume}: [paths] root = {root} is in a bucket, and jobs mount "
+            "nothing; let volume be empty, or let root be the folder where that file system is mounted here"
         )
     bucket = Bucket(named["bucket"], how.region or "", how.endpoint_url or "")
     prefix = f"{named['prefix'].strip('/')}/" if named["prefix"] else ""

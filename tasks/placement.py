@@ -13,12 +13,13 @@ from luigi import configuration
 
 from tasks import errors, layout, sections, settings
 from tasks.errors import EngineError
-from tasks.runtime import batch_options, batch_watch, engines, identity, images
+from tasks.runtime import batch_options, batch_watch, engines, identity, images, volumes
 from tasks.runtime.array_folder import Array
 from tasks.runtime.arrays import Arrays
 from tasks.runtime.aws import Account
 from tasks.runtime.aws_batch import AwsBatch, variables
 from tasks.runtime.batch_watch import Watch
+from tasks.runtime.element_files import MountedFolder
 from tasks.runtime.engines import Engine
 from tasks.runtime.fleet_engine import FleetEngine
 from tasks.runtime.job_definitions import Definition
@@ -26,7 +27,9 @@ from tasks.runtime.packing import Packing
 from tasks.runtime.partitions import unshared
 from tasks.runtime.places import AWS_BATCH, LOCAL, SLURM, Local, Place
 from tasks.runtime.queue import Queue
+from tasks.runtime.shared import Shared
 from tasks.runtime.slurm import Options, Slurm, extra_flags
+from tasks.runtime.volumes import Mounted
 from tasks.stages import Stage
 from tasks.store.elements import Elements
 from tasks.store.s3_store import S3Store
@@ -39,9 +42,9 @@ def of(stage: Stage, engine: Engine) -> Place:
     given = settings.load()
     if is_here(stage):
         return Local(engine, given.slots)
-    if isinstance(given.store, S3Store):
-        return _fleet(stage, engine, given.store)
-    _warn_of_what_is_not_shared(given.layout.root)
+    if given.place == AWS_BATCH:
+        return _fleet(stage, engine)
+    _warn_of_what_is_not_shared(SLURM, given.layout.root, layout.REPOSITORY)
     how = sections.slurm()
     packing = Packing(how.units_per_element, how.max_array)
     return Arrays(engine, Slurm(options(stage)), queue(), packing, how.grace_seconds, how.on_interrupt == "leave")
@@ -50,11 +53,13 @@ def of(stage: Stage, engine: Engine) -> Place:
 def engine(stage: Stage) -> Engine:
     """Return the engine of a stage's jobs; raise EngineError if there is none for its image."""
     given = settings.load()
-    if not isinstance(given.store, S3Store):
+    if given.place != AWS_BATCH:
         return engines.choose(given.engine, stage.image)
-    mirror = given.store.mirror
-    seen = variables(account(), batch_options_of(stage))
-    fleet = FleetEngine(lambda job: mirror.url(job.folder), seen)
+    store, seen = given.store, variables(account(), batch_options_of(stage))
+    if isinstance(store, S3Store):
+        fleet = FleetEngine(lambda job: store.mirror.url(job.folder), seen)
+    else:
+        fleet = FleetEngine(lambda job: str(job.folder), seen, mounted=mounted())
     why = fleet.unusable(stage.image)
     if why:
         raise EngineError(errors.no_engine(stage.image, {fleet.name: why}))
@@ -67,17 +72,28 @@ def is_here(stage: Stage) -> bool:
     return place == LOCAL or (place == SLURM and stage.network and sections.slurm().network == "here")
 
 
-def _fleet(stage: Stage, engine: Engine, store: S3Store) -> Place:
-    how, elements = sections.aws_batch(), Elements(store, settings.load().layout.given)
+def _fleet(stage: Stage, engine: Engine) -> Place:
+    how, given = sections.aws_batch(), settings.load()
+    shared: Shared
+    if isinstance(given.store, S3Store):
+        shared = elements = Elements(given.store, given.layout.given)
+        put = elements.hand_over
+    else:
+        _warn_of_what_is_not_shared(AWS_BATCH, given.layout.root)
+        shared, put = MountedFolder(given.layout.root, given.layout.given), _folder
     return Arrays(
         engine,
-        aws_batch(stage, elements.hand_over),
+        aws_batch(stage, put),
         queue(),
         Packing(how.units_per_element, how.max_array),
         how.grace_seconds,
         how.on_interrupt == "leave",
-        elements,
+        shared,
     )
+
+
+def _folder(array: Array) -> str:
+    return str(array.folder)
 
 
 def options(stage: Stage) -> Options:
@@ -98,11 +114,11 @@ def shards(units: int, units_per_shard: int) -> int:
 
 
 @functools.cache
-def _warn_of_what_is_not_shared(root: Path) -> None:
-    for path in (root, layout.REPOSITORY):
+def _warn_of_what_is_not_shared(place: str, *paths: Path) -> None:
+    for path in paths:
         why = unshared(path)
         if why:
-            logger.warning("%s: place = slurm needs it to be the same folder on all nodes", why)
+            logger.warning("%s: place = %s needs it to be the same folder on all nodes", why, place)
 
 
 def queue() -> Queue:
@@ -114,10 +130,10 @@ def queue() -> Queue:
 
 
 def aws_batch(stage: Stage, put: Callable[[Array], str]) -> AwsBatch:
-    """Return AWS Batch as the scheduler of a stage; `put` puts an array's files on S3 and returns its URL."""
+    """Return AWS Batch as the scheduler of a stage; `put` puts an array's files where elements find them."""
     options = batch_options_of(stage)
     image = images.pushed(stage.image)
-    definition = Definition(stage.name, image, stage.resources, options.job_role, options.tags)
+    definition = Definition(stage.name, image, stage.resources, options.job_role, options.tags, mounted())
     return AwsBatch(watch(), definition, put, options, identity.user())
 
 
@@ -132,6 +148,12 @@ def batch_options_of(stage: Stage) -> batch_options.Options:
         environment=batch_options.variables(given.environment or "", "luigi.cfg [aws_batch] environment"),
         tags=batch_options.tags(given.tags or "", "luigi.cfg [aws_batch] tags"),
     )
+
+
+def mounted() -> Mounted | None:
+    """Return the file system that AWS Batch mounts for the data root; None if that is on S3."""
+    volume = volumes.parsed(sections.aws_batch().volume or "", "luigi.cfg [aws_batch] volume")
+    return Mounted(volume, settings.load().layout.root, f"{os.getuid()}:{os.getgid()}") if volume else None
 
 
 def account() -> Account:

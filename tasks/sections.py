@@ -75,12 +75,13 @@ class aws_batch(luigi.Config):  # noqa: N801
     job_role = luigi.OptionalParameter(default="", description="the ARN of a role; empty: the machine's")
     region = luigi.OptionalParameter(default="", description="empty: boto3's own")
     endpoint_url = luigi.OptionalParameter(default="", description="another service than Amazon's")
+    volume = luigi.OptionalParameter(default="", description="the shared file system of a root that is a folder")
     environment = luigi.OptionalParameter(default="", description="further variables: NAME=value NAME=value")
     tags = luigi.OptionalParameter(default="", description="for cost allocation: name=value, name=value")
     max_array = Count(default=10_000, min_value=1, max_value=10_001, description="the most elements of an array")
     units_per_element = Count(default=0, description="0: one job an element")
     on_interrupt = luigi.ChoiceParameter(choices=["cancel", "leave"], default="cancel")
-    grace_seconds = luigi.NumericalParameter(default=30.0, var_type=float, min_value=0, max_value=86400)
+    grace_seconds = luigi.NumericalParameter(default=60.0, var_type=float, min_value=0, max_value=86400)
 
 
 class plan(luigi.Config):  # noqa: N801

@@ -3,6 +3,8 @@
     python -m stagekit.element s3://bucket/.../arrays/<name>            the element that AWS_BATCH_JOB_ID names
     python -m stagekit.element --again s3://bucket/.../shards/<job>     one job once more, by hand: it puts nothing
 
+A folder in the place of s3://... is one that the machine has mounted (stagekit/mounted.py): nothing is fetched or put.
+
 The host wrote both (tasks/runtime/array_folder.py). A job that has an end is not run again, and none is begun once the
 array is cancelled: so a late or repeated start of an element does no harm. The end of a job is put last of all; where
 it cannot be put, or the element is terminated, there is none, and the scheduler must tell.
@@ -15,7 +17,6 @@ import json
 import math
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -26,14 +27,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional, Sequence
 
-from stagekit import element_job, results, transfer
-from stagekit.element_job import Job
+from stagekit import element_job, mounted, results, transfer
+from stagekit.element_job import NOT_WANTED, Job, say
 from stagekit.program import EXIT_BUG, EXIT_SERVICE, CheckError, DataError, ServiceError
 from stagekit.staging import Shelf
 from stagekit.transfer import BRIEF, Service, Transfer
 from stagekit.watched import Ended
 
-NOT_WANTED = 66  # the array is not there, or was cancelled
 TERMINATED = 143
 
 
@@ -53,7 +53,7 @@ class Element:
     def run_array(self, array: str, index: int) -> int:
         """Run the jobs of an element one after the other; return the exit code."""
         if f"{array}/elements" not in transfer.there(Service(), [f"{array}/elements"]):
-            _say(f"{array} is not there")
+            say(f"{array} is not there")
             return NOT_WANTED
         for line in self._read(f"{array}/elements").splitlines():
             own, seconds, folder = line.split("\t")
@@ -63,7 +63,7 @@ class Element:
             cancelled, end = f"{array}/cancelled", f"{array}/ended/{name}"
             state = transfer.there(Service(), [cancelled, end])
             if cancelled in state:
-                _say(f"{array} was cancelled")
+                say(f"{array} was cancelled")
                 return NOT_WANTED
             if end not in state:
                 url = f"{array.rpartition('/arrays/')[0]}/shards/{name}"
@@ -72,7 +72,7 @@ class Element:
 
     def run_job(self, url: str, seconds: float) -> Ended:
         """Run a job and put all but its end; raise ServiceError if that fails, or TerminatedError."""
-        _say(f"begins {url}")
+        say(f"begins {url}")
         began, self.job = time.monotonic(), None
         for log in self.logs:
             log.write_bytes(b"")
@@ -84,7 +84,7 @@ class Element:
                 self._put_words(url, BRIEF)
             raise
         took = time.monotonic() - began
-        _say(f"ended with exit code {ended.exit_code} after {took:.0f} s: {url}")
+        say(f"ended with exit code {ended.exit_code} after {took:.0f} s: {url}")
         return replace(ended, seconds=took)
 
     def again(self, url: str) -> int:
@@ -92,7 +92,7 @@ class Element:
         job = Job.of(json.loads(self._read(f"{url}/element.json")))
         element_job.fetch(job, self.shelf)
         ended, digests = element_job.check(job, element_job.run(job, math.inf, None, None), None)
-        _say(f"exit code {ended.exit_code}; {len(digests)} files lie in {job.output / 'files'}, nothing was put")
+        say(f"exit code {ended.exit_code}; {len(digests)} files lie in {job.output / 'files'}, nothing was put")
         return ended.exit_code
 
     def _tried(self, url: str, seconds: float) -> Ended:
@@ -127,24 +127,15 @@ class Element:
     def _failed(self, ended: Ended, exit_code: int, text: str) -> Ended:
         with open(self.logs[1], "a", encoding="utf-8", errors="backslashreplace") as stderr:
             stderr.write(f"{text}\n")
-        _say(text.splitlines()[-1])
+        say(text.splitlines()[-1])
         return replace(ended, exit_code=exit_code)
 
     def _put_words(self, url: str, patience: transfer.Patience = transfer.PATIENT) -> None:
         results.put_words(url, self.job.output if self.job else self.folder, self.logs, patience)
 
     def _put_end(self, url: str, ended: Ended) -> None:
-        told = {
-            "exit_code": ended.exit_code,
-            "seconds": round(ended.seconds),
-            "timed_out": ended.timed_out,
-            "where": socket.gethostname(),
-            "id": os.environ.get("AWS_BATCH_JOB_ID", ""),
-            "out_of_memory": ended.out_of_memory,
-            "peak_memory_gb": ended.peak_memory_gb,
-        }
         path = self.folder / "ended"
-        path.write_text(json.dumps(told) + "\n", encoding="utf-8")
+        path.write_text(element_job.end(ended), encoding="utf-8")
         transfer.copy(Service(), [Transfer(str(path), url)])
 
     def _read(self, url: str) -> str:
@@ -156,28 +147,31 @@ class Element:
     def _say_size(what: str, moved: Sequence[Transfer]) -> None:
         paths = (each.source if each.act == "put" else each.target for each in moved)
         size = sum(Path(path).stat().st_size for path in paths)
-        _say(f"{what} {len(moved)} files, {size / 1e9:.3f} GB")
+        say(f"{what} {len(moved)} files, {size / 1e9:.3f} GB")
 
 
 def main() -> None:
     """Run an element, or one job again, as the command line says."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--again", action="store_true", help="the folder is that of one job: run it, and put nothing")
-    flags.add_argument("folder", help="the folder of an array, or of a job, as s3://bucket/...")
+    flags.add_argument("folder", help="the folder of an array, or of a job: s3://bucket/..., or mounted")
     args = flags.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _terminated)
     url = args.folder.rstrip("/")
     index = int(os.environ.get("AWS_BATCH_JOB_ID", "").partition(":")[2] or 0)
     with tempfile.TemporaryDirectory(prefix="element-") as folder:
-        element = Element(Path(folder))
         try:
-            code = element.again(url) if args.again else element.run_array(url, index)
+            if not url.startswith("s3://"):
+                code = mounted.again(Path(url), Path(folder)) if args.again else mounted.run_array(Path(url), index)
+            else:
+                element = Element(Path(folder))
+                code = element.again(url) if args.again else element.run_array(url, index)
         except (DataError, ServiceError, CheckError) as error:
-            _say(f"error: {error}")
+            say(f"error: {error}")
             code = error.exit_code
         except TerminatedError:
-            _say("was terminated")
+            say("was terminated")
             code = TERMINATED
     sys.exit(code)
 
@@ -185,10 +179,6 @@ def main() -> None:
 def _terminated(number: int, frame: Optional[FrameType]) -> None:
     signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is not to be interrupted
     raise TerminatedError
-
-
-def _say(text: str) -> None:
-    print(f"element: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

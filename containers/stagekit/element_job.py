@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -17,6 +20,7 @@ from stagekit.transfer import BRIEF, Transfer
 from stagekit.watched import Ended
 
 NOT_STARTED = 127  # as the shell has it
+NOT_WANTED = 66  # an element's array is not there, or was cancelled
 TELL_SECONDS = 60.0
 """How often the host is told how far a job is."""
 OF_THE_IMAGE = ("PATH", "LANG", "JAVA_HOME", "LD_LIBRARY_PATH", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
@@ -98,6 +102,25 @@ def check(job: Job, ended: Ended, stderr: Optional[IO[bytes]]) -> Tuple[Ended, r
     except CheckError as error:
         os.write(stderr.fileno() if stderr else 2, f"error: {error}\n".encode("utf-8", "backslashreplace"))
         return replace(ended, exit_code=error.exit_code), {}
+
+
+def end(ended: Ended) -> str:
+    """Return what the host is told of how a job ended."""
+    told = {
+        "exit_code": ended.exit_code,
+        "seconds": round(ended.seconds),
+        "timed_out": ended.timed_out,
+        "where": socket.gethostname(),
+        "id": os.environ.get("AWS_BATCH_JOB_ID", ""),
+        "out_of_memory": ended.out_of_memory,
+        "peak_memory_gb": ended.peak_memory_gb,
+    }
+    return json.dumps(told) + "\n"
+
+
+def say(text: str) -> None:
+    """Tell whoever reads the element's own log."""
+    print(f"element: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -35,7 +35,7 @@ class AwsBatch:
     watch: Watch
     definition: Definition
     put: Callable[[Array], str]
-    """Puts the files of an array where its elements find them; returns the URL of its folder."""
+    """Puts the files of an array where its elements find them; returns the URL or path of its folder."""
     options: Options = Options()
     user: str = ""
     """Who runs this, for the bill."""

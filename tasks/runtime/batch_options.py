@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tasks.errors import SettingsError
+from tasks.runtime import volumes
 from tasks.stages import Resources
 
 OWNED_VARIABLES = re.compile("AWS_BATCH_.*|ECS_.*|STAGE_GUARD")
@@ -90,5 +91,6 @@ CHECKS: Mapping[str, Callable[[str, str], object]] = {
     "aws_batch_endpoint_url": _of_a_form(ENDPOINT, "URL of a service: http(s)://host:port"),
     "aws_batch_environment": variables,
     "aws_batch_tags": tags,
+    "aws_batch_volume": volumes.parsed,
 }
 """By the key of [aws_batch], or of a stage's section, what raises SettingsError for a value that cannot be used."""

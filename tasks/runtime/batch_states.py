@@ -31,7 +31,7 @@ MEANINGS = (
     # What is wrong with an image is wrong on every machine; a network's failure is one machine's.
     (r"CannotPull\w+.*(not found|unknown|denied|unauthorized|no basic auth|forbidden|403|404|no match)", REFUSED),
     (r"Cannot(Start|Create)ContainerError.*(executable file not found|exec format error|no such file)", REFUSED),
-    (r"ResourceInitializationError.*(AccessDenied|not authorized|does not exist|not found)", REFUSED),
+    (r"ResourceInitializationError.*(access ?denied|not authorized|does not exist|not found|no such file)", REFUSED),
     (r"CannotPull\w+|ResourceInitializationError", LOST),
     (r"Cannot(Start|Create|Inspect)ContainerError|(Docker|ContainerRuntime)TimeoutError|Task failed to start", LOST),
 )

@@ -83,6 +83,17 @@ class Job:
         """Return the command as the program's environment sees it."""
         return ("python", f"/opt/stages/{self.image}/{self.program}", *self.flags, "--output", OUTPUT)
 
+    @property
+    def words_here(self) -> tuple[str, ...]:
+        """Return the words after the program's name, with the host's paths in the place of the container's."""
+        return tuple(self._path_here(word) for word in self.words[2:])
+
+    def _path_here(self, word: str) -> str:
+        for mount in self.mounts:
+            if word == mount.target or word.startswith(f"{mount.target}/"):
+                return str(mount.source) + word[len(mount.target) :]
+        return word
+
     def as_json(self) -> str:
         return json.dumps(asdict(self), indent=1, default=str)
 

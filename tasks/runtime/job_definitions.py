@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks.runtime import aws
 from tasks.runtime.aws import Account
+from tasks.runtime.volumes import Mounted
 from tasks.stages import Resources
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ ELEMENT = ("python", "-m", "stagekit.element")
 NAME_PREFIX = "platewright-"
 REQUIREMENTS = ("VCPU", "MEMORY", "GPU")
 MUST_BE_EMPTY = {
+    "accessPointId",
     "environment",
     "executionRoleArn",
     "jobRoleArn",
@@ -48,6 +50,8 @@ class Definition:
     job_role: str = ""
     """The role that the container has; empty: that of the machine."""
     tags: tuple[tuple[str, str], ...] = ()
+    mounted: Mounted | None = None
+    """The file system that holds the data root; None: it is on S3."""
     command: tuple[str, ...] = ELEMENT
 
     @property
@@ -57,6 +61,7 @@ class Definition:
     def request(self) -> dict[str, Any]:
         """Return what RegisterJobDefinition is given."""
         role = {"jobRoleArn": self.job_role} if self.job_role else {}
+        mounted = self.mounted.properties(self.job_role) if self.mounted else {}
         return {
             "jobDefinitionName": self.name,
             "type": "container",
@@ -71,6 +76,7 @@ class Definition:
                 "resourceRequirements": requirements(self.resources),
                 "linuxParameters": {"initProcessEnabled": True},  # else nobody passes SIGTERM on, or buries children
                 **role,
+                **mounted,
             },
         }
 

@@ -40,14 +40,7 @@ class ProcessEngine:
     def _words(self, job: Job) -> list[str]:
         python = environments.python(job.image)
         program = layout.CONTAINERS / job.image / job.program
-        return [str(python), str(program), *(self._localised(job, word) for word in job.words[2:])]
-
-    def _localised(self, job: Job, word: str) -> str:
-        """Return the host's path for a word that is a path of the container."""
-        for mount in job.mounts:
-            if word == mount.target or word.startswith(f"{mount.target}/"):
-                return str(mount.source) + word[len(mount.target) :]
-        return word
+        return [str(python), str(program), *job.words_here]
 
     def _variables(self, job: Job) -> dict[str, str]:
         return {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,10 +10,10 @@ from typing import Any
 
 from tasks.runtime import passing
 from tasks.runtime.array_folder import Array
-from tasks.runtime.job import OUTPUT, TEMPORARY, Job, Mount
+from tasks.runtime.element_files import DESCRIPTION, describe, seen_below
+from tasks.runtime.job import OUTPUT, Job, Mount
 from tasks.store.s3_store import S3Store
 
-DESCRIPTION = "element.json"
 OF_A_JOB = ("stdout.log", "stderr.log", "out/result.json", "out/units.jsonl", "out/said", "out/files.json")
 """What an element puts of a job, beside the outputs."""
 OF_AN_ARRAY = ("array.json", "elements", "id", "settled", "cancelled")
@@ -31,16 +29,9 @@ class Elements:
 
     def prepare(self, job: Job) -> None:
         """Write down how an element runs a job, and put what it reads and the bucket does not have."""
-        told = {
-            "words": job.words,
-            "variables": job.variables(TEMPORARY),
-            "output": OUTPUT,
-            "temporary": TEMPORARY,
-            "passed": _passed(job),
-            "inputs": [each for mount in job.inputs for each in self._inputs(job, mount)],
-            "contracts": dict(job.contracts),
-        }
-        (job.folder / DESCRIPTION).write_text(json.dumps(told, indent=1), encoding="utf-8")
+        inputs = [each for mount in job.inputs for each in self._inputs(job, mount)]
+        contracts = dict(job.contracts)
+        describe(job, words=job.words, output=OUTPUT, passed=_passed(job), inputs=inputs, contracts=contracts)
 
     def hand_over(self, array: Array) -> str:
         """Put all that an array's elements read; return the array's URL."""
@@ -96,13 +87,7 @@ class Elements:
     def _source(self, path: Path) -> str:
         """Return the URL of a file or folder that a job reads."""
         mirror = self.store.mirror
-        if not path.is_relative_to(mirror.root):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            copy = self.given / digest[:16] / path.name
-            if not copy.exists():
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(path.read_bytes())
-            path = copy
+        path = seen_below(mirror.root, path, self.given)
         if path.is_dir():
             return mirror.url(path) + "/"
         if path.is_file() and not mirror.is_hole(path):

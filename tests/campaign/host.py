@@ -53,7 +53,7 @@ def main() -> None:
             return real_words(self, job)
         columns = {name: _columns(rules) for name, rules in stage.contract.items()}
         told = {"columns": columns, "fault": FAULT if FAULT.get("stage") == stage.name else {}}
-        return [sys.executable, str(STUB), json.dumps(told), *(self._localised(job, word) for word in job.words[2:])]
+        return [sys.executable, str(STUB), json.dumps(told), *job.words_here]
 
     # The report of a failed run is made by a process of its own, which is to have these stubs too.
     report.in_a_process = lambda batch: [sys.executable, "-m", "tests.campaign.host", "Report", "--batch-id", batch]

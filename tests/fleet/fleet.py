@@ -42,6 +42,8 @@ class Fleet:
 
     folder: Path
     """Where its log goes."""
+    efs: Path | None = None
+    """The folder of this machine that is mounted as any file system of EFS."""
     port: int = field(default_factory=lambda: free_port())
     _server: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -78,6 +80,7 @@ class Fleet:
         """Start the server; on a port that it had before it is found again, with nothing in it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         own = {"MOTO_DOCKER_NETWORK_MODE": "host", "MOTO_PORT": str(self.port), **CREDENTIALS}
+        own |= {"FLEET_EFS": str(self.efs)} if self.efs else {}
         words = [sys.executable, "-m", "tests.fleet.server", str(self.port)]
         with open(self.folder / "moto.log", "ab") as log:
             how: Mapping[str, Any] = {"cwd": REPOSITORY, "stdout": log, "stderr": log, "env": {**os.environ, **own}}

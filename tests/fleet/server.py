@@ -4,12 +4,14 @@
 
 As on AWS, and not in moto 5.2.5: a container has the memory of its job and no more; an element's index is in
 AWS_BATCH_JOB_ARRAY_INDEX; what killed a container is said; whoever ends an array ends its elements; a disabled queue
-takes no jobs; an array of which an element failed has failed; elements do not share one list of variables.
+takes no jobs; an array of which an element failed has failed; elements do not share one list of variables; a container
+runs as the user of its definition; a file system of EFS can be mounted (it is the folder that FLEET_EFS names).
 """
 
 from __future__ import annotations
 
 import copy
+import os
 import sys
 from typing import Any
 
@@ -21,7 +23,7 @@ from moto.server import main
 
 STATED, DESCRIBED, SHORT = Job.__init__, Job.describe, Job.describe_short
 ENDED, TERMINATED, SUBMITTED = Job._mark_stopped, Job.terminate, BatchBackend.submit_job
-CONTAINER_DETAILS = Job._container_details
+CONTAINER_DETAILS, PROPERTY = Job._container_details, Job._get_container_property
 
 
 def state(job: Job, *args: Any, **how: Any) -> None:
@@ -48,6 +50,7 @@ class Containers:
     def run(self, **how: Any) -> Any:
         limit = f"{memory_mb(self.job)}m"
         labels = {"platewright.fleet": self.job.job_id, "platewright.fleet.server": sys.argv[1]}
+        how["user"] = self.job.job_definition.container_properties.get("user")
         self.job.container = self.containers.run(mem_limit=limit, memswap_limit=limit, labels=labels, **how)
         return self.job.container
 
@@ -55,6 +58,20 @@ class Containers:
 class Client:
     def __init__(self, job: Job, client: Any) -> None:
         self.containers = Containers(job, client.containers)
+
+
+def container_property(job: Job, name: str, default: Any) -> Any:
+    """Return a property of a job's container, with a volume of EFS as a folder of this machine."""
+    found = PROPERTY(job, name, default)
+    return [_of_this_machine(volume) for volume in found] if name == "volumes" else found
+
+
+def _of_this_machine(volume: dict[str, Any]) -> dict[str, Any]:
+    efs = volume.get("efsVolumeConfiguration")
+    if not efs:
+        return volume
+    folder = os.environ["FLEET_EFS"] + efs.get("rootDirectory", "/").rstrip("/")
+    return {"name": volume["name"], "host": {"sourcePath": folder}}
 
 
 def end(job: Job, success: bool = True) -> None:
@@ -117,6 +134,7 @@ def amend() -> None:
     Job.docker_client = property(lambda job: Client(job, plain.fget(job)))
     Job.__init__, Job._mark_stopped, Job.terminate = state, end, terminate
     Job.describe, Job.describe_short, Job._container_details = describe, short, container_details
+    Job._get_container_property = container_property
     BatchBackend.submit_job = submit
 
 

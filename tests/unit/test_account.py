@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from moto.iam.responses import IamResponse
 from tasks import account as looked_at
 from tasks import doctor, pipeline, settings, stages
 from tasks.finding import BAD, GOOD, NOTE, Finding
-from tasks.runtime import aws, batch_queues, images
+from tasks.runtime import aws, batch_queues, images, partitions
 from tests.unit.aws_account import ACCOUNT, REGION, Account, account, job_role, outputs
 from tests.unit.aws_permissions import enforced, simulate_principal_policy
 from tests.unit.conftest import LoadSettings
@@ -121,6 +122,24 @@ def test_what_is_wrong_is_named(
 
     assert seen.state == state
     assert said in seen.said
+
+
+def test_a_volume_is_looked_at_in_the_place_of_a_bucket(
+    examine: Examine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"root": str(tmp_path / "lab"), "volume": "host:/mnt/fsx"}
+    of_this_machine = examine(**given)["volume"]
+    monkeypatch.setattr(partitions, "unshared", lambda path: "")
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    root = examine(**given)["volume"]
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    seen = examine(**given)
+
+    assert (of_this_machine.state, root.state, seen["volume"].state) == (NOTE, NOTE, GOOD)
+    assert f"host:/mnt/fsx is mounted for jobs at {tmp_path}/lab, which lies on" in of_this_machine.said
+    assert root.said.endswith("which is root")
+    assert seen["job role"].said.endswith("what it may do with the file system was not asked")
+    assert "bucket" not in seen
 
 
 def test_an_image_that_was_not_pushed_is_bad_as_is_one_that_is_not_in_the_registry_any_more(

@@ -55,6 +55,13 @@ from tasks.runtime.queue import (
         ),
         ("ResourceInitializationError: failed to create shim task: context deadline exceeded", "", LOST),
         ("ResourceInitializationError: unable to pull secrets: AccessDeniedException", "", REFUSED),
+        (
+            "ResourceInitializationError: ... mount.nfs4: access denied by server while mounting",
+            "",
+            REFUSED,
+        ),
+        ("ResourceInitializationError: ... mount.nfs4: mounting 127.0.0.1:/x failed: No such file", "", REFUSED),
+        ("ResourceInitializationError: ... Mount attempt 1/3 failed due to timeout after 15 sec", "", LOST),
         ("ECS was unable to assume the role 'arn:aws:iam::123456789012:role/x'", "", REFUSED),
         ("Task failed to start", "DockerTimeoutError: Could not transition to started; timed out after 3m", LOST),
         ("Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "", LOST),

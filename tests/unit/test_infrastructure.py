@@ -148,6 +148,33 @@ def test_a_bucket_and_a_network_that_are_there_are_used(account: Account, output
     assert (found["computeResources"]["subnets"], found["computeResources"]["maxvCpus"]) == ([subnet], 1600)
 
 
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS..EC2..SecurityGroupEgress")
+def test_a_file_system_is_reached_by_nfs_alone_and_jobs_may_mount_it_but_not_as_root(
+    account: Account, outputs: dict[str, str]
+) -> None:
+    ec2, iam = account.client("ec2"), account.client("iam")
+    vpc = ec2.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.8.0.0/24")["Subnet"]["SubnetId"]
+    targets = ec2.create_security_group(GroupName="targets", Description="EFS", VpcId=vpc)["GroupId"]
+    efs = f"arn:aws:elasticfilesystem:{REGION}:123456789012:file-system/fs-0123456789abcdef0"
+    own = {"NamePrefix": "files", "ExistingVpc": vpc, "ExistingSubnets": subnet}
+    made = deploy(account, "files", **own, FileSystemSecurityGroup=targets, FileSystemArn=efs)
+    role = luigi_cfg_of(made)["aws_batch"]["job_role"].rpartition("/")[2]
+    document = iam.get_role_policy(RoleName=role, PolicyName="file-system")["PolicyDocument"]["Statement"][0]
+    (comes_in,) = ec2.describe_security_groups(GroupIds=[targets])["SecurityGroups"][0]["IpPermissions"]
+    machines = ec2.describe_security_groups(GroupIds=[comes_in["UserIdGroupPairs"][0]["GroupId"]])["SecurityGroups"][0]
+    goes_out = properties("NfsOut")  # moto makes nothing of it
+
+    assert (comes_in["FromPort"], comes_in["ToPort"]) == (2049, 2049)
+    assert machines["Description"] == "Machines of Platewright - nothing comes in"
+    assert (goes_out["FromPort"], goes_out["DestinationSecurityGroupId"]) == (2049, {"Ref": "FileSystemSecurityGroup"})
+    assert document["Action"] == ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"]
+    assert document["Resource"] == efs
+    assert iam.list_role_policies(RoleName=luigi_cfg_of(outputs)["aws_batch"]["job_role"].rpartition("/")[2])[
+        "PolicyNames"
+    ] == ["gallery"]
+
+
 def test_a_stack_that_is_deleted_leaves_nothing_but_its_bucket(account: Account, outputs: dict[str, str]) -> None:
     before = account.inventory()
     bucket = deploy(account, "gone", NamePrefix="gone")["Bucket"]
