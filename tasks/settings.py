@@ -1,34 +1,31 @@
-"""luigi.cfg's own sections as one frozen value; unknown keys and bad values end the run before it starts."""
+"""luigi.cfg's own sections as one frozen value; a value that cannot be used ends the run before it starts."""
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import luigi
 from luigi import configuration
 
 from tasks import data_root, prices, sections, stages
 from tasks.errors import SettingsError, unknown
 from tasks.layout import Layout
+from tasks.numbers import FRACTION, Range, number
 from tasks.retries import Policy
-from tasks.runtime import batch_options, places, sif, slurm
+from tasks.runtime import places, sif
 from tasks.runtime.slots import Slots, machine_cores, machine_memory_gb
 from tasks.stages import Resources, Stage
 from tasks.store.store import Store
 
 NEGCON = "Metadata_control_type == 'negcon'"
 """The pandas query that finds negative controls, where luigi.cfg gives no other."""
-Range = tuple[type[float], float, float]
-"""The kind of a number, the least and the most that it may be."""
 RESOURCE_KEYS: Mapping[str, Range] = {
     "cpus": (int, 1, math.inf),
     "memory_gb": (float, 0.01, math.inf),
@@ -37,13 +34,7 @@ RESOURCE_KEYS: Mapping[str, Range] = {
 """What of a stage's table luigi.cfg may override."""
 SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
 """What of [slurm] a stage's section may override, by a key that begins with slurm_."""
-PLACES = (places.SLURM, places.AWS_BATCH)
-"""The places with a section of their own, of which a stage's section may override keys."""
-STAGE_KEYS = (*(f"slurm_{key}" for key in SLURM_KEYS), "aws_batch_queue")
-CHECKS: Mapping[str, Callable[[str, str], object]] = {"slurm_extra": slurm.extra_flags, **batch_options.CHECKS}
-"""Of such a key, what raises SettingsError for a value (and where it stands) that cannot be used."""
 MOST_ON_A_NODE_GB = 64.0
-FRACTION: Range = (float, 0, 1)
 
 
 @dataclass(frozen=True)
@@ -92,8 +83,8 @@ def load() -> Settings:
     """Return the settings; raise SettingsError if one has a value that cannot be used."""
     given = sections.paths(), sections.dataset(), sections.runtime()
     layout = Layout(data_root.folder(_base()), given[1].project, given[1].source)
-    cores = _number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
-    memory_gb = _number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
+    cores = number("runtime", "cores", given[2].cores, int, 1, automatic=machine_cores())
+    memory_gb = number("runtime", "memory_gb", given[2].memory_gb, float, 0.1, automatic=machine_memory_gb())
     slots = Slots(layout.slots(platform.node()), int(cores), memory_gb)
     assert layout.dataset  # checks the names
     sif.use(_apptainer(layout))
@@ -104,7 +95,7 @@ def load() -> Settings:
         given[2].engine,
         given[2].place,
         slots,
-        _number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
+        number("runtime", "max_failed_fraction", given[2].max_failed_fraction, *FRACTION),
         _retries(memory_gb if given[2].place == places.LOCAL else MOST_ON_A_NODE_GB, given[2].place),
         sections.plan().dollars_per_core_hour,
         prices.checked(_base(), sections.plan().prices or ""),
@@ -137,7 +128,7 @@ def resources(stage: Stage) -> Resources:
     """Return a stage's resources: those of its table, overridden by luigi.cfg's section of its name."""
     given = configuration.get_config()
     own = {
-        key: span[0](_number(stage.name, key, given.get(stage.name, key), *span))
+        key: span[0](number(stage.name, key, given.get(stage.name, key), *span))
         for key, span in RESOURCE_KEYS.items()
         if given.has_option(stage.name, key)
     }
@@ -149,82 +140,15 @@ def max_failed_fraction(stage: Stage) -> float:
     return 0.0 if stage.unit == "channel" else load().max_failed_fraction
 
 
-def check(stage_sections: Mapping[str, Mapping[str, luigi.Parameter]]) -> None:
-    """Raise SettingsError for the first unknown section, unknown key or unreadable value of luigi.cfg."""
-    named = os.environ.get("LUIGI_CONFIG_PATH")
-    if named and not Path(named).is_file():
-        raise SettingsError(f"LUIGI_CONFIG_PATH names {named}, which is not there")
-    config = configuration.get_config()
-    known: dict[str, Mapping[str, luigi.Parameter]] = {
-        name: dict(section.get_params()) for name, section in {**sections.LUIGI_SECTIONS, **sections.SECTIONS}.items()
-    }
-    for section, own in stage_sections.items():
-        known[section] = {**known.get(section, {}), **own}
-    for section in config.sections():
-        if section in sections.FOREIGN_SECTIONS:
-            continue
-        if section not in known:
-            raise SettingsError(f"luigi.cfg: there is no section [{section}]{_closest(section, known)}")
-        _check_section(section, known[section], config.options(section))
-    load()
-
-
-def _check_section(section: str, parameters: Mapping[str, luigi.Parameter], keys: Iterable[str]) -> None:
-    extra = set(sections.LUIGI_EXTRA.get(section, set())) if section in sections.LUIGI_SECTIONS else set()
-    numbers = {} if section in sections.LUIGI_SECTIONS or section in sections.SECTIONS else dict(RESOURCE_KEYS)
-    extra |= {*numbers, *(STAGE_KEYS if numbers else ())}
-    for key in keys:
-        name = key.replace("-", "_")
-        parameter = parameters.get(key) or parameters.get(name)
-        if parameter is None and name not in extra:
-            raise SettingsError(
-                f"luigi.cfg [{section}]: there is no setting {key!r}{_closest(key, {*parameters, *extra})}"
-            )
-        value = configuration.get_config().get(section, key)
-        check_value = CHECKS.get(f"{section}_{name}" if section in PLACES else name)
-        if check_value:
-            check_value(value, f"luigi.cfg [{section}] {key}")
-        if parameter is None and name in numbers:
-            _number(section, name, value, *numbers[name])
-        if parameter is not None:
-            try:
-                parameter.normalize(parameter.parse(value))
-            except Exception as error:
-                raise SettingsError(f"luigi.cfg [{section}] {key} = {value}: {error}") from error
-
-
-def _number(
-    section: str,
-    key: str,
-    text: str,
-    kind: type[float],
-    minimum: float,
-    most: float = math.inf,
-    automatic: float | None = None,
-) -> float:
-    if automatic is not None and text == "auto":
-        return automatic
-    try:
-        number = kind(text)
-    except ValueError:
-        number = math.nan
-    if not (minimum <= number <= most and number < math.inf):
-        what = "a whole number" if kind is int else "a number"
-        limits = f"of at least {minimum:g}" if most == math.inf else f"from {minimum:g} to {most:g}"
-        message = f"luigi.cfg [{section}] {key} = {text}: it must be {what} {limits}"
-        raise SettingsError(message + ("" if automatic is None else ", or auto"))
-    return number
-
-
 def _retries(memory_gb: float, place: str) -> Policy:
     given = sections.retries()
-    most = _number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
+    most = number("retries", "most_memory_gb", given.most_memory_gb, float, 0.01, automatic=memory_gb)
     return Policy(
-        tries=int(_number("retries", "tries", str(given.tries), int, 1)),
-        backoff_seconds=_number("retries", "backoff_seconds", str(given.backoff_seconds), float, 0),
+        tries=int(number("retries", "tries", str(given.tries), int, 1)),
+        backoff_seconds=number("retries", "backoff_seconds", str(given.backoff_seconds), float, 0),
         # On this machine more than all jobs together may have would never find a place.
         most_memory_gb=min(memory_gb, most) if place == places.LOCAL else most,
-        most_minutes=_number("retries", "most_minutes", str(given.most_minutes), float, 0.01),
+        most_minutes=number("retries", "most_minutes", str(given.most_minutes), float, 0.01),
     )
 
 
@@ -240,8 +164,8 @@ def _gallery() -> Gallery:
         unsigned=given.unsigned == "true",
         measurement=given.measurement or "",
         checksums=checksums,
-        connections=int(_number("gallery", "connections", str(given.connections), int, 1)),
-        stall_seconds=_number("gallery", "stall_seconds", str(given.stall_seconds), float, 0.1),
+        connections=int(number("gallery", "connections", str(given.connections), int, 1)),
+        stall_seconds=number("gallery", "stall_seconds", str(given.stall_seconds), float, 0.1),
     )
 
 
@@ -263,9 +187,3 @@ def _base() -> Path:
     """Return the folder that a relative path of luigi.cfg starts from: luigi.cfg's own."""
     named = os.environ.get("LUIGI_CONFIG_PATH")
     return Path(named).resolve().parent if named else Path.cwd()
-
-
-def _closest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    match = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {match[0]!r}?" if match else f"; known: {', '.join(names)}"

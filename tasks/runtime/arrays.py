@@ -1,6 +1,6 @@
 """A place that hands its jobs to a scheduler of arrays, and outlives its own process: what was submitted is on disk.
 
-What a scheduler is, `Scheduler` says; there are Slurm (tasks/runtime/slurm.py) and AWS Batch (aws_batch.py).
+What a scheduler is, scheduler.py beside this says; there are Slurm (slurm.py) and AWS Batch (aws_batch.py).
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from tasks.errors import EngineError
 from tasks.runtime import array_folder, packing
@@ -20,7 +20,8 @@ from tasks.runtime.array_folder import Array
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
 from tasks.runtime.places import Note, Watcher, prepare_folder, record
-from tasks.runtime.queue import REFUSED, UNDER_WAY, NoAnswerError, Queue, Seen, Snapshot
+from tasks.runtime.queue import REFUSED, UNDER_WAY, NoAnswerError, Queue, Snapshot
+from tasks.runtime.scheduler import Scheduler
 from tasks.runtime.shared import OneFileSystem, Shared
 from tasks.runtime.verdicts import Verdicts
 
@@ -32,29 +33,6 @@ LEAST_SECONDS, MOST_SECONDS = 1.0, 10.0
 """How often the jobs' ends are looked for: the more seldom the longer they take."""
 STOP_SECONDS = 90.0
 """How long a cancelled element may take to end, before others work in its folders."""
-
-
-class Scheduler(Protocol):
-    """Runs arrays. Whatever it is asked raises NoAnswerError while it does not answer."""
-
-    name: str
-    remedy: str
-    """What to look at when it refuses an array."""
-
-    def submit(self, array: Array) -> str:
-        """Submit an array under its name; return its id."""
-
-    def find(self, name: str) -> str:
-        """Return the id of what was submitted under a name; empty if there is nothing."""
-
-    def adopt(self, array: Array) -> None:
-        """Take note that an array, which it has, is waited for: from now on the queue tells of it."""
-
-    def judged(self, seen: Seen, log: Path) -> Seen:
-        """Return how an element really ended, if its log says more than its state."""
-
-    def cancel(self, array_id: str, indices: Collection[int] = ()) -> None:
-        """Cancel an array, or some of its elements."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 from moto.iam.responses import IamResponse
 
 from tasks import account as looked_at
-from tasks import doctor, pipeline, settings, stages
+from tasks import doctor, pipeline, setting_checks, settings, stages
 from tasks.finding import BAD, GOOD, NOTE, Finding
 from tasks.runtime import aws, batch_queues, images, partitions
 from tests.unit.aws_account import ACCOUNT, REGION, Account, account, job_role, outputs
@@ -277,7 +277,7 @@ def test_without_credentials_only_that_is_said(
 
 def test_the_outputs_of_the_stack_are_settings_that_there_are(outputs: dict[str, str], luigi_cfg: LoadSettings) -> None:
     luigi_cfg(outputs["LuigiCfg"])
-    settings.check(pipeline.stage_settings())
+    setting_checks.check(pipeline.stage_settings())
 
     assert settings.resources(stages.stage("collate")).cpus == 8
     assert settings.load().retries.most_memory_gb == 60

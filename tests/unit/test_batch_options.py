@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import pipeline, placement, recipes, settings, stages
+from tasks import pipeline, placement, recipes, setting_checks, settings, stages
 from tasks.errors import SettingsError
 from tasks.runtime import images
 from tasks.runtime.aws import Account
@@ -28,7 +28,7 @@ tags = project = jump, cost centre=4711
 
 def test_luigi_cfg_says_how_arrays_are_submitted(luigi_cfg: LoadSettings) -> None:
     luigi_cfg(PLACE + GIVEN + "[measure]\naws_batch_queue = large\n")
-    settings.check(pipeline.stage_settings())
+    setting_checks.check(pipeline.stage_settings())
     measure, other = (placement.batch_options_of(make_stage(name=name)) for name in ("measure", "paint"))
 
     assert other == Options(
@@ -73,7 +73,7 @@ def test_what_needs_gpus_goes_to_their_queue_if_there_is_one() -> None:
 def test_a_wrong_setting_ends_the_run_before_it_starts(luigi_cfg: LoadSettings, text: str, says: str) -> None:
     luigi_cfg(text)
     with pytest.raises(SettingsError) as caught:
-        settings.check(pipeline.stage_settings())
+        setting_checks.check(pipeline.stage_settings())
 
     assert says in str(caught.value)
 
@@ -81,7 +81,7 @@ def test_a_wrong_setting_ends_the_run_before_it_starts(luigi_cfg: LoadSettings, 
 def test_the_largest_array_of_aws_is_allowed(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("[aws_batch]\nmax_array = 10000\n")
 
-    settings.check(pipeline.stage_settings())
+    setting_checks.check(pipeline.stage_settings())
 
 
 def test_there_every_stage_runs_shards_are_as_few_as_may_be_and_a_node_has_64_gb(luigi_cfg: LoadSettings) -> None:

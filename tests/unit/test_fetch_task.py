@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from stagekit import contracts
 
-from tasks import fingerprint, layout, manifest, pipeline, settings, sources
+from tasks import fingerprint, layout, manifest, pipeline, setting_checks, sources
 from tasks.errors import BadNameError, PublishError
 from tasks.fetch_task import FetchTask
 from tasks.layout import Layout
@@ -341,4 +341,4 @@ def test_a_bad_setting_of_the_gallery_is_named(text: str, said: str, luigi_cfg: 
     luigi_cfg(f"[gallery]\n{text}\n")
 
     with pytest.raises(Exception, match=said):
-        settings.check(pipeline.stage_settings())
+        setting_checks.check(pipeline.stage_settings())

@@ -25,6 +25,7 @@ from tasks import (
     pipeline,
     placement,
     planning,
+    plate_sizes,
     settings,
     sources,
     storage,
@@ -276,15 +277,15 @@ def test_a_plan_fetches_no_image_and_takes_a_plates_size_from_the_catalogue_or_i
 ) -> None:
     opened = root("one")
     (known,) = (each for each in catalogue.of_batch(opened, BATCH) if each.plate == PLATE)
-    away = planning.size(opened, BATCH, PLATE, known)
+    away = plate_sizes.size(opened, BATCH, PLATE, known)
     fetch_images().run()
-    linked_size = planning.size(opened, BATCH, PLATE, known)
+    linked_size = plate_sizes.size(opened, BATCH, PLATE, known)
     with pytest.raises(MissingInputError, match="lie in the gallery; their sizes are not known"):
-        planning.size(opened, BATCH, PLATE, None)
+        plate_sizes.size(opened, BATCH, PLATE, None)
     image = tifffile_bytes()
     key = f"lab/{DATASET}/{MEASURED}/Images/r01c01f01p01-ch1sk1fk1fl1.tiff"
     s3_server.client(server.port).put_object(Bucket=BUCKET, Key=key, Body=image)
-    laid = planning.size(root("two"), BATCH, PLATE, known)
+    laid = plate_sizes.size(root("two"), BATCH, PLATE, known)
 
     assert away == linked_size
     assert planning._to_fetch(BATCH, {PLATE: away}, "images") == (0, 0.0)

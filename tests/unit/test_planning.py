@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from tasks import __main__ as command
-from tasks import estimate, fleet, pipeline, planning, prices, settings
+from tasks import estimate, fleet, pipeline, planning, plate_sizes, prices, settings
 from tasks.errors import DefinitionError, MissingInputError
 from tasks.layout import Layout
 from tasks.runtime import places
@@ -38,7 +38,7 @@ def lay(layout: Layout) -> None:
 def test_a_laid_plate_is_measured_by_its_files(luigi_cfg: LoadSettings) -> None:
     layout = luigi_cfg("")
     lay(layout)
-    found = planning.size(layout, BATCH, PLATE, None)
+    found = plate_sizes.size(layout, BATCH, PLATE, None)
     files = list(layout.image_folders(BATCH).rglob("*.tiff"))
 
     assert (found.images, found.sites, found.wells, found.channels) == (8, 4, 2, 2)

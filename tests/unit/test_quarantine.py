@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import ledger, manifest, pipeline, settings, stages
+from tasks import ledger, manifest, pipeline, setting_checks, settings, stages
 from tasks.errors import ProgramError, SettingsError
 from tasks.explain import explain
 from tasks.layout import Layout
@@ -98,7 +98,7 @@ def test_a_wrong_setting_is_refused(text: str, says: str, luigi_cfg: LoadSetting
     luigi_cfg(text)
 
     with pytest.raises(SettingsError, match=says):
-        settings.check(pipeline.stage_settings())
+        setting_checks.check(pipeline.stage_settings())
 
 
 def test_the_most_memory_of_a_job_is_what_all_jobs_may_use(luigi_cfg: LoadSettings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import pipeline, settings, stages
+from tasks import pipeline, setting_checks, settings, stages
 from tasks.errors import BadNameError, SettingsError
 from tasks.runtime.slots import machine_cores, machine_memory_gb
 from tests.unit.conftest import LoadSettings
@@ -17,7 +17,7 @@ from tests.unit.conftest import LoadSettings
 
 def check(use: LoadSettings, text: str) -> None:
     use(text)
-    settings.check(pipeline.stage_settings())
+    setting_checks.check(pipeline.stage_settings())
 
 
 BAD = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import pipeline, placement, settings
+from tasks import pipeline, placement, setting_checks
 from tasks.errors import EngineError, SettingsError
 from tasks.runtime import array_folder, queue
 from tasks.runtime.array_folder import Array
@@ -370,7 +370,7 @@ def test_shards_are_a_multiple_of_the_cores_here_and_as_few_as_may_be_on_a_clust
 def test_a_wrong_setting_ends_the_run_before_it_starts(luigi_cfg: LoadSettings, text: str, says: str) -> None:
     luigi_cfg(text)
     with pytest.raises(SettingsError) as caught:
-        settings.check(pipeline.stage_settings())
+        setting_checks.check(pipeline.stage_settings())
 
     assert says in str(caught.value)
 

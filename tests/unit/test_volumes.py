@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tasks import pipeline, placement, settings
+from tasks import pipeline, placement, setting_checks, settings
 from tasks.errors import SettingsError
 from tasks.layout import Layout
 from tasks.runtime import array_folder, images, job_definitions
@@ -117,7 +117,7 @@ def test_what_aws_adds_to_a_volume_is_no_change_but_an_access_point_is_one() -> 
 def test_a_volume_of_another_form_is_named(luigi_cfg: LoadSettings, text: str) -> None:
     luigi_cfg(f"[aws_batch]\nvolume = {text}\n")
     with pytest.raises(SettingsError) as caught:
-        settings.check(pipeline.stage_settings())
+        setting_checks.check(pipeline.stage_settings())
 
     assert f"luigi.cfg [aws_batch] volume: {text!r} is no volume: efs:fs-<id>" in str(caught.value)
 
