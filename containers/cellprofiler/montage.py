@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -60,10 +61,10 @@ def main() -> None:
     flags.add_argument("--analysis", required=True, type=Path, help="the folder of <plate>-<well>-<site> folders")
     flags.add_argument("--write_montage", required=True, type=Path)
     args = flags.parse_args()
-    with program.Report(args.output) as report:
+    with program.Report(args.output) as report, tempfile.TemporaryDirectory() as scratch:
         table = load_data.read(args.load_data, contracts.LOAD_DATA, args.plate)
         channels = outlined_tiles.choose_channels(table.channels())
-        sites = outlined_tiles.sites_of(table.rows, channels, args.images, args.analysis)
+        sites = outlined_tiles.sites_of(table.rows, channels, args.images, args.analysis, Path(scratch))
         if not sites:
             raise program.DataError(f"{args.analysis.name}: holds no site that {args.load_data.name} lists")
         unseen = sorted({row["Metadata_Well"] for row in table.rows} - {site.well for site in sites})

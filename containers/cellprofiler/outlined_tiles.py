@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,12 +11,14 @@ import numpy as np
 from PIL import Image
 
 import images
+from stagekit import afar
 
 # Which channel a colour shows: the first of these that the plate has.
 COLOURS = {"red": ("AGP", "Mito"), "green": ("RNA", "ER"), "blue": ("DNA",)}
 PERCENTILES = (1.0, 99.7)
 CELL_OUTLINE = (255, 214, 90)
 NUCLEUS_OUTLINE = (255, 255, 255)
+DRAWN = re.compile(r"/(Cells\.csv|outlines/[^/]+)$")  # what is read of a site's folder
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -100,29 +103,43 @@ def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def sites_of(
-    rows: Sequence[Mapping[str, str]], channels: Mapping[str, str], folder: Path, analysis: Path
+    rows: Sequence[Mapping[str, str]], channels: Mapping[str, str], images: Path, analysis: Path, scratch: Path
 ) -> list[Site]:
-    """Return the first measured site of every well: the image that each colour shows, and the outlines there are."""
+    """Return the first measured site of every well: the image that each colour shows, and the outlines there are.
+
+    Where the plate lies afar no other files of it come, to the folder `scratch`.
+    """
+    made = afar.names(analysis)
+    measured = {name.partition("/")[0] for name in made}
     first: dict[str, Mapping[str, str]] = {}
     for row in rows:
-        if not _folder(row, analysis).is_dir():
+        if _folder(row) not in measured:
             continue  # left out, or measure's own manifest would not be complete
         known = first.get(row["Metadata_Well"])
         if known is None or _number(row) < _number(known):
             first[row["Metadata_Well"]] = row
-    return [_site(well, row, channels, folder, analysis) for well, row in sorted(first.items())]
+    folders = {_folder(row) for row in first.values()}
+    drawn = [name for name in made if name.partition("/")[0] in folders and DRAWN.search(name)]
+    analysis = afar.near(analysis, drawn, scratch / "analysis")
+    files = [_image(row, channel) for row in first.values() for channel in channels.values()]
+    images = afar.near(images, files, scratch / "images")
+    return [_site(well, row, channels, images, analysis) for well, row in sorted(first.items())]
 
 
 def _site(well: str, row: Mapping[str, str], channels: Mapping[str, str], folder: Path, analysis: Path) -> Site:
-    measured = _folder(row, analysis)
-    images = {colour: folder / row[f"FileName_Orig{name}"] for colour, name in channels.items()}
+    measured = analysis / _folder(row)
+    images = {colour: folder / _image(row, channel) for colour, channel in channels.items()}
     with open(measured / "Cells.csv", encoding="utf-8") as table:
         cells = sum(1 for _ in table) - 1
     return Site(well, images, _outlines(measured / "outlines"), cells)
 
 
-def _folder(row: Mapping[str, str], analysis: Path) -> Path:
-    return analysis / f"{row['Metadata_Plate']}-{row['Metadata_Well']}-{row['Metadata_Site']}"
+def _folder(row: Mapping[str, str]) -> str:
+    return f"{row['Metadata_Plate']}-{row['Metadata_Well']}-{row['Metadata_Site']}"
+
+
+def _image(row: Mapping[str, str], channel: str) -> str:
+    return row[f"FileName_Orig{channel}"]
 
 
 def _outlines(folder: Path) -> dict[str, Path]:

@@ -35,7 +35,14 @@ RUNS = "/.work/runs/"
 MEASURED = (RUNS, "/measure/", "/workspace/analysis/")
 """What Measure makes, and the folders of earlier runs."""
 LISTED = (*MEASURED, "/illumination/", "/illum/", "/load_data/", "/load_data_csv/")
-SAME = ("images/*/illum", "workspace/analysis", "workspace/backend", "workspace/load_data_csv", "workspace/profiles")
+SAME = (
+    "images/*/illum",
+    "workspace/analysis",
+    "workspace/backend",
+    "workspace/load_data_csv",
+    "workspace/profiles",
+    "workspace/quality_control/*/DEMO*",
+)
 """What has the same bytes wherever it was made; other results tell of paths and times."""
 
 Start = Callable[..., Toolkit]
