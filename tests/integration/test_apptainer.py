@@ -204,8 +204,8 @@ def test_the_doctor_says_what_is_there_and_what_is_missing(node):
     found = {each["subject"]: each for each in json.loads(node.tasks("doctor", "--json").stdout)}
 
     assert found["apptainer"]["state"] == found[f"SIF {IMAGE}"]["state"] == "good"
-    assert found["SIF cellprofiler"]["state"] == "bad"
-    assert "images convert --to sif cellprofiler" in found["SIF cellprofiler"]["remedy"]
+    assert found["SIF benchmark"]["state"] == "bad"
+    assert "images convert --to sif benchmark" in found["SIF benchmark"]["remedy"]
     assert "user namespaces" not in found
 
 
