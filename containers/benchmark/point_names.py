@@ -15,7 +15,10 @@ POINT_PIXELS = 8
 
 
 def write(panel: plt.Axes, names: List[str], places: np.ndarray) -> None:
-    """Write each name where it covers neither point, name nor axis, or else the fewest; the panel has its place."""
+    """Write each name where it covers neither point nor name and stays in the panel, or else where it does so least.
+
+    It must be known where the panel lies.
+    """
     half = POINT_PIXELS / 2
     marks = panel.transData.transform(places)
     taken = [Bbox.from_bounds(x - half, y - half, POINT_PIXELS, POINT_PIXELS) for x, y in marks]
@@ -23,9 +26,14 @@ def write(panel: plt.Axes, names: List[str], places: np.ndarray) -> None:
         text = panel.annotate(name, place, xytext=(0, 0), textcoords="offset points", fontsize=7, va="center")
         text.set_in_layout(False)
         extents = [_extent(text, side) for side in SIDES]
-        covered = [sum(extent.overlaps(other) for other in taken) + (extent.x0 < panel.bbox.x0) for extent in extents]
+        covered = [sum(each.overlaps(other) for other in taken) + _leaves(each, panel.bbox) for each in extents]
         best = int(np.argmin(covered))
         taken.append(_extent(text, SIDES[best]))
+
+
+def _leaves(extent: Bbox, panel: Bbox) -> int:
+    """Return over how many sides of its panel a name reaches: onto an axis, or to where the picture is cut off."""
+    return int(extent.x0 < panel.x0) + int(extent.x1 > panel.x1)
 
 
 def _extent(text: plt.Annotation, side: tuple[int, int]) -> Bbox:
