@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from stagekit import whole
+
 from tasks import recipes
 from tasks.errors import MissingInputError
 from tasks.stages import Stage
@@ -111,6 +113,4 @@ def _recall(memory: Path | None) -> dict[str, list[int | str]]:
 
 def _remember(memory: Path, entries: Mapping[str, list[int | str]]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
-    partial = memory.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(entries), encoding="utf-8")
-    os.replace(partial, memory)
+    whole.write(memory, json.dumps(entries))

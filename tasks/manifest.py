@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stagekit import whole
 
 from tasks.errors import PublishError
 from tasks.fingerprint import Artifact, artifact, digest
@@ -187,11 +188,6 @@ def _carry_out(
 
 def write(path: Path, manifest: Manifest, store: Store | None = None) -> None:
     """Write a manifest whole or not at all."""
-    partial = path.with_suffix(".partial")
-    with open(partial, "w", encoding="utf-8") as handle:
-        json.dump(asdict(manifest), handle, indent=1)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(partial, path)
+    whole.write(path, json.dumps(asdict(manifest), indent=1))
     if store:
         store.push(path)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from stagekit import whole
+
 from tasks import fingerprint, manifest, stages
 from tasks.errors import MissingInputError
 from tasks.layout import Layout
@@ -132,8 +134,8 @@ def _step(layout: Layout, action: Mapping[str, Any], entities: Mapping[str, Any]
 def _place(layout: Layout, entity: Mapping[str, Any]) -> str:
     """Return an entity's path below the data root, or what stands for it."""
     name = unquote(str(entity["@id"]))
-    whole = Path(os.path.normpath(layout.provenance("any") / name))
-    return whole.relative_to(layout.root).as_posix() if name.startswith("..") else name.removeprefix("#")
+    normal = Path(os.path.normpath(layout.provenance("any") / name))
+    return normal.relative_to(layout.root).as_posix() if name.startswith("..") else name.removeprefix("#")
 
 
 def _ids(value: Any) -> list[str]:
@@ -169,6 +171,4 @@ def _graph(names: Sequence[str]) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    whole.write(path, json.dumps(content, indent=1) + "\n")

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 import images
+import load_data
 from stagekit import afar
 
 # Which channel a colour shows: the first of these that the plate has.
@@ -135,11 +136,11 @@ def _site(well: str, row: Mapping[str, str], channels: Mapping[str, str], folder
 
 
 def _folder(row: Mapping[str, str]) -> str:
-    return f"{row['Metadata_Plate']}-{row['Metadata_Well']}-{row['Metadata_Site']}"
+    return f"{row['Metadata_Plate']}-{load_data.site_name(row)}"
 
 
 def _image(row: Mapping[str, str], channel: str) -> str:
-    return row[f"FileName_Orig{channel}"]
+    return row[load_data.ORIGINAL + channel]
 
 
 def _outlines(folder: Path) -> dict[str, Path]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import replace
 from pathlib import Path
 
-from stagekit import element_job
+from stagekit import element_job, whole
 from stagekit.element_job import NOT_WANTED, Job, say
 from stagekit.watched import Ended
 
@@ -30,7 +29,7 @@ def run_array(array: Path, index: int) -> int:
         if (array / "cancelled").exists():
             say(f"{array} was cancelled")
             return NOT_WANTED
-        _write(end, element_job.end(_run_job(Path(folder), float(seconds))))
+        whole.write(end, element_job.end(_run_job(Path(folder), float(seconds))))
     return 0
 
 
@@ -60,13 +59,3 @@ def _job(folder: Path) -> Job:
 
 def _is_below(word: str, folder: Path) -> bool:
     return word == str(folder) or word.startswith(f"{folder}/")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole, under another name first: who looks meanwhile sees all of it or nothing."""
-    partial = path.with_name(f".{path.name}")
-    with open(partial, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(partial, path)

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from stagekit import whole
+
 from tasks.runtime.job import Job
 from tasks.stages import Resources
 
@@ -69,7 +71,7 @@ class Array:
         return self.folder / f"element-{index}.log"
 
     def submitted_as(self, scheduler_id: str) -> None:
-        _write(self.folder / "id", scheduler_id + "\n")
+        whole.write(self.folder / "id", scheduler_id + "\n")
 
     def cancel(self) -> None:
         """Let nothing of it begin any more."""
@@ -120,9 +122,9 @@ def write(name: str, elements: Sequence[Sequence[Job]]) -> Array:
         for index, jobs in enumerate(elements)
         for job in jobs
     )
-    _write(array.folder / "elements", "".join(lines))
+    whole.write(array.folder / "elements", "".join(lines))
     told = {"elements": names, "resources": asdict(resources), "written": array.written}
-    _write(array.folder / "array.json", json.dumps(told, indent=1))
+    whole.write(array.folder / "array.json", json.dumps(told, indent=1))
     return array
 
 
@@ -136,15 +138,6 @@ def _read(path: Path) -> Array:
     told = json.loads(path.read_text(encoding="utf-8"))
     elements = tuple(tuple(jobs) for jobs in told["elements"])
     return Array(path.parent, elements, Resources(**told["resources"]), told["written"])
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}")
-    with open(partial, "w", encoding="utf-8") as handle:
-        handle.write(text)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(partial, path)
 
 
 def _text(path: Path) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from stagekit import whole
 
 from tasks.runtime import aws, batch_queues, batch_states
 from tasks.runtime.aws import Account
@@ -128,9 +129,7 @@ class Watch:
 
     def _keep(self, job: str, known: Known) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.folder / f".{job}.{os.getpid()}"
-        partial.write_text(json.dumps(asdict(known)), encoding="utf-8")
-        os.replace(partial, self.folder / job)
+        whole.write(self.folder / job, json.dumps(asdict(known)))
 
 
 def _read(text: str) -> Known:

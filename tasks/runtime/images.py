@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shlex
 import subprocess
 import tempfile
@@ -12,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+
+from stagekit import whole
 
 from tasks import layout, recipes, stages
 from tasks.errors import EngineError, RecipeError, unknown
@@ -178,6 +179,4 @@ def write_lock(image: str, digest: str, variant: str = "", pushed: str = "") -> 
     same = {name: value for name, value in before.get(image, {}).items() if name != "pushed"} == own
     name = pushed or (before[image].get("pushed", "") if same else "")
     lock = before | {image: own | ({"pushed": name} if name else {})}
-    partial = layout.IMAGES_LOCK.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(lock, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(partial, layout.IMAGES_LOCK)
+    whole.write(layout.IMAGES_LOCK, json.dumps(lock, indent=1, sort_keys=True) + "\n")

@@ -6,7 +6,6 @@ Others: on a cluster, as arrays of a scheduler (tasks/runtime/arrays.py).
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import threading
@@ -15,6 +14,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from stagekit import whole
 
 from tasks.runtime.engines import Engine
 from tasks.runtime.job import Job, Outcome
@@ -115,10 +116,8 @@ def used(parent: Path) -> dict[str, float]:
 def record(job: Job, outcome: Outcome) -> None:
     """Write down that a job ended well, so that it is not run again."""
     if outcome.ok and (job.folder / "out" / "result.json").exists():
-        partial = _outcome_file(job).with_suffix(".partial")
         told = {"seconds": outcome.seconds, "cpus": job.resources.cpus, "peak_memory_gb": outcome.peak_memory_gb}
-        partial.write_text(json.dumps(told))
-        os.replace(partial, _outcome_file(job))
+        whole.write(_outcome_file(job), json.dumps(told))
 
 
 def _outcome_file(job: Job) -> Path:

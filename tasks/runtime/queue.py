@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from stagekit import whole
 
 from tasks.runtime import locks
 
@@ -117,9 +118,7 @@ class Queue:
         return Snapshot(now, before.changed if same else now, arrays, "", now)
 
     def _keep(self, snapshot: Snapshot) -> Snapshot:
-        partial = self.path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(asdict(snapshot)), encoding="utf-8")
-        os.replace(partial, self.path)
+        whole.write(self.path, json.dumps(asdict(snapshot)))
         return snapshot
 
 

@@ -20,6 +20,7 @@ from tasks.errors import MissingInputError
 from tasks.fingerprint import Artifact
 from tasks.runtime import locks
 from tasks.store import links
+from tasks.store.bucket import Object
 from tasks.store.claim import Claims
 from tasks.store.links import Linked, Links
 from tasks.store.mirror import Mirror
@@ -114,8 +115,7 @@ class S3Store:
         return there
 
     def size(self, path: Path) -> int | None:
-        single = self.mirror.bucket.find(self.mirror.key(path))
-        found = [single] if single else list(self.mirror.bucket.below(self.mirror.key(path) + "/"))
+        found = self._objects(path)
         return sum(each.bytes for each in found) if found else None
 
     def artifact(self, path: Path, memory: Path | None = None) -> Artifact:
@@ -124,9 +124,7 @@ class S3Store:
             return fingerprint.artifact(path, memory)
         if path.is_file() and (not self.mirror.is_hole(path) or path.stat().st_size <= READ_WHOLE_BYTES):
             return fingerprint.artifact(self.here(path))
-        start = self.mirror.key(path)
-        single = self.mirror.bucket.find(start)
-        found = [single] if single else list(self.mirror.bucket.below(start + "/"))
+        start, found = self.mirror.key(path), self._objects(path)
         linked = None if found else self.linked(path)
         if linked:
             held = linked.contents
@@ -135,6 +133,11 @@ class S3Store:
             raise MissingInputError(f"{self.mirror.url(path)} is not there")
         digest = links.by_etag((each.key.removeprefix(start), each.bytes, each.etag) for each in found)
         return Artifact(path, digest, len(found), sum(each.bytes for each in found))
+
+    def _objects(self, path: Path) -> list[Object]:
+        """Return what the bucket holds of a file or a folder."""
+        single = self.mirror.bucket.find(self.mirror.key(path))
+        return [single] if single else list(self.mirror.bucket.below(self.mirror.key(path) + "/"))
 
     def hashes(self, run: Path) -> Mapping[str, str]:
         return {str(run / FILES / name): origin.sha256 for name, origin in self._origins(run).items()}
