@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks.runtime.job import Job, Outcome
+from tasks.runtime.process_memory import Peak
 
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.1
@@ -35,7 +36,7 @@ def run(words: Sequence[str], job: Job, variables: Mapping[str, str], cancelled:
             start_new_session=True,
         )
         try:
-            outcome = _wait(process, job, cancelled, started)
+            outcome = _wait(process, Peak(process.pid), job, cancelled, started)
             # Whom the kernel killed it does not say; that it killed, while this failed, is near enough.
             short = not outcome.ok and not outcome.cancelled and _killed_for_memory() > killed
             return replace(outcome, out_of_memory=short)
@@ -45,20 +46,22 @@ def run(words: Sequence[str], job: Job, variables: Mapping[str, str], cancelled:
             job.temporary.mkdir(exist_ok=True)  # the command that repeats the job names it
 
 
-def _wait(process: subprocess.Popen[bytes], job: Job, cancelled: threading.Event, started: float) -> Outcome:
+def _wait(
+    process: subprocess.Popen[bytes], peak: Peak, job: Job, cancelled: threading.Event, started: float
+) -> Outcome:
     while True:
+        peak.look()
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         seconds = time.monotonic() - started
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-            # ru_maxrss is in KiB on Linux, and covers the children that the program waited for.
-            return Outcome(code, seconds, peak_memory_gb=round(usage.ru_maxrss / 2**20, 3))
+            return Outcome(code, seconds, peak_memory_gb=peak.gb(usage.ru_maxrss))
         timed_out = seconds > job.resources.minutes * 60
         if cancelled.is_set() or timed_out:
             _end_group(process)
             return Outcome(143, seconds, timed_out=timed_out, cancelled=cancelled.is_set())
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(POLL_SECONDS, max(0.005, seconds / 4)))  # what is short is looked at more often
 
 
 def _killed_for_memory() -> int:
