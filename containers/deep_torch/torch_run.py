@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Callable, Deque, Iterator, List, Mapping, Sequence, Tuple
 
@@ -12,7 +13,7 @@ import crops
 import efficientnet
 import numpy as np
 import torch
-from deepkit import checkpoints, prefetch
+from deepkit import checkpoints, devices, prefetch
 from deepkit.fields import Field, load
 from deepkit.networks import Network
 from deepkit.profiling import Made, Work
@@ -22,6 +23,7 @@ from torch import Tensor
 MOST_CROPS_ON_CPU = 32  # more leave the caches; fewer than 16 take PyTorch's slow convolutions
 IN_FLIGHT = 2  # batches that a GPU has been given and that were not fetched
 
+Fetch = Callable[[], np.ndarray]
 Part = Tuple[int, int, int]
 """Of a batch: the number of a field, and its cells from the first to before the last."""
 
@@ -105,11 +107,11 @@ def features(on: Computer, work: Work) -> Made:
 
 def computed(on: Computer, fields: Sequence[Field]) -> Iterator[Tuple[List[Part], np.ndarray]]:
     """Yield every batch with its features (cells x features), while a GPU computes the next ones."""
-    waiting: Deque[Tuple[List[Part], Tensor]] = deque()
+    waiting: Deque[Tuple[List[Part], Fetch]] = deque()
     cut = cutter(on, fields)
     for parts in batches([len(field.cells) for field in fields], on.cells):
-        with torch.inference_mode():
-            waiting.append((parts, on.features(torch.cat([cut(part) for part in parts]))))
+        with torch.inference_mode(), _enough_memory(on):
+            waiting.append((parts, _coming(on.features(torch.cat([cut(part) for part in parts])))))
         if len(waiting) > (IN_FLIGHT if on.place.type == "cuda" else 0):
             yield _fetched(*waiting.popleft())
     while waiting:
@@ -156,5 +158,27 @@ def _laid(place: torch.device, pixels: np.ndarray) -> Tensor:
     return (image.pin_memory() if place.type == "cuda" else image).to(place, non_blocking=True).to(torch.float32)
 
 
-def _fetched(parts: List[Part], made: Tensor) -> Tuple[List[Part], np.ndarray]:
-    return parts, made.cpu().numpy()
+def _coming(made: Tensor) -> Fetch:
+    """Return what waits until features are here, and for nothing that a GPU was given after them."""
+    if made.device.type != "cuda":
+        return made.numpy
+    here, copied = made.to("cpu", non_blocking=True), torch.cuda.Event()
+    copied.record()
+
+    def fetch() -> np.ndarray:
+        copied.synchronize()
+        return here.numpy()
+
+    return fetch
+
+
+def _fetched(parts: List[Part], fetch: Fetch) -> Tuple[List[Part], np.ndarray]:
+    return parts, fetch()
+
+
+@contextmanager
+def _enough_memory(on: Computer) -> Iterator[None]:
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise devices.short_of_memory(on.crops, str(error)) from error

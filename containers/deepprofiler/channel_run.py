@@ -36,7 +36,7 @@ def run(work: Work) -> Tuple[Made, Mapping[str, Any]]:
     def each() -> Made:
         for field in work.fields:
             started = time.monotonic()
-            with tensorflow.device(place):
+            with tensorflow.device(place), networks.enough_memory(work.batch_size):
                 found = features(forward, load(field), field.cells, work.batch_size)
             work.ended(field.name, time.monotonic() - started)
             yield field, found

@@ -34,12 +34,18 @@ def main() -> None:
     (project / FACTS).write_text(json.dumps(facts), encoding="utf-8")
     words = [f"--root={project}", f"--config={CONFIG}", f"--exp={RUN}"]
     # DeepProfiler gives CUDA_VISIBLE_DEVICES this value; a container sees no more GPUs than are its own.
-    cli([*words, "--gpu=0" if device == "gpu" else "--gpu=-1", "profile"], obj={}, standalone_mode=False)
+    with networks.enough_memory(batch_size(project)):
+        cli([*words, "--gpu=0" if device == "gpu" else "--gpu=-1", "profile"], obj={}, standalone_mode=False)
 
 
 def checkpoint(project: Path) -> Path:
     """Return where DeepProfiler looks for the checkpoint of a project."""
     return project / "outputs" / RUN / "checkpoint" / "checkpoint.hdf5"
+
+
+def batch_size(project: Path) -> int:
+    """Return how many crops the configuration of a project lets the network see at once."""
+    return int(json.loads((project / "inputs/config" / CONFIG).read_text(encoding="utf-8"))["profile"]["batch_size"])
 
 
 def features(project: Path) -> Path:

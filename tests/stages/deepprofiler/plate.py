@@ -104,10 +104,10 @@ def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
 
 
 def call(
-    python: Path, program: str, output: Path, plate: str = BARCODE, image: str = "deepprofiler", **flags: object
+    python: Path, program: str, output: Path, plate: str = BARCODE, programs: Path = PROGRAMS, **flags: object
 ) -> Outcome:
     """Run a program as a stage is run."""
-    words = [str(python), str(CONTAINERS / image / f"{program}.py"), "--plate", plate, "--output", str(output)]
+    words = [str(python), str(programs / f"{program}.py"), "--plate", plate, "--output", str(output)]
     words += [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     environment = {**os.environ, "PYTHONPATH": str(CONTAINERS), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, capture_output=True, text=True, env=environment)
@@ -119,12 +119,15 @@ def call(
     )
 
 
-def profile(image: str, plate: Plate, checkpoint: Path, output: Path, **flags: object) -> Outcome:
-    """Run an image's deep_profile on a plate; features lie below output/files."""
+def profile(
+    image: str, plate: Plate, checkpoint: Path, output: Path, programs: Path | None = None, **flags: object
+) -> Outcome:
+    """Run an image's deep_profile, or that of a folder, on a plate; features lie below output/files."""
     environments.make(image)
     given = {"features": "cell_painting_cnn", "batch_size": 128, "device": "cpu", "checkpoint_sha256": ""}
     given |= {"shard": "1/1", "write_embeddings": output / "files", "checkpoint": checkpoint, **plate.inputs}
-    return call(environments.python(image), "deep_profile", output, plate.barcode, image, **(given | flags))
+    programs = programs or CONTAINERS / image
+    return call(environments.python(image), "deep_profile", output, plate.barcode, programs, **(given | flags))
 
 
 def features(output: Path) -> dict[str, np.ndarray]:
