@@ -40,7 +40,8 @@ class Prices:
     region: str
     memory_fraction: float
     """What jobs can have of a machine's memory."""
-    gb_month: float
+    s3_gb_month: float
+    volume_gb_month: float
     thousand_puts: float
     thousand_gets: float
     disk_gb: float
@@ -87,7 +88,8 @@ def read(path: Path) -> Prices:
         date=table["date"],
         region=table["region"],
         memory_fraction=look(table, "memory_fraction", most=1),
-        gb_month=look(s3, "gb_month"),
+        s3_gb_month=look(s3, "gb_month"),
+        volume_gb_month=look(_table(path, table, "volume"), "gb_month"),
         thousand_puts=look(s3, "thousand_puts"),
         thousand_gets=look(s3, "thousand_gets"),
         disk_gb=size_gb,

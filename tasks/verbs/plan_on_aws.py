@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from tasks import estimate, fleet, prices, settings
+from tasks import estimate, fleet, prices, sections, settings
 from tasks.fleet import ClassCost
 from tasks.planning import Plan
 from tasks.prices import Prices
@@ -18,10 +18,12 @@ GB = 1e9
 
 
 def numbers(plan: Plan, machines: int) -> dict[str, Any]:
-    """Return it for programs: dollars, hours, requests, GB."""
+    """Return it for programs: dollars, hours, requests, GB; a volume takes no requests."""
     priced = prices.read(settings.load().prices)
     classes = fleet.costs(plan.works, priced, machines)
-    puts, gets = estimate.of_requests(plan.total, sum(line.jobs for line in plan.lines))
+    on_volume = bool(sections.aws_batch().volume)
+    jobs = sum(line.jobs for line in plan.lines)
+    puts, gets = (0.0, 0.0) if on_volume else estimate.of_requests(plan.total, jobs)
     kept_gb = plan.kept_bytes / GB
     return {
         "prices": str(priced.path),
@@ -30,11 +32,12 @@ def numbers(plan: Plan, machines: int) -> dict[str, Any]:
         "machines": machines,
         "cheapest": [each.name for each in _cheapest(classes, priced)],
         "classes": [asdict(each) for each in classes],
+        "on_volume": on_volume,
         "puts": puts,
         "gets": gets,
         "request_dollars": priced.requests(puts, gets),
         "kept_gb": kept_gb,
-        "dollars_a_month": kept_gb * priced.gb_month,
+        "dollars_a_month": kept_gb * (priced.volume_gb_month if on_volume else priced.s3_gb_month),
     }
 
 
@@ -59,8 +62,11 @@ def _sentences(told: dict[str, Any], classes: list[ClassCost], priced: Prices) -
         yield f"the cheapest: {each.name}, {each.spot_dollars:,.2f} dollars on spot machines"
     yield f"with a disk of {priced.disk_gb:g} GB each; a vCPU is a hyperthread, and is taken for a core"
     yield "without the minutes in which machines start, and what is done again where a spot machine is taken back"
-    yield f"S3: {told['puts']:,.0f} PUT and {told['gets']:,.0f} GET requests, {told['request_dollars']:,.2f} dollars"
-    yield f"S3: {told['kept_gb']:,.1f} GB of results, {told['dollars_a_month']:,.2f} dollars a month"
+    if not told["on_volume"]:
+        requests = f"{told['puts']:,.0f} PUT and {told['gets']:,.0f} GET requests"
+        yield f"S3: {requests}, {told['request_dollars']:,.2f} dollars"
+    where = "the volume, as EFS without its throughput" if told["on_volume"] else "S3"
+    yield f"{where}: {told['kept_gb']:,.1f} GB of results, {told['dollars_a_month']:,.2f} dollars a month"
     yield from (f"not on {each.name}: {each.lacks}" for each in classes if each.lacks)
     yield f"the prices: {told['prices']} (luigi.cfg [plan] prices)"
 

@@ -274,3 +274,22 @@ def test_programs_get_what_amazon_would_cost(
     assert (told["machines"], told["cheapest"], told["region"]) == (3, [classes[0].name], "us-east-1")
     assert told["request_dollars"] == pytest.approx((told["puts"] * 0.005 + told["gets"] * 0.0004) / 1000)
     assert told["dollars_a_month"] == pytest.approx(plan.kept_bytes / 1e9 * 0.023)
+
+
+def test_a_volume_takes_no_requests_and_has_a_price_of_its_own(
+    luigi_cfg: LoadSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luigi_cfg("[aws_batch]\nvolume = efs:fs-0123456789abcdef0\n")
+    words = ["tasks", "plan", "--batch-id", "2020_11_04_CPJUMP1", "--plates", "BR00117010", "--aws"]
+    monkeypatch.setattr(sys, "argv", [*words, "--json"])
+    assert command.main() == 0
+    told = json.loads(capsys.readouterr().out)["aws"]
+    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    monkeypatch.setattr(sys, "argv", words)
+    assert command.main() == 0
+    shown = capsys.readouterr().out
+
+    assert (told["puts"], told["gets"], told["request_dollars"]) == (0, 0, 0)
+    assert told["dollars_a_month"] == pytest.approx(plan.kept_bytes / 1e9 * 0.30)
+    assert "the volume, as EFS without its throughput: " in shown
+    assert "S3" not in shown
