@@ -113,4 +113,4 @@ def _recall(memory: Path | None) -> dict[str, list[int | str]]:
 
 def _remember(memory: Path, entries: Mapping[str, list[int | str]]) -> None:
     memory.parent.mkdir(parents=True, exist_ok=True)
-    whole.write(memory, json.dumps(entries))
+    whole.write(memory, json.dumps(entries), sync=False)

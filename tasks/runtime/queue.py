@@ -118,7 +118,7 @@ class Queue:
         return Snapshot(now, before.changed if same else now, arrays, "", now)
 
     def _keep(self, snapshot: Snapshot) -> Snapshot:
-        whole.write(self.path, json.dumps(asdict(snapshot)))
+        whole.write(self.path, json.dumps(asdict(snapshot)), sync=False)
         return snapshot
 
 

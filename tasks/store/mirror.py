@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -92,16 +93,20 @@ class Mirror:
         return there
 
     def stand_for(self, files: Iterable[tuple[Path, int, str]]) -> None:
-        """Make holes: files (path, bytes, ETag) of which only the size is here; a copy that is the same stays."""
+        """Make holes: files (path, bytes, ETag) of which only the size is here; a copy that is the same stays.
+
+        Whichever process of this machine makes a hole, it looks the same: so what the index says holds of any of them.
+        """
         made = []
         for path, size, etag in files:
             known = self.index.of(path)
             if known and known.etag == etag and known.bytes == size:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.hole")
+            partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.hole")
             with open(partial, "wb") as handle:
                 handle.truncate(size)
+            os.utime(partial, ns=(0, 0))
             os.replace(partial, path)
             made.append((path, etag, path.stat()))
         self.index.note_all(made, hole=True)

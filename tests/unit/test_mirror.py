@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,12 @@ def test_who_has_no_credentials_is_told_where_they_come_from(
 
     with pytest.raises(StoreError, match=r"Unable to locate credentials; credentials come from AWS_"):
         here.sync(here.root / "manifests")
+
+
+def test_processes_that_make_the_same_holes_at_once_do_not_disturb_each_other(here: Mirror) -> None:
+    files = [here.root / f"images/{number}.tiff" for number in range(100)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda worker: here.stand_for((path, 1000, f"{worker}") for path in files), range(8)))
+
+    assert sorted(here.root.glob("images/*")) == sorted(files)
+    assert all(path.stat().st_size == 1000 and here.is_hole(path) for path in files)
