@@ -6,7 +6,6 @@ import atexit
 import functools
 import hashlib
 import logging
-import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from typing import Any
 
 import luigi
 import luigi.cmdline_parser
+from stagekit import whole
 
 from tasks import rate, record, settings
 from tasks.errors import MissingInputError, StageError
@@ -128,9 +128,7 @@ class Report(Staged):
         content, _ = self.seen or self._look()
         path = settings.load().layout.record(self.batch_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        whole.write(path, content, sync=False)
         return super()._carry_out(run, engine)
 
     def _look(self) -> tuple[bytes, Found]:

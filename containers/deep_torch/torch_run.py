@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import time
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Callable, Deque, Iterator, List, Mapping, Sequence, Tuple
 
@@ -110,7 +109,7 @@ def computed(on: Computer, fields: Sequence[Field]) -> Iterator[Tuple[List[Part]
     waiting: Deque[Tuple[List[Part], Fetch]] = deque()
     cut = cutter(on, fields)
     for parts in batches([len(field.cells) for field in fields], on.cells):
-        with torch.inference_mode(), _enough_memory(on):
+        with torch.inference_mode(), devices.enough_memory(on.crops, torch.cuda.OutOfMemoryError):
             waiting.append((parts, _coming(on.features(torch.cat([cut(part) for part in parts])))))
         if len(waiting) > (IN_FLIGHT if on.place.type == "cuda" else 0):
             yield _fetched(*waiting.popleft())
@@ -174,11 +173,3 @@ def _coming(made: Tensor) -> Fetch:
 
 def _fetched(parts: List[Part], fetch: Fetch) -> Tuple[List[Part], np.ndarray]:
     return parts, fetch()
-
-
-@contextmanager
-def _enough_memory(on: Computer) -> Iterator[None]:
-    try:
-        yield
-    except torch.cuda.OutOfMemoryError as error:
-        raise devices.short_of_memory(on.crops, str(error)) from error

@@ -13,6 +13,7 @@ from typing import Any, Callable, Mapping, Tuple
 import networks
 import numpy as np
 from crops import photographs
+from deepkit import devices
 from deepkit.fields import load
 from deepkit.networks import NETWORKS
 from deepkit.profiling import Made, Work
@@ -32,11 +33,12 @@ def run(work: Work) -> Tuple[Made, Mapping[str, Any]]:
     forward = pooled(model)
     facts = {"device": name, "tensorflow": tensorflow.__version__, "checkpoint_layers": layers}
     place = "/CPU:0" if name == "cpu" else "/GPU:0"
+    exhausted = tensorflow.errors.ResourceExhaustedError
 
     def each() -> Made:
         for field in work.fields:
             started = time.monotonic()
-            with tensorflow.device(place), networks.enough_memory(work.batch_size):
+            with tensorflow.device(place), devices.enough_memory(work.batch_size, exhausted):
                 found = features(forward, load(field), field.cells, work.batch_size)
             work.ended(field.name, time.monotonic() - started)
             yield field, found

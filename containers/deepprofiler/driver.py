@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import networks
+from deepkit import devices
 from deepkit.networks import NETWORKS
 from stagekit import program
 
@@ -34,7 +35,7 @@ def main() -> None:
     (project / FACTS).write_text(json.dumps(facts), encoding="utf-8")
     words = [f"--root={project}", f"--config={CONFIG}", f"--exp={RUN}"]
     # DeepProfiler gives CUDA_VISIBLE_DEVICES this value; a container sees no more GPUs than are its own.
-    with networks.enough_memory(batch_size(project)):
+    with devices.enough_memory(batch_size(project), tensorflow.errors.ResourceExhaustedError):
         cli([*words, "--gpu=0" if device == "gpu" else "--gpu=-1", "profile"], obj={}, standalone_mode=False)
 
 

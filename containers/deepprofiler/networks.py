@@ -6,11 +6,10 @@ A device that is not to be had is a CheckError: no site is to blame, so none is 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
-from deepkit import checkpoints, devices
+from deepkit import checkpoints
 from deepkit.networks import Network
 from stagekit import program
 
@@ -46,17 +45,6 @@ def require_device(device: str) -> str:
         return "cpu"
     details = tensorflow.config.experimental.get_device_details(found[0])
     return str(details.get("device_name", found[0].name))
-
-
-@contextmanager
-def enough_memory(crops: int) -> Iterator[None]:
-    """Let TensorFlow compute batches of so many crops; CheckError if its device cannot hold one."""
-    import tensorflow
-
-    try:
-        yield
-    except tensorflow.errors.ResourceExhaustedError as error:
-        raise devices.short_of_memory(crops, str(error.message)) from error
 
 
 def require_match(model: Any, path: Path) -> str:

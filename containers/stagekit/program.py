@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
+from stagekit import whole
+
 EXIT_BUG = 1
 EXIT_DATA = 65  # EX_DATAERR of sysexits.h: the input breaks its contract
 EXIT_SERVICE = 69  # EX_UNAVAILABLE: the network, a service or the disk fails
@@ -108,9 +110,7 @@ class Report:
     def say(self, text: str) -> None:
         """Tell how far the work is, where units say too little: the host shows the last text."""
         print(text, file=sys.stderr, flush=True)
-        partial = self.output / "said.partial"
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, self.output / "said")
+        whole.write(self.output / "said", text, sync=False)
 
     def unit(self, name: str, state: str, seconds: float = 0.0, reason: str = "") -> None:
         """Record that a unit (a site, a channel, a file) ended: as one of UNIT_STATES."""
@@ -131,9 +131,8 @@ class Report:
     ) -> None:
         if kind is not None:
             return
-        partial = self.output / "result.json.partial"
-        partial.write_text(json.dumps({"warnings": self.warnings, "facts": self.facts}, indent=1), encoding="utf-8")
-        os.replace(partial, self.output / "result.json")
+        told = {"warnings": self.warnings, "facts": self.facts}
+        whole.write(self.output / "result.json", json.dumps(told, indent=1), sync=False)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -36,7 +36,7 @@ def run(words: Sequence[str], job: Job, variables: Mapping[str, str], cancelled:
             start_new_session=True,
         )
         try:
-            outcome = _wait(process, Peak(process.pid), job, cancelled, started)
+            outcome = _wait(process, job, cancelled, started)
             # Whom the kernel killed it does not say; that it killed, while this failed, is near enough.
             short = not outcome.ok and not outcome.cancelled and _killed_for_memory() > killed
             return replace(outcome, out_of_memory=short)
@@ -46,9 +46,8 @@ def run(words: Sequence[str], job: Job, variables: Mapping[str, str], cancelled:
             job.temporary.mkdir(exist_ok=True)  # the command that repeats the job names it
 
 
-def _wait(
-    process: subprocess.Popen[bytes], peak: Peak, job: Job, cancelled: threading.Event, started: float
-) -> Outcome:
+def _wait(process: subprocess.Popen[bytes], job: Job, cancelled: threading.Event, started: float) -> Outcome:
+    peak = Peak(process.pid)
     while True:
         peak.look()
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)

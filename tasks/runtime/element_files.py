@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from stagekit import whole
 
 from tasks.runtime.job import TEMPORARY, Job
 from tasks.runtime.shared import OneFileSystem
@@ -65,7 +65,5 @@ def seen_below(root: Path, path: Path, given: Path) -> Path:
     copy = given / hashlib.sha256(content).hexdigest()[:16] / path.name
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
-        partial = copy.with_name(f".{copy.name}.{uuid.uuid4().hex[:8]}")
-        partial.write_bytes(content)
-        os.replace(partial, copy)
+        whole.write(copy, content, sync=False)
     return copy

