@@ -26,6 +26,14 @@ class MissingInputError(StageError):
     """What a person should have laid under the data root is not there, or not only once."""
 
 
+class TableError(MissingInputError):
+    """A table that comes from outside breaks a rule; its text names the file, the line, the column and the value."""
+
+
+class ExportError(MissingInputError):
+    """What an instrument exported cannot become a plate; its text says which file, which rule and what to do."""
+
+
 class EngineError(StageError):
     """No engine can run an image, or the engine itself failed."""
 
@@ -40,6 +48,10 @@ class ProgramError(StageError):
 
 class FalseSuccessError(StageError):
     """A program said that all is well, and it is not."""
+
+
+class NoCellsError(StageError):
+    """A whole plate was measured, and no cell was found on it."""
 
 
 class StoreError(StageError):
@@ -60,14 +72,15 @@ EXIT_MEANINGS = {
     65: "its input breaks the contract",
     69: "the network, a service or the disk fails",
     70: "a program that it ran crashed",
-    76: "what it made does not stand its own check",
+    76: "its output failed validation",
     137: "killed",
     143: "terminated",
 }
 
 HINTS = {
     "No space left on device": "the disk is full; free space under the data root and run again",
-    "java.lang.OutOfMemoryError": "give the stage more memory: [{stage}] memory_gb in luigi.cfg",
+    "Disk quota exceeded": "your disk quota is used up; free space under the data root and run again",
+    "Read-only file system": "the data root's disk is read-only on that machine; see to it and run again",
 }
 
 
@@ -76,6 +89,17 @@ def unknown(kind: str, name: str, known: Iterable[str], where: str) -> str:
     names = sorted(known)
     listed = ", ".join(names[:10]) + (f", ... ({len(names)} in all)" if len(names) > 10 else "") or "none"
     return f"{where}: there is no {kind} {name!r}; known: {listed}"
+
+
+def no_cells(title: str, sites: int, folder: Path) -> str:
+    """Return what to look at where no cell was found on a whole plate."""
+    return (
+        f"{title} found no cell on any of the plate's {sites} sites. Look at the images: is the channel that nuclei "
+        "are found in the right one ([cells] nuclei_channel), and do its images use the range of their 8 or 16 bits "
+        "([cells] camera_bits)? Then look at a sample (RunPlate --sample 12), with a pixel_um, nucleus_diameter and "
+        "nuclei_bounds of [cells] that fit your images (docs/segmentation.md). Nothing is published; the outlines are "
+        f"in {folder}"
+    )
 
 
 def exit_meaning(code: int, *, out_of_memory: bool = False, timed_out: bool = False) -> str:
@@ -113,10 +137,14 @@ def hint_for(stage: str, words: Iterable[str], *, out_of_memory: bool, timed_out
 
 def hint_to_leave_out(stage: str, failed: int, total: int, unit: str, allowed: float) -> str:
     """Return how to go on without the units that failed, where that is allowed at all."""
-    done = f"the other {total - failed} {unit}s are done and kept"
+    succeeded = total - failed
+    kept = {0: "", 1: f"1 other {unit} succeeded and is kept; "}
+    again = (
+        f"{kept.get(succeeded, f'{succeeded} other {unit}s succeeded and are kept; ')}remove the cause and run again"
+    )
     if unit != "site":
-        return done
+        return again
     return (
-        f"{done}; mend the cause and run again, or go on without: [runtime] max_failed_fraction = "
-        f"{-(-failed * 1000 // total) / 1000:g} in luigi.cfg (it is {allowed:g})"
+        f"{again}, or continue without the failed sites: [runtime] max_failed_fraction = "
+        f"{-(-failed * 1000 // total) / 1000:g} in luigi.cfg (now {allowed:g})"
     )

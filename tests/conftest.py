@@ -7,8 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests import real_files
+from tests import minutes, real_files, timetable
 from tests.engines import report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(minutes)
+
+
+@pytest.hookimpl(optionalhook=True)  # also without xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> timetable.Timetable:
+    return timetable.Timetable(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: timetable.rank(item.nodeid))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -25,7 +39,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests recorded for the log: what a worker prints does not come there."""
     for passed in terminalreporter.stats.get("passed", []):
         for name, value in getattr(passed, "user_properties", []):
-            terminalreporter.write_line(f"{name}: {value}")
+            if not name.startswith(minutes.WAITED):
+                terminalreporter.write_line(f"{name}: {value}")
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,9 @@ import significance
 from problems import Problem
 from ranking import Ties, average_precisions
 from stagekit import program
-from tables import AP, COUNTS, LABEL, MAP, TESTED
+from tables import AP, COUNTS, LABEL, MAP, PER_LABEL, PER_QUERY, TESTED
 
 DEFINITIONS = ("final", "2022", "copairs")
-PER_QUERY = {"final": [AP, *COUNTS, "p_value"], "2022": [AP, *COUNTS, "baseline"], "copairs": [AP, *COUNTS]}
-PER_LABEL = {"final": [MAP, *TESTED], "2022": [MAP], "copairs": [MAP, *TESTED]}
 
 
 @dataclass(frozen=True)

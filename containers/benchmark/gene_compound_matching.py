@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import FrozenSet, List
+from typing import FrozenSet, List, Tuple
 
 import definitions
 import numpy as np
@@ -42,7 +42,7 @@ def main() -> None:
             args.write_gene_compound_matching_fr,
         )
         compounds, genes = (perturbations.read(path, args, report) for path in args.consensus)
-        problem = _problem(_targeting(compounds, genes), genes, args, notes)
+        problem = _problem(*_comparable(_targeting(compounds, genes), genes, notes, report), args)
         results.write(problem, definition, args, paths, notes, report)
 
 
@@ -53,13 +53,26 @@ def _targeting(compounds: Perturbations, genes: Perturbations) -> Perturbations:
     return restricted.where(np.array([bool(own) for own in restricted.labels], dtype="bool"))
 
 
-def _problem(
-    compounds: Perturbations, genes: Perturbations, args: argparse.Namespace, notes: List[str]
-) -> problems.Problem:
+def _comparable(
+    compounds: Perturbations, genes: Perturbations, notes: List[str], report: program.Report
+) -> Tuple[Perturbations, Perturbations]:
+    """Return both sides, and note why nothing can be ranked; without a common feature nothing of either is left."""
+    ones, others = compounds.profiles.features, genes.profiles.features
+    common = set(ones) & set(others)
+    report.fact("features_in_common", len(common))
     if not genes.labels:
         notes.append("no retrieved reagent has a gene")
     elif not compounds.labels:
         notes.append("no retrieved compound targets the gene of a retrieved reagent")
+    elif not common:  # all would be as similar as all others
+        notes.append("the two groups have no feature in common, so nothing can be ranked")
+        return compounds.where(np.zeros(len(compounds.labels), bool)), genes.where(np.zeros(len(genes.labels), bool))
+    elif len(common) < max(len(ones), len(others)):
+        report.warn(f"of {len(ones)} and {len(others)} features {len(common)} are in both groups; others are left out")
+    return compounds, genes
+
+
+def _problem(compounds: Perturbations, genes: Perturbations, args: argparse.Namespace) -> problems.Problem:
     sides = (compounds, genes)
     features = [name for name in compounds.profiles.features if name in set(genes.profiles.features)]
     values = [side.profiles.values[:, _places(side.profiles.features, features)] for side in sides]

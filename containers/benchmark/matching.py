@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import List
 
 import definitions
+import dosing
 import numpy as np
 import perturbations
 import problems
@@ -33,6 +34,7 @@ def main() -> None:
         retrieved = perturbations.read(args.consensus[0], args, report)
         if not retrieved.labels:
             notes.append(f"no retrieved perturbation has a label ({args.labels})")
+        retrieved = _one_dose(retrieved, notes)
         several = retrieved.several
         if args.definition != "2022" and not several:
             retrieved = _with_a_partner(retrieved, notes)
@@ -48,6 +50,19 @@ def main() -> None:
         report.fact("label_column", retrieved.column)
         report.fact("perturbations", len(retrieved.labels))
         results.write(problem, definition, args, paths, notes, report)
+
+
+def _one_dose(retrieved: Perturbations, notes: List[str]) -> Perturbations:
+    """Keep the highest of a perturbation's doses: its others share its label, and are no partners of it."""
+    metadata = retrieved.profiles.metadata
+    column = dosing.column(metadata)
+    names = metadata["Metadata_label"]
+    if not column or not names.duplicated().any():
+        return retrieved
+    highest = dosing.numbers(metadata[column]).fillna(-1.0).groupby(names).idxmax()
+    kept = np.isin(np.arange(len(names)), highest.to_numpy())
+    notes.append(f"{(~kept).sum()} profiles are lower doses of others, and left out")
+    return retrieved.where(kept)
 
 
 def _with_a_partner(retrieved: Perturbations, notes: List[str]) -> Perturbations:

@@ -9,7 +9,7 @@ from typing import Dict, FrozenSet, List
 
 import numpy as np
 import wells
-from stagekit import contracts, program, tables
+from stagekit import contracts, outside, program
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,18 @@ def read(path: Path, args: argparse.Namespace, report: program.Report) -> Pertur
     profiles = wells.split(wells.read([path], contracts.CONSENSUS), report)
     profiles = profiles.where((profiles.metadata["Metadata_retrieved"] == "true").to_numpy())
     column, texts = _labels(profiles, args)
-    labels = [frozenset(part for part in text.split(args.separator) if part) for text in texts]
+    labels = [frozenset(_parts(text, args.separator)) for text in texts]
     return Perturbations(profiles, labels, column).where(np.array([bool(own) for own in labels], dtype="bool"))
 
 
 def _labels(profiles: wells.Profiles, args: argparse.Namespace) -> tuple[str, List[str]]:
     """Return the first column that names a label of any of the perturbations, and its texts."""
-    names = profiles.metadata["Metadata_label"]
+    # A perturbation that is told by its dose too is called BRD-1_0.5; the tables call it by its broad_sample.
+    names = profiles.metadata.get("Metadata_broad_sample", profiles.metadata["Metadata_label"])
     for column in args.labels.split(","):
         known: Dict[str, str] = {}
         for path in args.annotations:
-            known |= _annotation(path, column)
+            _add_labels(known, path, column, args.separator)
         own = profiles.metadata.get(f"Metadata_{column}", names.map(lambda name: ""))
         texts = [known.get(name) or text for name, text in zip(names, own)]
         if any(texts):
@@ -63,8 +64,14 @@ def _labels(profiles: wells.Profiles, args: argparse.Namespace) -> tuple[str, Li
     return "", ["" for _ in names]
 
 
-def _annotation(path: Path, column: str) -> Dict[str, str]:
-    columns, rows = tables.records(path, "," if path.suffix == ".csv" else "\t")
-    if "broad_sample" not in columns:
-        raise program.DataError(f"{path.name}: a table of labels needs the column broad_sample; add it")
-    return {row["broad_sample"]: row[column] for row in rows} if column in columns else {}
+def _add_labels(known: Dict[str, str], path: Path, column: str, separator: str) -> None:
+    """Add a table's labels to those that are known; a perturbation may have a row for each of its labels."""
+    for row in outside.read(outside.LABELS, path, "," if path.suffix == ".csv" else "\t"):
+        name, text = row["broad_sample"], row.get(column, "")
+        parts = [*_parts(known.get(name, ""), separator), *_parts(text, separator)]
+        known[name] = separator.join(dict.fromkeys(parts))
+
+
+def _parts(text: str, separator: str) -> List[str]:
+    """Return the labels of a text, without blanks around them."""
+    return [part.strip() for part in text.split(separator) if part.strip()]

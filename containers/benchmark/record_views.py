@@ -162,11 +162,13 @@ def plate_rows(record: Record, summary: Sequence[Mapping[str, str]]) -> List[Dic
         plate = each["plate"]
         runs = [run for run in record["runs"] if plate == run["subject"] or plate in run["members"]]
         sites = [run["units"].get("ok", 0) for run in runs if run["stage"] == "measure"]
+        suspicious = [text for run in runs if run["stage"] == "measure" for text in run["facts"].get("suspicious", [])]
         rows.append(
             {
                 "plate": plate, "id": f"plate-{number}", "conditions": each["conditions"],
                 "quality": judged.get(plate, {}), "stages": len({run["stage"] for run in runs}),
                 "sites": sites[0] if sites else None, "lost": lost[plate], "stopped": stopped.get(plate, ""),
+                "suspicious": suspicious,
             }
         )  # fmt: skip
     return rows

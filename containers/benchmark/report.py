@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Mapping
 
 import benchmark_views
+import dose_views
 import graph_drawing
 import jinja2
 import record_views
@@ -25,7 +26,7 @@ LEAST_FOR_PICTURES = 1_000_000  # bytes; so much they get even of a page that is
 QUALITY_SHARE = 0.35  # of what pictures may take; the montages get the rest
 FILES = (
     "pictures", "summary", "montage", "comparison", "replicability_map", "matching_map", "gene_compound_matching_map",
-    "figures", "feature_sets",
+    "figures", "feature_sets", "dose_response", "dose_figures",
 )  # fmt: skip
 
 
@@ -42,6 +43,8 @@ def main() -> None:
     flags.add_argument("--gene_compound_matching_map", required=True, type=Path, nargs="*")
     flags.add_argument("--figures", required=True, type=Path, nargs="*", help="a folder a benchmark")
     flags.add_argument("--feature_sets", required=True, type=Path, nargs="*", help="a folder a comparison")
+    flags.add_argument("--dose_response", required=True, type=Path, nargs="*", help="a table of perturbations each")
+    flags.add_argument("--dose_figures", required=True, type=Path, nargs="*", help="a folder of each of them")
     flags.add_argument("--write_report", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
@@ -79,6 +82,7 @@ def _gather(record: Mapping[str, Any], files: Mapping[str, List[Path]]) -> Dict[
         ordered = sorted(drawn, key=lambda name: [*benchmark_views.FIGURES, name].index(name))
         block["figures"] = [(benchmark_views.described(name, block), drawn[name]) for name in ordered]
     return {
+        "dosed": dose_views.blocks(record, files["dose_response"], files["dose_figures"]),
         "comparisons": benchmark_views.comparisons(record, files["feature_sets"]),
         "record": record, "plates": record_views.plate_rows(record, summary), "benchmarks": benchmarks,
         "conditions": record_views.conditions(record), "failures": record_views.failures(record),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 import numpy as np
 import pandas as pd
 from definitions import Definition, score
 from problems import Problem
 from stagekit import program
-from tables import MAP, few
+from tables import LEFT_OUT, MAP, few
 
 DECIDED = 2  # a label is decided if its q-value is this many standard errors away from the threshold
 
@@ -47,8 +47,9 @@ def write(
     paths: Paths,
     notes: List[str],
     report: program.Report,
+    bare: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Score a problem, write its three tables, and return the one of the labels."""
+    """Score a problem, write its three tables, and return the one of the labels; `bare` plates have no features."""
     per_query, per_label = score(problem, definition)
     missing = [plate for plate in args.missing.split(",") if plate]
     if missing:
@@ -56,7 +57,14 @@ def write(
     for reason in dict.fromkeys(problem.alone.values()):
         names = [name for name, why in problem.alone.items() if why == reason]
         notes.append(f"{len(names)} labels have {reason}: {few(names, 3)}")
-    summary = summed(per_label, definition) | {"queries": len(per_query), "note": "; ".join(notes)}
+    if per_label.empty and not notes:
+        notes.append("no label has a positive and a negative to be ranked among")
+    left_out = " ".join([*missing, *bare])
+    summary = summed(per_label, definition) | {
+        "queries": len(per_query),
+        LEFT_OUT: left_out,
+        "note": "; ".join(notes),
+    }
     tables = {paths.ap: per_query, paths.map: per_label, paths.fr: pd.DataFrame([summary])}
     for path, table in tables.items():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import tomllib
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Set
 
 import pandas as pd
 from stagekit import program
-from tables import LABEL, MAP, TASKS, join
+from tables import LABEL, LEFT_OUT, MAP, TASKS, columns_of, join
 
 NEAR = 2  # labels: the published p-values were not seeded
 INTERNAL = ("retrieved", "nlog10pvalue_error")
+NOT_COMPARABLE = "not comparable"
 
 
 def main() -> None:
@@ -20,18 +21,20 @@ def main() -> None:
     flags = program.parser(__doc__)
     flags.add_argument("--definition", required=True)
     flags.add_argument("--batch_id", required=True)
+    flags.add_argument("--incomplete", required=True, help="groups of which plates were not asked for, by commas")
     flags.add_argument("--published", required=True, type=Path, help="the published numbers")
     _add_tables(flags)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        read = {task: {kind: join(getattr(args, f"{task}_{kind}")) for kind in ("ap", "map", "fr")} for task in TASKS}
+        read = {task: {kind: _joined(args, task, kind) for kind in ("ap", "map", "fr")} for task in TASKS}
         for task, tables in read.items():
             shaped = shape(tables, task, args.definition)
             for kind, table in shaped.items():
                 table.to_csv(getattr(args, f"write_{task}_{kind}"), index=False)
         published = published_of(args.published, args.batch_id, args.plate)
         summaries = {task: tables["fr"] for task, tables in read.items()}
-        compare(summaries, published, args.definition).to_csv(args.write_comparison, index=False)
+        partial = incomplete(summaries, args.incomplete)
+        compare(summaries, published, args.definition, partial).to_csv(args.write_comparison, index=False)
         report.fact("groups", {task: len(table) for task, table in summaries.items()})
 
 
@@ -57,15 +60,26 @@ def _add_tables(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--write_comparison", required=True, type=Path)
 
 
+def _joined(args: argparse.Namespace, task: str, kind: str) -> pd.DataFrame:
+    """Return a table of all groups; which plates are left out is said in its note, and no column of the resource."""
+    return join(getattr(args, f"{task}_{kind}"), columns_of(kind, args.definition))
+
+
+def incomplete(summaries: Dict[str, pd.DataFrame], named: str) -> Set[str]:
+    """Return the groups that lack plates, named or with plates left out, and the pairs with such a group."""
+    lacking = {name for name in named.split(",") if name}
+    for summary in summaries.values():
+        lacking |= set(summary.loc[summary[LEFT_OUT].astype("str") != "", "Description"])
+    groups = summaries["replicability"]["Description"]
+    return lacking | {f"{one}-{other}" for one in groups for other in groups if {one, other} & lacking}
+
+
 def shape(tables: Dict[str, pd.DataFrame], task: str, definition: str) -> Dict[str, pd.DataFrame]:
     """Return a task's tables with the columns of the resource, which differ between the definitions."""
-    per_query, per_label, summary = (tables[kind].rename(columns={LABEL: TASKS[task]}) for kind in ("ap", "map", "fr"))
+    per_query, per_label, summary = (_named(tables[kind], TASKS[task]) for kind in ("ap", "map", "fr"))
     if definition != "2022":
         kept = [name for name in per_label if name not in INTERNAL]
         return {"ap": per_query, "map": per_label[kept], "fr": summary}
-    if per_label.empty:
-        per_label = per_label.reindex(columns=[*per_label.columns, MAP])
-        summary = summary.reindex(columns=[*summary.columns, *({MAP} - set(summary))])
     group = [
         name for name in ("Modality", "Modality1", "time1", "Modality2", "time2", "Cell", "time") if name in summary
     ]
@@ -76,26 +90,40 @@ def shape(tables: Dict[str, pd.DataFrame], task: str, definition: str) -> Dict[s
     }
 
 
+def _named(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a table with its label under the resource's name, and no second column of that name.
+
+    A profile's own column that says the same goes; one that says otherwise gets another name.
+    """
+    table = table.drop(columns=LEFT_OUT, errors="ignore")
+    if LABEL in table and name in table:
+        same = (table[name].astype("str") == table[LABEL].astype("str")).all()
+        table = table.drop(columns=name) if same else table.rename(columns={name: f"{name}_of_profile"})
+    return table.rename(columns={LABEL: name})
+
+
 def published_of(path: Path, batch: str, features: str) -> Dict[str, Any]:
     """Return what was published of these features of this batch; nothing of any other."""
     facts = tomllib.loads(path.read_text(encoding="utf-8"))
     return facts if (facts["batch"], facts["features"]) == (batch, features) else {}
 
 
-def compare(summaries: Dict[str, pd.DataFrame], published: Dict[str, Any], definition: str) -> pd.DataFrame:
-    """Return a row a group: ours, the published numbers of its name and definition, and whether they agree."""
+def compare(
+    summaries: Dict[str, pd.DataFrame], published: Dict[str, Any], definition: str, partial: Set[str]
+) -> pd.DataFrame:
+    """Return a row a group: ours, the published numbers of its name and definition, and whether they agree.
+
+    Those of a `partial` group, which lacks plates, cannot be compared.
+    """
     rows = []
     for task, summary in summaries.items():
         for ours in summary.to_dict("records"):
             theirs = published.get(task, {}).get(ours["Description"], {})
-            rows.append(
-                {
-                    "task": task,
-                    **{name: ours[name] for name in ("Description", "labels", "retrieved", "fr", MAP)},
-                    **(_of_2022(ours, theirs) if definition == "2022" else _of_final(ours, theirs, definition)),
-                    "note": ours["note"],
-                }
-            )
+            held = _of_2022(ours, theirs) if definition == "2022" else _of_final(ours, theirs, definition)
+            if held and ours["Description"] in partial:
+                held["agrees"] = NOT_COMPARABLE
+            own = {name: ours[name] for name in ("Description", "labels", "retrieved", "fr", MAP)}
+            rows.append({"task": task, **own, **held, "note": ours["note"]})
     columns = ["task", "Description", "labels", "retrieved", "fr", MAP]
     return pd.DataFrame(rows, columns=[*columns, "labels_published", "fr_published", "map_published", "agrees", "note"])
 

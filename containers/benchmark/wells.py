@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence
 
 import numpy as np
 import pandas as pd
-from stagekit import contracts, program
+from stagekit import contracts, outside, program
+from stagekit.tables import line_numbers
 from tables import few
 
 METADATA = "Metadata_"
+DOMINANT = 0.9  # of a profile's squared length
+OFTEN = 0.1  # of the profiles
+MISSING = ["", "nan", "NaN", "NA"]  # of a feature; of metadata only an empty text is
 UNTREATED = "DMSO"  # the resource's name for a negative control that names no perturbation
 
 
@@ -47,7 +52,23 @@ def split(table: pd.DataFrame, report: program.Report) -> Profiles:
     flat = ~values.any(axis=1)
     if flat.any():
         report.warn(f"{flat.sum()} profiles hold no value but 0, have no direction and are left out")
-    return Profiles(metadata, values, list(whole)).where(~flat)
+    kept = Profiles(metadata, values, list(whole)).where(~flat)
+    _tell_dominant(kept, report)
+    return kept
+
+
+def _tell_dominant(profiles: Profiles, report: program.Report) -> None:
+    """Warn of features that by themselves decide how similar many profiles are: most of the length is one value."""
+    squares = profiles.values**2
+    share = squares / squares.sum(axis=1, keepdims=True)
+    ruled = (share > DOMINANT).mean(axis=0) if len(share) else np.zeros(len(profiles.features))
+    found = {profiles.features[at]: float(ruled[at]) for at in np.flatnonzero(ruled > OFTEN)}
+    report.fact("dominant_features", found)
+    for name, part in found.items():
+        most = np.abs(profiles.values[:, profiles.features.index(name)]).max()
+        told = f"{name}, whose values reach {most:.5g}, makes up over {DOMINANT:.0%} of {part:.0%} of the profiles"
+        remedy = "add drop_outliers to [select_features] operations, or set [normalize] least_spread"
+        report.warn(f"{told}, and decides alone how similar they are; {remedy}")
 
 
 def matching(metadata: pd.DataFrame, query: str) -> np.ndarray:
@@ -75,13 +96,21 @@ def _read_one(path: Path, contract: contracts.Table) -> pd.DataFrame:
         names = list(pd.read_csv(path, nrows=0).columns)
         contract.check(names, path.name)
         texts = dict.fromkeys((name for name in names if name.startswith(METADATA)), "str")
-        table = pd.read_csv(path, dtype=texts, float_precision="round_trip")
+        missing = {name: MISSING for name in names if name not in texts}  # a plate may be called nan, a gene NA
+        table = pd.read_csv(path, dtype=texts, float_precision="round_trip", keep_default_na=False, na_values=missing)
     except (OSError, EOFError, ValueError) as error:  # pandas' own errors are ValueErrors
         raise program.DataError(f"{path.name}: not a complete table of profiles: {error}") from error
     wrong = [name for name in names if name not in texts and not pd.api.types.is_numeric_dtype(table[name])]
     if wrong:
         message = f"{path.name}: the column {few(wrong)} is no Metadata_ column and holds text; rename or remove it"
         raise program.DataError(message)
-    table = table.fillna(dict.fromkeys(texts, ""))
-    contract.check_rows(list(texts), table[list(texts)].itertuples(index=False, name=None), path.name)
+    rows = list(zip(_lines(path), table[list(texts)].itertuples(index=False, name=None), strict=True))
+    outside.refuse(list(outside.faults(outside.of_profiles(contract), list(texts), rows)), path.name)
     return table
+
+
+def _lines(path: Path) -> List[int]:
+    try:
+        return line_numbers(path)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise program.DataError(f"{path.name}: cannot be read: {error}") from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import tifffile
 
 import images
 import load_data
@@ -23,6 +24,9 @@ import pipelines
 import replacements
 import run_cellprofiler
 from stagekit import contracts, program, quarantine
+
+WHITE = 65535
+MAX_SAMPLE_VALUE = 281  # a TIFF's tag: what is white in it; CellProfiler scales by that
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class Estimate:
     """The sites whose images could not be used, each with the reason."""
     stock: Mapping[str, str]
     """Why modules ran their stock code, each with the first thing that did."""
+    camera_bits: int
+    """How many bits the camera seems to have had, if its images do not use the file's range; else 0."""
+    greatest: int
+    """The greatest value of all pixels, of 65,535; that too if the files themselves say what is white."""
 
 
 def main() -> None:
@@ -62,7 +70,13 @@ def _say_how(made: Mapping[str, Estimate], report: program.Report) -> None:
     """Note from how many sites each channel was estimated and without which, and what ran CellProfiler's own code."""
     report.fact("estimated_from", {channel: each.sites for channel, each in made.items()})
     report.fact("left_out", {channel: each.left_out for channel, each in made.items() if each.left_out})
+    report.fact("greatest", {channel: each.greatest for channel, each in made.items()})
     for channel, each in made.items():
+        if each.camera_bits:
+            report.warn(
+                f"channel {channel}: no pixel is above {2**each.camera_bits - 1:,}, as of a {each.camera_bits}-bit "
+                "camera; [cells] camera_bits = auto takes the images so, if that is true of all channels"
+            )
         if each.left_out:
             report.warn(f"channel {channel} is estimated without {images.summary('its images', each.left_out)}")
     stock = {why: first for each in made.values() for why, first in each.stock.items()}
@@ -83,7 +97,9 @@ def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: st
     try:
         # A literal pipeline names its own channels, so it must be given all of them.
         needed = table.of_channels([channel] if pipelines.is_template(text) else table.channels())
-        usable, shape, faults = _usable(needed, args.images, args.max_failed_fraction)
+        span = images.Span(channel)
+        usable, shape, faults = _usable(needed, args.images, args.max_failed_fraction, span.look)
+        _check_span(span)
         with tempfile.TemporaryDirectory(prefix="illumination-") as scratch:
             pipeline = pipelines.render(args.pipeline.name, text, [channel])
             witness = _run(pipeline, usable, Path(scratch), args.engine)
@@ -96,17 +112,19 @@ def _estimate(args: Namespace, table: load_data.LoadData, text: str, channel: st
         report.unit(channel, "failed", time.monotonic() - started, str(error).splitlines()[0])
         raise program.DataError(f"channel {channel}: {error}") from error
     report.unit(channel, "ok", time.monotonic() - started)
-    return Estimate(len(usable.rows), faults, witness.stock)
+    told = _says_its_range(args.images / usable.rows[0][f"FileName_Orig{channel}"])
+    greatest = int(span.greatest) if span.wide and not told else WHITE
+    return Estimate(len(usable.rows), faults, witness.stock, 0 if told else span.bits(), greatest)
 
 
 def _usable(
-    table: load_data.LoadData, folder: Path, max_failed_fraction: float
+    table: load_data.LoadData, folder: Path, max_failed_fraction: float, look: images.Look
 ) -> tuple[load_data.LoadData, images.Shape, dict[str, str]]:
     """Return the sites with good images of the usual size, that size, and what is wrong with the others.
 
     Raises DataError if they are more than may be left out.
     """
-    shapes, faults = images.inspect(table, folder)
+    shapes, faults = images.inspect(table, folder, look)
     usual = max(set(shapes.values()), key=list(shapes.values()).count, default=())
     faults.update({site: f"its size is {shape}, elsewhere {usual}" for site, shape in shapes.items() if shape != usual})
     if quarantine.exceeds(len(faults), len(table.rows), max_failed_fraction):
@@ -125,6 +143,21 @@ def _run(pipeline: pipelines.Pipeline, table: load_data.LoadData, scratch: Path,
         replacements.FOLDER if engine == "fast" else None,
     )
     return run_cellprofiler.run(job, lambda image, seconds: None)
+
+
+def _says_its_range(path: Path) -> bool:
+    """Say whether a readable TIFF says what is white in it."""
+    with tifffile.TiffFile(path) as tiff:
+        return MAX_SAMPLE_VALUE in getattr(tiff.pages[0], "tags", ())
+
+
+def _check_span(span: images.Span) -> None:
+    """Raise ValueError if there is nothing in a channel's images."""
+    if span.least == span.greatest:
+        raise ValueError(
+            f"every pixel of every image is {span.least:g}: the channel is empty. Leave it out: give it the name - in "
+            "[load_data] channels (8=-), or take its columns out of your load_data table"
+        )
 
 
 def _check(name: str, function: np.ndarray, shape: images.Shape) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 import numpy as np
 import tifffile
@@ -11,30 +14,67 @@ import tifffile
 import load_data
 
 Shape = tuple[int, ...]
+Look = Callable[[str, np.ndarray], None]
+"""What is done with the pixels of each image, which are decoded anyhow: it gets the channel and the pixels."""
+TYPES = ("uint8", "uint16")  # in either order of bytes
+FULL_SCALES = {1023: 10, 4095: 12, 16383: 14}
+"""The greatest value of cameras that write fewer bits than the file has -> how many bits those are."""
 MOST_PIXELS = 2**27  # the kernels take 2**28; a file of a few bytes can claim any number of them
 
 
-def inspect(table: load_data.LoadData, folder: Path) -> tuple[dict[str, Shape], dict[str, str]]:
+@dataclass
+class Span:
+    """The least and the greatest value among the pixels of a channel."""
+
+    channel: str
+    least: float = math.inf
+    greatest: float = -math.inf
+    wide: bool = False
+    """Whether there are pixels of 16 bits."""
+
+    def look(self, channel: str, pixels: np.ndarray) -> None:
+        """Take in an image, if it is one of the channel."""
+        if channel != self.channel:
+            return
+        self.least = min(self.least, int(pixels.min()))
+        self.greatest = max(self.greatest, int(pixels.max()))
+        self.wide = self.wide or pixels.dtype.itemsize > 1
+
+    def bits(self) -> int:
+        """Return how many bits the camera seems to have had, if they are fewer than the file's, else 0."""
+        return FULL_SCALES.get(int(self.greatest), 0) if self.wide and math.isfinite(self.greatest) else 0
+
+
+def ignore(channel: str, pixels: np.ndarray) -> None:
+    """Do nothing with an image's pixels."""
+
+
+def inspect(table: load_data.LoadData, folder: Path, look: Look = ignore) -> tuple[dict[str, Shape], dict[str, str]]:
     """Return the image size of every good site, and what is wrong with every bad one."""
     shapes: dict[str, Shape] = {}
     faults: dict[str, str] = {}
     for row in table.rows:
         site = load_data.site_name(row)
         try:
-            shapes[site] = site_shape([folder / row[load_data.ORIGINAL + channel] for channel in table.channels()])
+            paths = {channel: folder / row[load_data.ORIGINAL + channel] for channel in table.channels()}
+            shapes[site] = site_shape(paths, look)
         except ValueError as error:
             faults[site] = str(error)
     return shapes, faults
 
 
-def site_shape(paths: Sequence[Path]) -> Shape:
-    """Return the one size that all images of a site have; ValueError if one cannot be read or differs."""
-    shapes = {path: read(path).shape for path in paths}
-    first = shapes[paths[0]]
+def site_shape(paths: Mapping[str, Path], look: Look) -> Shape:
+    """Return the one size that a site's images (channel: file) have; ValueError if one cannot be read or differs."""
+    shapes: dict[Path, Shape] = {}
+    for channel, path in paths.items():
+        pixels = read(path)
+        shapes[path] = pixels.shape
+        look(channel, pixels)
+    first = next(iter(shapes))
     for path, shape in shapes.items():
-        if shape != first:
-            raise ValueError(f"{path.name} is {_size(shape)}, but {paths[0].name} is {_size(first)}")
-    return first
+        if shape != shapes[first]:
+            raise ValueError(f"{path.name} is {_size(shape)}, but {first.name} is {_size(shapes[first])}")
+    return shapes[first]
 
 
 def read(path: Path) -> np.ndarray:
@@ -51,6 +91,8 @@ def read(path: Path) -> np.ndarray:
         raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
     if pixels.ndim != 2 or pixels.size == 0:
         raise ValueError(f"{path.name} is no single grey plane: its shape is {pixels.shape}")
+    if pixels.dtype.name not in TYPES:
+        raise ValueError(f"{path.name} holds {pixels.dtype}; save it as a grey image of 8 or 16 bits without sign")
     return pixels
 
 

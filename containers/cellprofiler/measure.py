@@ -6,6 +6,7 @@ Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +15,11 @@ import images
 import load_data
 import pipelines
 import run_cellprofiler
+import segmentation
+import site_objects
 from replacements import Witness
 from sites import Sites
 from stagekit import contracts, program
-
-SEGMENTED = ("DNA", "RNA")  # what our template finds nuclei and cells in
 
 
 def main() -> None:
@@ -29,38 +30,46 @@ def main() -> None:
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
+    segmentation.add_flags(flags)
     flags.add_argument("--write_analysis", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
     args = flags.parse_args()
     with program.Report(args.output) as report:
         plate = load_data.read(args.load_data_with_illum, contracts.LOAD_DATA_WITH_ILLUM, args.plate)
-        pipeline = _pipeline(args.pipeline, plate.channels(), report)
+        pipeline = _pipeline(args, plate.channels(), report)
         table = load_data.localise(plate, args.images, args.illumination)
         table = replace(table, rows=tuple(args.shard.of(table.rows, load_data.site_name)))
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
-            _check(table, args, report)
+            shapes = _check(table, args, report)
             sites = Sites.of(plate, table, pipeline, args.plate)
             report.fact("engine", args.engine)
             _measure(sites, args, report)
+            report.fact("objects", _objects(shapes, args))
             if args.engine == "fast":
                 chosen = audit.chosen(plate, args.plate, args.audit_sites)
                 report.fact("audit_chosen", chosen)
                 audit.audit(sites, chosen, args.write_analysis, report)
 
 
-def _pipeline(path: Path, channels: list[str], report: program.Report) -> pipelines.Pipeline:
-    text = pipelines.read(path)
-    if pipelines.is_template(text):
-        pipelines.require_channels(path.name, channels, SEGMENTED)
-    pipeline = pipelines.render(path.name, text, channels)
+def _pipeline(args: Namespace, channels: list[str], report: program.Report) -> pipelines.Pipeline:
+    name = args.pipeline.name
+    text = segmentation.fill(name, pipelines.read(args.pipeline), args, channels)
+    pipeline = pipelines.render(name, text, channels)
     report.fact("cellprofiler", run_cellprofiler.version())
     report.fact("pipeline", pipeline.name)
     report.fact("pipeline_sha256", pipeline.sha256)
     return pipeline
 
 
-def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> None:
+def _objects(shapes: Mapping[str, images.Shape], args: Namespace) -> dict[str, object]:
+    """Return what the nuclei and cells of each site are like."""
+    folders = {site: args.write_analysis / f"{args.plate}-{site}" for site in shapes}
+    return {site: site_objects.describe(folders[site], shape[0] * shape[1]) for site, shape in shapes.items()}
+
+
+def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> Mapping[str, images.Shape]:
+    """Return the sizes of the sites' images; raise DataError, with all that is wrong, if one cannot be measured."""
     shapes, faults = images.inspect(table, args.images)
     unusable: dict[str, str] = {}
     for channel in table.channels():
@@ -76,6 +85,7 @@ def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -
         report.unit(site, "failed", reason=fault)
     if faults or unusable:
         raise program.DataError(images.summary(table.name, {**faults, **unusable}))
+    return shapes
 
 
 def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:

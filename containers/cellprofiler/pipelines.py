@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from pathlib import Path
 from stagekit import program
 
 MODULE = re.compile(r"^(\w+):\[module_num:\d+\|.*enabled:(True|False)", re.MULTILINE)
+NUMBER = re.compile(r"^(\w+:\[module_num:)\d+", re.MULTILINE)
+COUNT = re.compile(r"^ModuleCount:\d+$", re.MULTILINE)
 BLOCK = re.compile(r"^\$for channel\n(.*?)^\$end\n", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"^#.*\n", re.MULTILINE)
 # A setting may hold a dollar only where a template means one of these.
@@ -51,28 +54,28 @@ def is_template(text: str) -> bool:
 
 
 def render(name: str, text: str, channels: Sequence[str]) -> Pipeline:
-    """Return the pipeline for these channels; a text without placeholders comes back unchanged."""
+    """Return the pipeline for these channels, in alphabetical order; a text without placeholders is not changed.
+
+    The order is CPJUMP1's: what is measured of two channels bears the names of both, in the order of the list.
+    """
     if not is_template(text):
         return Pipeline(name, text)
     body = COMMENT.sub("", text)
+    channels = sorted(channels, key=lambda channel: (channel.casefold(), channel))
     body = BLOCK.sub(lambda block: "".join(_named(block.group(1), channel) for channel in channels), body)
     body = body.replace("$channels", ", ".join(channels))
     if PLACEHOLDER.search(body) and len(channels) == 1:
         body = _named(body, channels[0])
     if PLACEHOLDER.search(body):
         raise program.DataError(f"{name}: $channel stands outside of $for channel ... $end, with several channels")
-    return Pipeline(name, body)
+    return Pipeline(name, _numbered(body))
 
 
-def require_channels(pipeline: str, channels: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise DataError if a channel that the segmentation needs is not on the plate."""
-    missing = [channel for channel in needed if channel not in channels]
-    if missing:
-        message = (
-            f"{pipeline}: the plate has no {' and no '.join(missing)} channel, but nuclei are found in DNA and cells "
-            f"in RNA; its channels are {', '.join(channels)}. Rename the column, or give another pipeline"
-        )
-        raise program.DataError(message)
+def _numbered(text: str) -> str:
+    """Return the text with its modules numbered and counted: a module may stand in a block, once a channel."""
+    numbers = itertools.count(1)
+    text = NUMBER.sub(lambda header: f"{header[1]}{next(numbers)}", text)
+    return COUNT.sub(f"ModuleCount:{next(numbers) - 1}", text)
 
 
 def _named(text: str, channel: str) -> str:

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Callable
 
+import replacements
 from pipelines import Pipeline
 from replacements import Witness
 from stagekit import program
@@ -61,8 +62,8 @@ class Run:
             "--data-file": self.table,
         }
         flags |= {"--plugins-directory": self.plugins} if self.plugins else {}
-        start = [str(self.plugins / "_start.py")] if self.plugins else ["-m", "cellprofiler"]
-        return [sys.executable, *start, "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
+        start = self.plugins / "_start.py" if self.plugins else replacements.FOLDER / "_start_stock.py"
+        return [sys.executable, str(start), "-c", "-r", *(str(w) for pair in flags.items() for w in pair)]
 
 
 @dataclass

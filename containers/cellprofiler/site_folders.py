@@ -55,16 +55,25 @@ def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> 
 
 def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> list[str]:
     """Move each site's `<Well>_s<Site>--*.png` into its folder; return the pictures that belong to no site."""
-    pictures = {path.name: path for path in sorted(produced.glob("**/*.png"))}
+    return _move(produced, ".png", "outlines", plate, sites, target)
+
+
+def move_labels(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> list[str]:
+    """Move each site's label images, `<Well>_s<Site>--*.tiff`, likewise."""
+    return _move(produced, ".tiff", "labels", plate, sites, target)
+
+
+def _move(produced: Path, kind: str, place: str, plate: str, sites: Sequence[Site], target: Path) -> list[str]:
+    pictures = {path.name: path for path in sorted(produced.glob(f"**/*{kind}"))}
     for site in sites:
-        folder = target / f"{plate}-{load_data.site_name(site.row)}" / "outlines"
+        folder = target / f"{plate}-{load_data.site_name(site.row)}" / place
         well, number = site.row["Metadata_Well"], site.row["Metadata_Site"]
         # LoadData reads "01" as the number 1.
         prefixes = (f"{well}_s{number}--", f"{well}_s{number.lstrip('0')}--")
         for name in [name for name in pictures if name.startswith(prefixes)]:
             folder.mkdir(exist_ok=True)
-            kind = name.split("--", 1)[1]
-            shutil.move(str(pictures.pop(name)), str(folder / f"{well}_s{number}--{kind}"))
+            own = name.split("--", 1)[1]
+            shutil.move(str(pictures.pop(name)), str(folder / f"{well}_s{number}--{own}"))
     return sorted(pictures)
 
 

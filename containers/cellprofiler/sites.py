@@ -61,4 +61,5 @@ class Sites:
             witness = run_cellprofiler.run(run, progress)
             cells = site_folders.publish(produced, self.plate, rows, target)
             stray = site_folders.move_outlines(produced, self.plate, rows, target)
+            stray += site_folders.move_labels(produced, self.plate, rows, target)
         return Made(cells, stray, witness)

@@ -20,16 +20,28 @@ REPLACE = "replace it, or exclude the site"
 RULES: Mapping[str, tuple[str, str]] = {
     # Of the folder's files.
     "file_name": (ERROR, "rename it, move it away, or give the names' form: [load_data] pattern"),
+    "file_ignored": (WARNING, "it is left out; give other forms if it is an image: [load_data] ignore"),
     "channel_unknown": (ERROR, "name the channel: [load_data] channels"),
     "channel_twice": (ERROR, "keep one plane and one time point, or exclude the site"),
     "channel_missing": (ERROR, "add the image, or exclude the site"),
     "channel_rare": (ERROR, "move the image away, or exclude the site"),
     "unreadable": (ERROR, REPLACE),
+    "pixel_type": (
+        ERROR,
+        "save it as a grey image of 8 or 16 bits without sign, black 0, or use add-plate: docs/own_data.md",
+    ),
+    "planes": (ERROR, "save each plane as a file of its own, or add the plate by add-plate: docs/add_a_plate.md"),
+    "compression": (
+        ERROR,
+        "save it uncompressed, or by LZW, Deflate or PackBits, or add the plate by add-plate: docs/add_a_plate.md",
+    ),
     "image_size": (ERROR, REPLACE),
     "bit_depth": (ERROR, REPLACE),
     "image_count": (WARNING, "compare the folder with its source"),
     "sites_of_well": (WARNING, "compare the folder with its source"),
     # Of the platemap.
+    "platemap_column": (ERROR, "give the column another name"),
+    "platemap_row": (ERROR, "correct the row in the platemap"),
     "well_form": (ERROR, "write wells as a letter and two digits: A01"),
     "well_not_in_platemap": (ERROR, "is it another plate's platemap? Else exclude the well"),
     "well_without_images": (WARNING, "compare the folder with its source"),

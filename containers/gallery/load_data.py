@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import load_data_tables
+import plane_index
 import positions
 import preflight
-import tables
-from faults import Fault
-from image_index import Found
-from preflight import Usable
 from stagekit import program
-
-Row = dict[str, str]
-Stage = Mapping[str, tuple[str, str]]
-"""file name -> where the microscope's stage stood: PositionX, PositionY as written."""
 
 
 def main() -> None:
     flags = program.parser(__doc__)
-    add_flags(flags)
+    load_data_tables.add_flags(flags)
+    flags.add_argument("--planes", required=True, nargs="*", type=Path, help="the index of an added plate's planes")
+    flags.add_argument(
+        "--z", required=True, help="which plane or projection of an index is measured, or empty: [images] z"
+    )
+    flags.add_argument("--time", required=True, help="which time point, or empty: [images] time")
+    flags.add_argument(
+        "--imported", required=True, choices=["true", "false"], help="whether images were made of the index"
+    )
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        images, wrong = preflight.found(args)
-        finish(args, images, wrong, positions.read(args.images), report)
-
-
-def add_flags(flags: argparse.ArgumentParser) -> None:
-    preflight.add_flags(flags)
-    flags.add_argument("--image_folder", required=True, help="the TIFFs' folder below the gallery's root")
-    flags.add_argument("--illumination_folder", required=True, help="the illumination functions' folder, likewise")
-    flags.add_argument("--write_load_data", required=True, type=Path)
-    flags.add_argument("--write_load_data_with_illum", required=True, type=Path)
-
-
-def finish(
-    args: argparse.Namespace, images: Found, wrong: Sequence[Fault], stage: Stage, report: program.Report
-) -> None:
-    """Settle which sites are used, and write both tables."""
-    usable = preflight.settle(args, images, wrong, report)
-    table = rows(args.plate, usable, args.image_folder, stage)
-    tables.write(args.write_load_data, table)
-    tables.write(args.write_load_data_with_illum, illuminated(table, args.plate, usable, args.illumination_folder))
-    preflight.record(usable, wrong, report)
-
-
-def rows(plate: str, usable: Usable, image_folder: str, stage: Stage) -> list[Row]:
-    """Return the table's rows; with the stage's positions only if those of every site are known."""
-    table = []
-    for site, names in usable.images.items():
-        row = {f"FileName_Orig{channel}": name for channel, name in names.items()}
-        row.update({f"PathName_Orig{channel}": image_folder for channel in names})
-        row.update({"Metadata_Plate": plate, "Metadata_Well": site.well, "Metadata_Site": str(site.number)})
-        table.append(row)
-    known = [next((stage[name] for name in names.values() if name in stage), None) for names in usable.images.values()]
-    if all(known):
-        for row, place in zip(table, known):
-            row["Metadata_PositionX"], row["Metadata_PositionY"] = place  # type: ignore[misc]
-    return table
-
-
-def illuminated(table: Sequence[Row], plate: str, usable: Usable, folder: str) -> list[Row]:
-    """Return the rows with the plate's own illumination functions named on each."""
-    names = {f"FileName_Illum{channel}": f"{plate}_Illum{channel}.npy" for channel in usable.channels}
-    folders = {f"PathName_Illum{channel}": folder for channel in usable.channels}
-    return [{**row, **names, **folders} for row in table]
+        listed = plane_index.read(args.planes[0], args.z, args.time, args.imported == "true") if args.planes else []
+        images, wrong = preflight.found(args, listed)
+        stage = plane_index.positions(listed) if listed else positions.read(args.images)
+        load_data_tables.finish(args, images, wrong, stage, report)
 
 
 if __name__ == "__main__":

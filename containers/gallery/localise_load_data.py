@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import image_index
-import load_data
+import load_data_tables
 import plate_wells
 import positions
 import published_load_data
@@ -19,15 +19,15 @@ from stagekit import program
 
 def main() -> None:
     flags = program.parser(__doc__)
-    load_data.add_flags(flags)
+    load_data_tables.add_flags(flags)
     flags.add_argument("--published_load_data", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report:
         listed, wrong = published_load_data.read(args.published_load_data, args.plate)
-        form = image_index.naming(args.pattern, args.channels)
+        form = image_index.naming(args.pattern, args.channels, args.ignore)
         images = published_load_data.as_found(listed, form.channels)
         wrong += check(args, form, listed, images)
-        load_data.finish(args, images, wrong, listed.stage or positions.read(args.images), report)
+        load_data_tables.finish(args, images, wrong, listed.stage or positions.read(args.images), report)
 
 
 def check(args: argparse.Namespace, form: image_index.Naming, listed: Listed, images: Found) -> list[Fault]:
@@ -42,7 +42,7 @@ def check(args: argparse.Namespace, form: image_index.Naming, listed: Listed, im
     return [
         *lacking,
         *image_index.check_channels(images),
-        *image_index.check_counts(there, args.expected_images),
+        *image_index.check_counts(there, form, args.expected_images),
         *plate_wells.check(images, args.platemap),
         *tiff_headers.check(args.images, readable),
     ]

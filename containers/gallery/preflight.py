@@ -10,11 +10,13 @@ from pathlib import Path
 import faults
 import image_folder
 import image_index
+import plane_index
 import plate_wells
 import tiff_headers
 from faults import Fault
 from image_index import Found, Site
 from stagekit import program
+from stagekit.planes import Row
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,18 @@ def add_flags(flags: argparse.ArgumentParser) -> None:
     flags.add_argument("--platemap", required=True, type=Path)
     flags.add_argument("--pattern", required=True, help="the form of image names: [load_data] pattern")
     flags.add_argument("--channels", required=True, help="what the pattern's channel says=its name, ...")
+    flags.add_argument("--ignore", required=True, help="forms of names that are passed over: .*,*_thumb*")
     flags.add_argument("--expected_images", required=True, type=int, help="the published number of images, or 0")
     flags.add_argument("--exclude", required=True, help="sites and wells to leave out: A01-1,B02")
     flags.add_argument("--faulty_sites", required=True, choices=["stop", "exclude"])
     flags.add_argument("--write_preflight", required=True, type=Path)
 
 
-def found(args: argparse.Namespace) -> tuple[Found, list[Fault]]:
-    """Return what lies in the folder, and the faults of names, headers and platemap."""
-    images, wrong = image_index.index(args.images, image_index.naming(args.pattern, args.channels))
-    wrong += image_index.check_counts(images, args.expected_images)
+def found(args: argparse.Namespace, listed: Sequence[Row]) -> tuple[Found, list[Fault]]:
+    """Return what lies in the folder, or is listed of it, and the faults of names or list, headers and platemap."""
+    form = image_index.naming(args.pattern, args.channels, args.ignore)
+    images, wrong = plane_index.index(args.images, listed) if listed else image_index.index(args.images, form)
+    wrong += image_index.check_counts(images, form, args.expected_images)
     wrong += plate_wells.check(images, args.platemap)
     wrong += tiff_headers.check(args.images, images)
     return images, wrong

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faults import Fault
-from image_index import Found, Site, normal_well
-from stagekit import contracts, tables
+from image_index import Found, Site
+from stagekit import contracts, tables, wells
 from stagekit.program import DataError
 
 POSITIONS = ("Metadata_PositionX", "Metadata_PositionY")
@@ -82,19 +82,20 @@ def as_found(listed: Listed, order: Mapping[str, str]) -> Found:
 
 
 def _lines(path: Path) -> tuple[list[str], list[list[str]]]:
-    lines = tables.lines(path)
+    lines = tables.numbered(path)
     if len(lines) < 2:
         raise DataError(f"{path.name}: it lists no site; fetch it again, or use [load_data] source = images")
-    for number, line in enumerate(lines[1:], start=2):
-        if len(line) != len(lines[0]):
-            message = f"{path.name}: line {number} has {len(line)} cells, the header {len(lines[0])}; was it cut short?"
+    (_, header), *rows = lines
+    for number, line in rows:
+        if len(line) != len(header):
+            message = f"{path.name}: line {number} has {len(line)} cells, the header {len(header)}; was it cut short?"
             raise DataError(message)
-    return lines[0], lines[1:]
+    return header, [line for _, line in rows]
 
 
 def _site(row: Mapping[str, str], path: Path, faults: list[Fault]) -> Site:
     written, number = row["Metadata_Well"], row["Metadata_Site"]
-    well = normal_well(written)
+    well = wells.normal(written)
     if well is None or not number.removesuffix(".0").isdecimal():
         raise DataError(f"{path.name}: well {written!r}, site {number!r} is no site; a well is written A01, a site 1")
     site = Site(well, int(number.removesuffix(".0")))

@@ -8,10 +8,11 @@ from pathlib import Path
 import copies
 import pandas as pd
 import profiles
-from stagekit import contracts, program
+from stagekit import contracts, doses, outside, program
 
 WELL = "well_position"
 KEY = "broad_sample"
+DOSE = "dose"
 
 
 def main() -> None:
@@ -26,11 +27,12 @@ def main() -> None:
     args = flags.parse_args()
     with program.Report(args.output) as report:
         wells = profiles.read(args.profiles)
-        platemap = profiles.read_text(args.platemap, contracts.PLATEMAP)
-        perturbations = profiles.read_text(args.external_metadata, contracts.EXTERNAL_METADATA)
-        _check_overlap(platemap, perturbations, args.external_metadata)
+        platemap = profiles.read_text(args.platemap, outside.PLATEMAP)
+        perturbations = profiles.read_text(args.external_metadata, outside.EXTERNAL_METADATA)
+        _check_columns(wells, platemap, perturbations, args)
         _check_places(wells, platemap, args)
         _tell(report, wells, platemap, perturbations)
+        _tell_doses(report, platemap, args.platemap.name)
         annotated = join(wells, platemap, perturbations)
         told = annotated if args.behaviour == "corrected" else as_published(annotated)
         copy = copies.wanted(args.write_parquet, args)
@@ -66,13 +68,14 @@ def as_published(annotated: pd.DataFrame) -> pd.DataFrame:
     return rounded
 
 
-def _check_overlap(platemap: pd.DataFrame, perturbations: pd.DataFrame, path: Path) -> None:
-    both = [name for name in perturbations.columns if name in set(platemap.columns) - {KEY}]
-    taken = [name for name in perturbations.columns if name in ("Plate", "Well", WELL)]
-    if both or taken:
-        names = ", ".join(both + taken)
-        message = f"{path.name}: the platemap or the profiles have the column {names} already; rename one"
-        raise program.DataError(message)
+def _check_columns(
+    wells: pd.DataFrame, platemap: pd.DataFrame, perturbations: pd.DataFrame, args: argparse.Namespace
+) -> None:
+    """Refuse a column that the profiles or the other table have too: one of them would be lost."""
+    own = list(wells.columns)
+    outside.refuse_clashes(outside.clashes(list(platemap), profiles=own), args.platemap.name)
+    others = [name for name in platemap if name != KEY]
+    outside.refuse_clashes(outside.clashes(list(perturbations), others, own), args.external_metadata.name)
 
 
 def _check_places(wells: pd.DataFrame, platemap: pd.DataFrame, args: argparse.Namespace) -> None:
@@ -96,6 +99,16 @@ def _tell(report: program.Report, wells: pd.DataFrame, platemap: pd.DataFrame, p
     report.fact("wells", len(wells))
     report.fact("wells_without_profile", absent)
     report.fact("broad_samples_without_metadata", unknown)
+
+
+def _tell_doses(report: program.Report, platemap: pd.DataFrame, where: str) -> None:
+    """Warn of compounds with several doses where their column is not the one that later stages tell doses apart by."""
+    columns = doses.columns([name for name in platemap if name not in (WELL, KEY)])
+    if DOSE in columns:
+        return
+    remedy = "unless [consensus] replicates and [replicability] same_by are auto, or name Metadata_{column}"
+    for warning in doses.warnings(list(platemap[KEY]), {name: list(platemap[name]) for name in columns}, remedy):
+        report.warn(f"{where}: {warning}")
 
 
 if __name__ == "__main__":

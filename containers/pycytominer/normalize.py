@@ -9,9 +9,11 @@ import argparse
 from pathlib import Path
 
 import copies
+import extremes
 import numpy as np
 import pandas as pd
 import profiles
+import spread
 import whitening
 from stagekit import contracts, program
 
@@ -25,6 +27,7 @@ def main() -> None:
     flags.add_argument("--profiles", required=True, type=Path, help="the annotated profiles of the plate")
     flags.add_argument("--method", required=True, choices=METHODS)
     flags.add_argument("--samples", required=True, help="all, or a pandas query of the wells to scale against")
+    flags.add_argument("--least_spread", required=True, type=_least_spread, help="of the spread, as part of the median")
     flags.add_argument("--min_negcon_wells", required=True, type=int, help="with fewer wells to scale against ...")
     flags.add_argument("--on_few_negcon", required=True, choices=["warn", "error"], help="write metadata only, or fail")
     flags.add_argument("--write_profiles", required=True, type=Path)
@@ -32,31 +35,58 @@ def main() -> None:
     args = flags.parse_args()
     with program.Report(args.output) as report:
         table = profiles.read(args.profiles, contracts.ANNOTATED_PROFILES)
-        chosen = profiles.reference_wells(table, args.samples, args.profiles.name)
+        chosen = profiles.reference_wells(table, args.samples, args.profiles.name, needed=False)
         report.fact("wells", len(table))
         report.fact("reference_wells", int(chosen.sum()))
-        if chosen.sum() < args.min_negcon_wells:
+        if chosen.sum() < max(args.min_negcon_wells, 1):
             scaled = table[profiles.metadata_of(table)]
-        elif args.method == "spherize":
-            scaled = whiten(table, chosen, args.plate, report)
         else:
-            scaled = _drop_dead(scale(table, chosen, args.method), report)
+            scaled = _scaled(table, chosen, args, report)
         if not profiles.features_of(scaled):
             _tell_few(int(chosen.sum()), args, report)
         copy = copies.wanted(args.write_parquet, args)
         profiles.write(scaled, args.write_profiles, contracts.SCALED_PROFILES, copy)
 
 
-def scale(table: pd.DataFrame, chosen: pd.Series, method: str) -> pd.DataFrame:
-    """Return the metadata and the scaled features; a feature that does not vary in the chosen wells is not finite."""
+def _scaled(table: pd.DataFrame, chosen: pd.Series, args: argparse.Namespace, report: program.Report) -> pd.DataFrame:
+    """Return the profiles scaled; by every method what is infinite is missing, and what does not vary is left out."""
+    varying = vary(_finite(table, report), chosen, args.method, report)
+    if args.method == "spherize":
+        return whiten(varying, chosen, args.plate, report)
+    scaled = scale(varying, chosen, args.method, args.least_spread)
+    names = profiles.features_of(scaled)
+    report.fact("features", len(names))
+    _tell_extremes(scaled, varying, chosen, args.method, report)
+    scaled[names] = scaled[names].replace([np.inf, -np.inf], np.nan)
+    return scaled
+
+
+def vary(table: pd.DataFrame, chosen: pd.Series, method: str, report: program.Report) -> pd.DataFrame:
+    """Return the profiles without the features that cannot be divided by their spread in the chosen wells."""
+    names = profiles.features_of(table)
+    good = spread.of(table.loc[chosen, names].to_numpy(), method).varies()
+    dead = [name for name, varies in zip(names, good, strict=True) if not varies]
+    report.fact("features_without_spread", dead)
+    if dead:
+        shown = ", ".join(dead[:5]) + (", ..." if len(dead) > 5 else "")
+        why = f"have a {spread.NAMES[method]} of 0, or no value, in the wells to scale against"
+        report.warn(f"{len(dead)} features {why} and are dropped: {shown}")
+    return table.drop(columns=dead)
+
+
+def scale(table: pd.DataFrame, chosen: pd.Series, method: str, least_spread: float = 0.0) -> pd.DataFrame:
+    """Return the metadata and the scaled features, each of which must vary in the chosen wells."""
     from pycytominer import normalize  # takes two seconds, which a plate without negative controls need not wait for
 
     metadata, features = table[profiles.metadata_of(table)], profiles.features_of(table)
     if not features:
         return metadata
-    marked = pd.concat([metadata, chosen.rename(CHOSEN), table[features]], axis="columns")
+    marked = pd.concat([chosen.rename(CHOSEN), table[features]], axis="columns")
     scaled = normalize(marked, features=features, samples=CHOSEN, method=method, mad_robustize_epsilon=0)
-    return scaled.drop(columns=CHOSEN)
+    raised = spread.of(table.loc[chosen, features].to_numpy(), method).raised(least_spread)
+    low = [name for name, factor in zip(features, raised, strict=True) if factor > 1]
+    scaled[low] = scaled[low] / raised[raised > 1]
+    return metadata.join(scaled[features])
 
 
 def whiten(table: pd.DataFrame, chosen: pd.Series, plate: str, report: program.Report) -> pd.DataFrame:
@@ -78,16 +108,36 @@ def whiten(table: pd.DataFrame, chosen: pd.Series, plate: str, report: program.R
     return table[profiles.metadata_of(table)].join(whitened)
 
 
-def _drop_dead(scaled: pd.DataFrame, report: program.Report) -> pd.DataFrame:
-    """Drop the features that were divided by nothing; mark other infinities as missing."""
-    numbers = scaled[profiles.features_of(scaled)].replace([np.inf, -np.inf], np.nan)
-    dead = numbers.columns[numbers.isna().all()].tolist()
-    report.fact("features", numbers.shape[1] - len(dead))
-    report.fact("features_without_spread", dead)
-    if dead:
-        shown = ", ".join(dead[:5]) + (", ..." if len(dead) > 5 else "")
-        report.warn(f"{len(dead)} features do not vary in the wells to scale against and are dropped: {shown}")
-    return scaled[profiles.metadata_of(scaled)].join(numbers.drop(columns=dead))
+def _finite(table: pd.DataFrame, report: program.Report) -> pd.DataFrame:
+    """Return the profiles with an infinite value taken for a missing one, and say of which features."""
+    names = profiles.features_of(table)
+    infinite = np.isinf(table[names].to_numpy()).sum(axis=0)
+    found = {name: int(count) for name, count in zip(names, infinite, strict=True) if count}
+    report.fact("infinite_values", found)
+    if not found:
+        return table
+    shown = ", ".join(f"{name} (in {count} wells)" for name, count in list(found.items())[:5])
+    report.warn(f"{len(found)} features have infinite values, which count as missing: {shown}")
+    return table.replace(dict.fromkeys(found, [np.inf, -np.inf]), np.nan)
+
+
+def _tell_extremes(
+    scaled: pd.DataFrame, table: pd.DataFrame, chosen: pd.Series, method: str, report: program.Report
+) -> None:
+    """Warn of features that hardly vary in the wells to scale against: a value elsewhere becomes very large."""
+    found = extremes.find(scaled[profiles.features_of(scaled)])
+    report.fact("extreme_values", {each.feature: each.value for each in found})
+    if not found:
+        return
+    wells, name = list(scaled["Metadata_Well"]), spread.NAMES[method]
+    worst = found[0].feature
+    own = spread.of(table.loc[chosen, [worst]].to_numpy(), method)
+    report.warn(
+        f"{len(found)} features have values beyond {extremes.USUAL_CUTOFF:g} times their {name} in the wells to scale"
+        f" against: {extremes.told(found, wells)}; of {worst} the {name} is {own.width[0]:.3g} at {own.center[0]:.5g}."
+        " One such feature may decide alone how similar profiles are: add drop_outliers to [select_features]"
+        " operations, or set [normalize] least_spread"
+    )
 
 
 def _tell_few(wells: int, args: argparse.Namespace, report: program.Report) -> None:
@@ -98,6 +148,13 @@ def _tell_few(wells: int, args: argparse.Namespace, report: program.Report) -> N
     if args.on_few_negcon == "error":
         raise program.DataError(message)
     report.warn(message)
+
+
+def _least_spread(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
 
 
 if __name__ == "__main__":

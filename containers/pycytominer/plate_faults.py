@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import List, Tuple
 
 import numpy as np
 import pandas as pd
-from stagekit import program
+from stagekit import program, wells
 
 
 def place(well: str) -> Tuple[int, int]:
     """Return the row and column of a well, from 0: B03 is (1, 2)."""
-    match = re.fullmatch(r"([A-Z])([0-9]+)", well)
-    if not match:
-        raise program.DataError(f"{well!r} is no well; wells are written like A01")
-    return ord(match[1]) - 65, int(match[2]) - 1
+    try:
+        return wells.place(well)
+    except ValueError as error:
+        raise program.DataError(str(error)) from error
 
 
 def standardized(values: np.ndarray) -> np.ndarray:
@@ -39,7 +38,7 @@ def neighbours(features: pd.DataFrame) -> pd.Series:
 
 def find(cells: pd.Series, imaged: List[str], low_count: float, edge_effect: float) -> List[str]:
     """Return the faults of a plate of which `imaged` wells have images, and `cells` says how many each profile has."""
-    missing = sorted(set(imaged) - set(cells.index))
+    missing = sorted(set(imaged) - set(cells.index), key=place)
     faults = [f"missing wells: {len(missing)} were imaged and have no profile ({_few(missing)})"] if missing else []
     counted = cells.reindex(sorted({*imaged, *cells.index}))
     if cells.isna().all():
@@ -79,7 +78,7 @@ def _of_line(counted: pd.Series, axis: int, at: int) -> pd.Series:
 
 
 def _line(axis: int, at: int) -> str:
-    return f"column {at + 1:02d}" if axis else f"row {chr(65 + at)}"
+    return f"column {at + 1:02d}" if axis else f"row {wells.row_letters(at)}"
 
 
 def _in_lines(well: str, lines: List[str]) -> bool:
@@ -87,5 +86,5 @@ def _in_lines(well: str, lines: List[str]) -> bool:
     return _line(0, row) in lines or _line(1, column) in lines
 
 
-def _few(wells: List[str]) -> str:
-    return ", ".join(wells[:6]) + (", ..." if len(wells) > 6 else "")
+def _few(named: List[str]) -> str:
+    return ", ".join(named[:6]) + (", ..." if len(named) > 6 else "")

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from plate_faults import place
+from stagekit.wells import row_letters
 
 matplotlib.use("Agg")
 from matplotlib import pyplot  # noqa: E402
@@ -19,6 +20,7 @@ MAPS = {
     "replicates": ("correlation with replicates", "RdBu_r", (-1, 1)),
     "neighbours": ("correlation with neighbours (position effect)", "RdBu_r", (-1, 1)),
 }
+ROOM_FOR_COLUMNS = 24  # with more of them every second has its number
 FAULT, FINE = "#b00020", "#1b6e3c"
 
 
@@ -31,8 +33,9 @@ def draw(plate: str, wells: pd.DataFrame, faults: List[str], path: Path) -> None
         values = grid(wells[name])
         shown = pyplot.get_cmap(colours).with_extremes(bad="#d0d0d0")
         image = panel.imshow(values, cmap=shown, vmin=limits[0], vmax=limits[1], aspect="equal")
-        panel.set_xticks(range(values.shape[1]), range(1, values.shape[1] + 1), fontsize=7)
-        panel.set_yticks(range(values.shape[0]), [chr(65 + row) for row in range(values.shape[0])], fontsize=7)
+        shown_columns = range(0, values.shape[1], 1 if values.shape[1] <= ROOM_FOR_COLUMNS else 2)
+        panel.set_xticks(shown_columns, [column + 1 for column in shown_columns], fontsize=7)
+        panel.set_yticks(range(values.shape[0]), map(row_letters, range(values.shape[0])), fontsize=7)
         figure.colorbar(image, ax=panel, shrink=0.7)
     said = "\n".join(faults) or "no fault found"
     figure.supxlabel(said, color=FAULT if faults else FINE, fontsize=12, x=0.01, ha="left")

@@ -6,11 +6,11 @@ import csv
 import gzip
 import io
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Sequence
 
 import numpy as np
 import pandas as pd
-from stagekit import contracts, program, tables
+from stagekit import contracts, outside, program, tables
 
 PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
 GZIP_LEVEL = 3  # 7 % larger than gzip's usual 6, in a quarter of the time
@@ -44,34 +44,33 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
     table = _parse(path, types)
     if table.empty:
         raise program.DataError(f"{path.name}: holds no well")
-    _check_values(table, contract, path.name)
+    _check_values(table, contract, path.name, _line_numbers(path))
     return table
 
 
-def _check_values(table: pd.DataFrame, contract: contracts.Table, where: str) -> None:
-    """Raise DataError for a value that breaks the contract."""
+def _check_values(table: pd.DataFrame, contract: contracts.Table, where: str, lines: Sequence[int]) -> None:
+    """Raise DataError for values that break the contract; `lines` are the numbers of the rows' lines in the file."""
     metadata = metadata_of(table)
     texts = table[metadata].astype("str").itertuples(index=False, name=None)
-    contract.check_rows(metadata, texts, where)
+    rows = list(zip(lines, texts, strict=True))
+    outside.refuse(list(outside.faults(outside.of_profiles(contract), metadata, rows)), where)
     features = features_of(table)
     for row, at in np.argwhere(np.isinf(table[features].to_numpy())):
         if contract.finite(features[at]):
             raise program.DataError(
-                f"{where}: row {row + 2}: {features[at]} is infinite; correct it, or leave it empty"
+                f"{where}: line {lines[row]}: {features[at]} is infinite; correct it, or leave it empty"
             )
 
 
-def read_text(path: Path, contract: contracts.Table) -> pd.DataFrame:
+def read_text(path: Path, kind: outside.Kind) -> pd.DataFrame:
     """Read and check a table of nothing but text: csv, or tab separated with any other ending."""
-    rows = tables.lines(path, "," if path.suffix == ".csv" else "\t")
-    header = rows[0] if rows else []
-    contract.check(header, path.name)
-    contract.check_rows(header, rows[1:], path.name)
-    return pd.DataFrame(rows[1:], columns=header, dtype="str")
+    header, rows = outside.split(path, "," if path.suffix == ".csv" else "\t")
+    outside.check(kind, header, rows, path.name)
+    return pd.DataFrame([row for _, row in rows], columns=header, dtype="str")
 
 
-def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
-    """Return which wells a query of the metadata chooses; none is an error."""
+def reference_wells(table: pd.DataFrame, samples: str, where: str, needed: bool = True) -> pd.Series:
+    """Return which wells a query of the metadata chooses; none is an error if some are needed."""
     if samples == "all":
         return pd.Series(True, index=table.index)
     metadata = table[metadata_of(table)]
@@ -80,7 +79,7 @@ def reference_wells(table: pd.DataFrame, samples: str, where: str) -> pd.Series:
         found = metadata.replace("", None).query(samples).index
     except Exception as error:  # pandas raises whatever its parser meets
         raise program.DataError(f"the samples {samples!r} are no query of {where}: {error}") from error
-    if found.empty:
+    if needed and found.empty:
         raise program.DataError(f"{where}: no row has {samples}; mark such wells in the metadata or choose others")
     return pd.Series(table.index.isin(found), index=table.index)
 
@@ -93,7 +92,7 @@ def write(
     `copy` gets the same values as Parquet: an empty text and a missing number are null, counts are whole numbers.
     """
     contract.check(table.columns, path.name)
-    _check_values(table, contract, path.name)
+    _check_values(table, contract, path.name, range(2, len(table) + 2))
     metadata, features = metadata_of(table), features_of(table)
     path.parent.mkdir(parents=True, exist_ok=True)
     texts = table[metadata].itertuples(index=False, name=None)
@@ -136,6 +135,13 @@ def _header(path: Path) -> List[str]:
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as lines:
             return next(csv.reader(lines), [])
     except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise program.DataError(f"{path.name}: cannot be read: {error}") from error
+
+
+def _line_numbers(path: Path) -> List[int]:
+    try:
+        return tables.line_numbers(path)
+    except (OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
         raise program.DataError(f"{path.name}: cannot be read: {error}") from error
 
 

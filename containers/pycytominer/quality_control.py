@@ -7,6 +7,7 @@ resembles the wells beside it, which hold other perturbations: where that is hig
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Dict, List
 
@@ -15,7 +16,7 @@ import pandas as pd
 import plate_faults
 import plate_picture
 import profiles
-from stagekit import contracts, program
+from stagekit import contracts, outside, program
 
 
 def main() -> None:
@@ -26,6 +27,9 @@ def main() -> None:
     flags.add_argument("--batch", required=True, help="for the table's first column")
     flags.add_argument("--low_count", required=True, type=float, help="a well has few cells below this part of median")
     flags.add_argument("--edge_effect", required=True, type=float, help="the edge differs from this part of median on")
+    flags.add_argument(
+        "--suspicious", required=True, type=json.loads, help="a JSON table: plate -> what of its cells is"
+    )
     flags.add_argument("--write_summary", required=True, type=Path)
     flags.add_argument("--write_pictures", required=True, type=Path, nargs="+", help="a file for each of --profiles")
     args = flags.parse_args()
@@ -35,9 +39,10 @@ def main() -> None:
         tables = [profiles.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
         _check_distinct(tables)
         agreement = agreements(tables)
+        _tell_gaps(tables, report)
         rows = []
         for table, path, picture in zip(tables, args.load_data, args.write_pictures, strict=True):
-            images = profiles.read_text(path, contracts.LOAD_DATA)
+            images = profiles.read_text(path, outside.of_load_data(contracts.LOAD_DATA))
             _check_same_plate(table, images, path)
             rows.append(_judge(table, images, agreement, args, picture))
         summary = pd.DataFrame(rows)
@@ -60,6 +65,7 @@ def _judge(
     shown["replicates"] = agreement[plate]
     shown["neighbours"] = plate_faults.neighbours(wells[profiles.features_of(wells)])
     faults = plate_faults.find(shown["cells"], list(images["Metadata_Well"].unique()), args.low_count, args.edge_effect)
+    faults += args.suspicious.get(plate, [])
     plate_picture.draw(plate, shown, faults, picture)
     sites = images.groupby("Metadata_Well")["Metadata_Site"].nunique()
     return {
@@ -89,6 +95,17 @@ def _check_same_plate(table: pd.DataFrame, images: pd.DataFrame, path: Path) -> 
     if len(plates) > 1:
         message = f"{path.name} and the profiles beside it are of different plates: {', '.join(sorted(plates))}"
         raise program.DataError(f"{message}; give --profiles and --load_data in the same order")
+
+
+def _tell_gaps(tables: List[pd.DataFrame], report: program.Report) -> None:
+    """Warn of features that not every well of the set has a value of: replicates are compared without them."""
+    joined = pd.concat(tables, ignore_index=True)
+    features = profiles.features_of(joined)
+    gaps = [name for name in features if joined[name].isna().any()]
+    if gaps:
+        shown = f"{', '.join(gaps[:5])}{', ...' if len(gaps) > 5 else ''}"
+        message = f"{len(gaps)} of {len(features)} features lack a value in some well of the set"
+        report.warn(f"{message}; replicates are compared without them: {shown}")
 
 
 def agreements(tables: List[pd.DataFrame]) -> pd.Series:

@@ -13,6 +13,7 @@ from typing import Dict, List, NamedTuple
 
 import blocklist
 import copies
+import extremes
 import numpy as np
 import pandas as pd
 import profiles
@@ -40,6 +41,7 @@ def main() -> None:
     flags.add_argument("--corr_threshold", required=True, type=_fraction, help="correlation_threshold: highest r")
     flags.add_argument("--freq_cut", required=True, type=_fraction, help="variance_threshold: 2nd / most common count")
     flags.add_argument("--unique_cut", required=True, type=_fraction, help="variance_threshold: distinct / wells")
+    flags.add_argument("--outlier_cutoff", required=True, type=_positive, help="drop_outliers: the largest value")
     flags.add_argument(
         "--blocklist", required=True, type=Path, nargs="*", help="names a line, instead of pycytominer's"
     )
@@ -57,6 +59,7 @@ def main() -> None:
         plates = [_read(path, report) for path in args.profiles]
         lists = {**_absent(plates), **_judge(plates, args)}
         kept = _kept(plates, lists, report)
+        _tell_extremes(plates, kept, args, report)
         _write_reasons(lists, args.plate, args.write_excluded)
         _write_plates(plates, kept, args)
 
@@ -103,7 +106,9 @@ def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
 
 def _rules(args: argparse.Namespace) -> selection.Thresholds:
     names = blocklist.read(args.blocklist[0]) if args.blocklist else None
-    return selection.Thresholds(args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut, names)
+    return selection.Thresholds(
+        args.na_cutoff, args.corr_threshold, args.freq_cut, args.unique_cut, args.outlier_cutoff, names
+    )
 
 
 def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report) -> List[str]:
@@ -120,6 +125,18 @@ def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report
     report.fact("features_excluded", {operation: len(reasons) for operation, reasons in lists.items()})
     report.fact("features", len(kept))
     return kept
+
+
+def _tell_extremes(plates: List[Plate], kept: List[str], args: argparse.Namespace, report: program.Report) -> None:
+    """Warn of kept features with values beyond the cutoff: one may decide alone how similar profiles are."""
+    full = [plate for plate in plates if plate.features.shape[1]]
+    found = extremes.find(pd.concat([plate.features[kept] for plate in full]), args.outlier_cutoff) if full else []
+    report.fact("extreme_values", {each.feature: each.value for each in found})
+    if found:
+        wells = [f"{plate.name} {well}" for plate in full for well in plate.metadata["Metadata_Well"]]
+        message = f"{len(found)} features that are kept have values beyond {args.outlier_cutoff:g}"
+        remedy = "add drop_outliers to [select_features] operations to leave such features out"
+        report.warn(f"{message}: {extremes.told(found, wells)}; {remedy}")
 
 
 def _write_reasons(lists: Dict[str, Reasons], plate_set: str, path: Path) -> None:
@@ -151,6 +168,13 @@ def _fraction(text: str) -> float:
     value = float(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value
 
 

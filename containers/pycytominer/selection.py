@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, List, Optional, Tuple
 
+import extremes
 import numpy as np
 import pandas as pd
 
@@ -23,6 +24,7 @@ class Thresholds:
     corr_threshold: float
     freq_cut: float
     unique_cut: float
+    outlier_cutoff: float = extremes.USUAL_CUTOFF
     blocklist: Optional[FrozenSet[str]] = None
     """The features of the operation blocklist; None: those that pycytominer brings."""
 
@@ -63,6 +65,13 @@ def _counted(values: pd.Series) -> str:
 def _missing(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
     dropped = _dropped(table, "drop_na_columns", na_cutoff=thresholds.na_cutoff)
     return {name: f"{table[name].isna().sum()} of {len(table)} values are missing" for name in dropped}
+
+
+def _outlying(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
+    """Exclude features with a value beyond the cutoff, above or below 0."""
+    found = {each.feature: each.value for each in extremes.find(table, thresholds.outlier_cutoff)}
+    dropped = _dropped(table, "drop_outliers", outlier_cutoff=thresholds.outlier_cutoff)
+    return {name: f"reaches {found[name]:.5g}, beyond {thresholds.outlier_cutoff:g}" for name in dropped}
 
 
 def _blocked(table: pd.DataFrame, thresholds: Thresholds) -> Reasons:
@@ -150,5 +159,6 @@ OPERATIONS: Dict[str, Rule] = {
     "frequency_threshold": _frequency,
     "correlation_threshold": _correlated,
     "drop_na_columns": _missing,
+    "drop_outliers": _outlying,
     "blocklist": _blocked,
 }

@@ -66,6 +66,14 @@ def _whiten(table: pd.DataFrame, chosen: pd.Series, plate_set: str, report: prog
     values = table[features].to_numpy()
     transform = whitening.fit(values[chosen.to_numpy()], plate_set)
     report.fact("reference_wells", int(chosen.sum()))
+    reference = values[chosen.to_numpy()]
+    flat = [name for name, most, least in zip(features, reference.max(axis=0), reference.min(axis=0)) if most <= least]
+    report.fact("features_without_spread", flat)
+    if flat:  # kept, for so the resource did; their variance counts as the least there is
+        shown = f"{', '.join(flat[:5])}{', ...' if len(flat) > 5 else ''}"
+        report.warn(
+            f"{len(flat)} features do not vary in the wells to fit on, and stay as far apart as they are: {shown}"
+        )
     report.fact("elbow", transform.elbow)
     if transform.beyond:
         report.warn(whitening.warning(transform, int(chosen.sum())))

@@ -25,7 +25,7 @@ def needed_bytes(stat: Mapping[str, int]) -> Optional[int]:
 def killed() -> int:
     """Return how many processes of this container the kernel has killed for want of memory; 0 where it tells not."""
     for name in ("memory.events", "memory.oom_control"):  # version 2, version 1
-        for told in _tables(name):
+        for told in tables(name):
             if "oom_kill" in told:
                 return told["oom_kill"]
     return 0
@@ -39,7 +39,7 @@ class Peak:
 
     def look(self) -> None:
         """Take a sample."""
-        now = next((needed_bytes(told) for told in _tables("memory.stat")), None)
+        now = next((needed_bytes(told) for told in tables("memory.stat")), None)
         self._bytes = max(self._bytes, now or 0)
 
     @property
@@ -48,7 +48,7 @@ class Peak:
         return round(self._bytes / 2**30, 3) if self._bytes else None
 
 
-def _tables(name: str) -> Iterator[Mapping[str, int]]:
+def tables(name: str) -> Iterator[Mapping[str, int]]:
     """Yield what a file of this group's tells: of the group itself, or of what the container sees as the root."""
     for folder in _folders():
         try:

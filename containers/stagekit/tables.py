@@ -16,11 +16,42 @@ MOST_BYTES = 128 << 20
 
 
 def lines(path: Path, separator: str = ",") -> List[List[str]]:
-    """Return the rows that are not empty of a table, packed (`.gz`) or not; raise DataError if it is none."""
+    """Return the rows that are not blank of a table, packed (`.gz`) or not; raise DataError if it is none."""
+    return [row for _, row in numbered(path, separator)]
+
+
+def numbered(path: Path, separator: str = ",") -> List[Tuple[int, List[str]]]:
+    """Return the rows that are not blank, each with the number of its first line in the file."""
+    found, last = [], 0
+    reader = csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator)
     try:
-        return [row for row in csv.reader(io.StringIO(_text(path), newline=""), delimiter=separator) if row]
+        for row in reader:
+            if len(row) > 1 or any(map(str.strip, row)):
+                found.append((last + 1, row))
+            last = reader.line_num
     except csv.Error as error:
         raise DataError(f"{path.name}: not a table of text: {error}; write it anew as csv or tsv") from error
+    return found
+
+
+def line_numbers(path: Path) -> List[int]:
+    """Return the number of the line of every row below the header of a csv of any size, blank lines left out.
+
+    Raises DataError for a row that has more or fewer fields than the header.
+    """
+    found, last = [], 0
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as content:
+        reader = csv.reader(content)
+        header = next(reader, [])
+        last = reader.line_num
+        for row in reader:
+            if len(row) == len(header) and len(row) > 1:
+                found.append(last + 1)
+            elif len(row) > 1 or any(map(str.strip, row)):
+                message = f"{path.name}: line {last + 1} has {len(row)} fields, the header {len(header)}"
+                raise DataError(f"{message}; was the file cut short?")
+            last = reader.line_num
+    return found
 
 
 def records(path: Path, separator: str = ",") -> Tuple[List[str], List[Dict[str, str]]]:

@@ -43,7 +43,9 @@ def main() -> None:
     for done, total in write_batch(home, args.plates, args.wells, args.seed):
         if done and sys.stderr.isatty():
             print(f"\r{BATCH}: {done} of {total} wells drawn", end="", file=sys.stderr, flush=True)
-    print(f"\r{BATCH}: {total} wells drawn" if total else f"{BATCH}: every image is there already")
+    if total and sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # the line is cleared: the last one is shorter
+    print(f"{BATCH}: {total} wells drawn" if total else f"{BATCH}: every image is there already")
 
 
 if __name__ == "__main__":

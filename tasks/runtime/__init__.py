@@ -1,1 +1,1 @@
-"""A Job in, a finished folder out; knows neither Luigi nor pandas."""
+"""How and where jobs run: engines on a machine, schedulers of a cluster."""

@@ -25,16 +25,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tasks.runtime import array_folder, arrays, aws, batch_queues, batch_watch, job_definitions, queue, verdicts
-from tasks.runtime.arrays import Arrays
-from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import AwsBatch
-from tasks.runtime.batch_watch import Watch
-from tasks.runtime.fleet_engine import FleetEngine
-from tasks.runtime.job import Job
-from tasks.runtime.job_definitions import Definition
-from tasks.runtime.queue import Queue
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.runtime.arrays import array_folder, arrays, queue, verdicts
+from tasks.runtime.arrays.arrays import Arrays
+from tasks.runtime.arrays.queue import Queue
+from tasks.runtime.aws import aws, batch_queues, batch_watch, job_definitions
+from tasks.runtime.aws.aws import Account
+from tasks.runtime.aws.aws_batch import AwsBatch
+from tasks.runtime.aws.batch_watch import Watch
+from tasks.runtime.aws.fleet_engine import FleetEngine
+from tasks.runtime.aws.job_definitions import Definition
+from tasks.runtime.core.job import Job
 from tests.fleet.virtual import MOST_CALLS_A_SECOND, Clock, Service
 
 HOME = Account("us-east-1", "http://127.0.0.1:9")  # nothing is ever sent there

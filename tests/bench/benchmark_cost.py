@@ -19,7 +19,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 from tests.stages.benchmark.drawn_batch import BATCH, Drawing  # noqa: E402
 
 PROGRAMS = REPOSITORY / "containers" / "benchmark"

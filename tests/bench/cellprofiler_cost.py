@@ -22,8 +22,9 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
-from tests.stages.cellprofiler.plates import FOLDER, NUMBERS, PLATE, REAL_IMAGES, Plate, real_sites  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
+from tasks.workflow import segmentation  # noqa: E402
+from tests.stages.cellprofiler.plates import FOLDER, NUMBERS, PLATE, REAL_IMAGES, Plate, real_sites, words_of  # noqa: E402
 
 STEP = re.compile(r"Image # (\d+), module (\w+) # \d+: CPU_time = ([\d.]+) secs")
 
@@ -104,7 +105,7 @@ def measure(
     words = ["--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images]
     words += ["--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe"]
     words += ["--engine", engine, "--audit_sites", 0, "--write_analysis", output / "files", "--shard", shard]
-    return run(python, output, "measure.py", words)
+    return run(python, output, "measure.py", [*words, *words_of(segmentation.plain())])
 
 
 def illumination(python: Path, plate: Plate, output: Path, engine: str = "fast") -> Cost:

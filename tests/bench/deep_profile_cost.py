@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from tasks.runtime import environments
+from tasks.runtime.images import environments
 from tests import real_files
 from tests.stages.deepprofiler.plate import CHANNELS, IMAGES, NETWORKS, Plate, call, profile, write_csv
 
@@ -53,8 +53,7 @@ def drawn(network: str, plate: Plate, scratch: Path) -> Path:
     """Return a checkpoint with drawn weights."""
     checkpoint = scratch / f"{network}.hdf5"
     flags = {"barcode": plate.barcode, "features": network, "seed": 0, "write_checkpoint": checkpoint}
-    python = environments.python("deepprofiler")
-    made = call(python, "seed_checkpoint", scratch / "seed", network, **plate.inputs, **flags)
+    made = call("deepprofiler", "seed_checkpoint", scratch / "seed", network, **plate.inputs, **flags)
     assert made.code == 0, made.stderr
     return checkpoint
 
@@ -89,7 +88,8 @@ def measure(image: str, network: str, plate: Plate, checkpoint: Path, sites: int
 
 def run(image: str, network: str, plate: Plate, checkpoint: Path, scratch: Path, shard: str) -> tuple[float, float]:
     """Return the CPU seconds of a run, and the memory of its largest process (GB)."""
-    done = profile(image, plate, checkpoint, scratch / image / network, features=network, shard=shard)
+    out = scratch / image / network
+    done = profile(image, plate, checkpoint, out, forked=False, features=network, shard=shard)
     assert done.code == 0, done.stderr
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20

@@ -20,12 +20,13 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments, images, places  # noqa: E402
-from tasks.runtime.docker_engine import DockerEngine  # noqa: E402
-from tasks.runtime.engines import Engine  # noqa: E402
-from tasks.runtime.job import Job  # noqa: E402
-from tasks.runtime.process_engine import ProcessEngine  # noqa: E402
-from tasks.stages import Resources  # noqa: E402
+from tasks.definitions.stages import Resources  # noqa: E402
+from tasks.runtime.arrays import places  # noqa: E402
+from tasks.runtime.core.job import Job  # noqa: E402
+from tasks.runtime.engines.docker_engine import DockerEngine  # noqa: E402
+from tasks.runtime.engines.engines import Engine  # noqa: E402
+from tasks.runtime.engines.process_engine import ProcessEngine  # noqa: E402
+from tasks.runtime.images import environments, images  # noqa: E402
 from tests.integration import node as nodes  # noqa: E402
 from tests.integration.node import Node  # noqa: E402
 from tests.integration.on_node import OwnWords  # noqa: E402

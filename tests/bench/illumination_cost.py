@@ -18,7 +18,7 @@ import tifffile
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 from tests.bench.cellprofiler_cost import illumination  # noqa: E402
 from tests.stages.cellprofiler.plates import NUMBERS, REAL_IMAGES, Plate, make_plate, real_sites  # noqa: E402
 

@@ -25,7 +25,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 from tests.bench.cellprofiler_cost import Cost, measure  # noqa: E402
 from tests.stages.cellprofiler.plates import NUMBERS, REAL_IMAGES, Plate, real_sites, shaded_functions  # noqa: E402
 

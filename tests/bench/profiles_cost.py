@@ -35,7 +35,7 @@ COPIES = 0.1  # of the features repeat others
 def enter_environment() -> None:
     """Go on as the pycytominer stages do: in their interpreter, on one thread."""
     sys.path.insert(0, str(REPOSITORY))
-    from tasks.runtime import environments
+    from tasks.runtime.images import environments
 
     environments.make("pycytominer")
     threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
@@ -132,7 +132,14 @@ def words(paths: list[Path], folder: Path) -> list[str]:
         "write_excluded": [str(folder / "excluded.csv")],
         "output": [str(folder / "out")],
     }
-    single = {"plate": "set", "na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
+    single = {
+        "plate": "set",
+        "na_cutoff": 0.05,
+        "corr_threshold": 0.9,
+        "freq_cut": 0.05,
+        "unique_cut": 0.1,
+        "outlier_cutoff": 500,
+    }
     single |= {"behaviour": "corrected", "location_features": "auto", "parquet": "false"}
     flags |= {name: [str(value)] for name, value in single.items()}
     program = str(REPOSITORY / "containers/pycytominer/select_features.py")

@@ -37,10 +37,12 @@ def make(plates: list[str], images: int) -> set[str]:
     """Lay the plates, and make every stage of them by a stub; return the stages."""
     from luigi.task import flatten
 
-    from tasks import pipeline, provenance, settings
-    from tasks.runtime import engines
-    from tasks.runtime.job import Job, Outcome
-    from tasks.stage_task import Staged
+    from tasks.results import provenance
+    from tasks.runtime.core.job import Job, Outcome
+    from tasks.runtime.engines import engines
+    from tasks.settings import settings
+    from tasks.stage_tasks.stage import Staged
+    from tasks.workflow import pipeline
     from tests.unit.fakes import BATCH, FakeEngine, lay_plate, lay_table, write_result
 
     layout = settings.load().layout
@@ -73,8 +75,8 @@ def make(plates: list[str], images: int) -> set[str]:
         return Outcome(0, 0.0)
 
     stub = mock.patch.object(engines, "choose", lambda wanted, image: FakeEngine(act))
-    unchecked = mock.patch("tasks.gathering._check_output", lambda run, name, path: None)
-    units = mock.patch("tasks.gathering._check_units", lambda run, left_out, done: None)
+    unchecked = mock.patch("tasks.execution.collect._check_output", lambda run, name, path, **_: None)
+    units = mock.patch("tasks.execution.collect._check_units", lambda run, left_out, done: None)
     with stub, unchecked, units:
         run(pipeline.RunBatch(batch_id=BATCH))
         run(pipeline.Report(batch_id=BATCH))
@@ -87,7 +89,7 @@ def recheck() -> float:
     import luigi
     from luigi.task import flatten
 
-    from tasks import pipeline
+    from tasks.workflow import pipeline
     from tests.unit.fakes import BATCH
 
     luigi.task_register.Register.clear_instance_cache()

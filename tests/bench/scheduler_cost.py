@@ -30,7 +30,7 @@ from data.demo.plan import BATCH, PLATES, wells  # noqa: E402
 from tests.integration.toolkit import Toolkit  # noqa: E402
 
 if TYPE_CHECKING:
-    from tasks.layout import Layout
+    from tasks.dataset.layout import Layout
 
 # Runs luigi as its command does, and says at the end what the process and its children took.
 MEASURED = """
@@ -73,7 +73,7 @@ def real_run(folder: Path, plates: str, only_wells: str) -> None:
     began, started = datetime.datetime.now(datetime.UTC).timestamp(), time.monotonic()
     done = toolkit.command(sys.executable, "-c", MEASURED, str(told), *words)
     wall = time.monotonic() - started
-    from tasks.layout import Layout
+    from tasks.dataset.layout import Layout
 
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
@@ -87,7 +87,7 @@ def real_run(folder: Path, plates: str, only_wells: str) -> None:
 
 def jobs(layout: Layout) -> list[tuple[float, float]]:
     """Return when each job began and ended, by the ledgers."""
-    from tasks import ledger
+    from tasks.results import ledger
 
     spans = []
     for folder in layout.ledgers.glob("*/*/*"):
@@ -109,7 +109,7 @@ def covered(spans: list[tuple[float, float]], began: float, ended: float) -> flo
 
 def resumed(folder: Path, count: int) -> None:
     """Make every other plate of a batch by stubs, start the whole batch, and wait for its first job."""
-    from tasks import settings
+    from tasks.settings import settings
     from tests.bench.recheck_cost import make
 
     plates = [f"P{number:03d}" for number in range(count)]

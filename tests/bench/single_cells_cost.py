@@ -22,7 +22,7 @@ import numpy as np
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from tasks.runtime import environments  # noqa: E402
+from tasks.runtime.images import environments  # noqa: E402
 
 PROGRAMS = REPOSITORY / "containers/pycytominer"
 PLATE, SITES, CELLS, WELLS = "BENCH1", 9, 150, 384

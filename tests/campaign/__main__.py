@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks.layout import Layout
+from tasks.dataset.layout import Layout
 from tests.campaign import invariants
 from tests.integration.toolkit import REPOSITORY, Toolkit, left_running, wait_for
 

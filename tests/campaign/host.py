@@ -29,10 +29,11 @@ if JUMP_SECONDS:  # before anybody takes a name from these modules
 from luigi.cmdline import luigi_run
 from stagekit import contracts
 
-from tasks import report, stages
-from tasks.runtime import environments
-from tasks.runtime.job import Job
-from tasks.runtime.process_engine import ProcessEngine
+from tasks.definitions import stages
+from tasks.runtime.core.job import Job
+from tasks.runtime.engines.process_engine import ProcessEngine
+from tasks.runtime.images import environments
+from tasks.workflow import report
 
 FAULT = json.loads(os.environ.get("STUB_FAULT", "{}"))
 STUB = Path(__file__).with_name("stub.py")

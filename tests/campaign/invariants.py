@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks import fingerprint, manifest
-from tasks.layout import Layout
+from tasks.dataset.layout import Layout
+from tasks.results import fingerprint, manifest
 
 TIMED = {"provenance", "report"}
 

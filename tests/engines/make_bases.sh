@@ -27,7 +27,7 @@ make_root() { # a Debian root as a tar
     mapfile -t lines < <(debian_archives | sed 's/^/deb /')
     mapfile -t rules < <(apt_date_rules)
     for rule in "${!rules[@]}"; do rules[rule]="--aptopt=${rules[rule]}"; done
-    mmdebstrap --quiet --variant=minbase --include=ca-certificates,python3,python3-venv "${rules[@]}" \
+    mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=minbase --include=ca-certificates,python3,python3-venv "${rules[@]}" \
         --customize-hook="install -m 644 $CA_BUNDLE \"\$1\"$CA_BUNDLE" \
         --customize-hook='ln -s python3 "$1/usr/bin/python"' \
         bookworm "$1" "${lines[@]}" </dev/null >"$log" 2>&1 ||

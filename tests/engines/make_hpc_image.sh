@@ -24,7 +24,7 @@ make_root() { # a Debian root as a tar
     archive="$(debian_archive)"
     mapfile -t rules < <(apt_date_rules)
     for rule in "${!rules[@]}"; do rules[rule]="--aptopt=${rules[rule]}"; done
-    mmdebstrap --quiet --variant=minbase --include="$(IFS=,; echo "${PACKAGES[*]}")" "${rules[@]}" \
+    mmdebstrap --quiet --dpkgopt=force-unsafe-io --variant=minbase --include="$(IFS=,; echo "${PACKAGES[*]}")" "${rules[@]}" \
         --setup-hook="printf '$PINS' >\"\$1/etc/apt/preferences.d/apptainer\"" \
         --customize-hook="install -m 644 $CA_BUNDLE \"\$1\"$CA_BUNDLE" \
         --customize-hook='chroot "$1" useradd --uid 1000 --create-home --shell /bin/bash scientist' \

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 import sys
 
-from tasks import stages
-from tasks.runtime import environments
-from tasks.runtime.engines import engine
+from tasks.definitions import stages
+from tasks.runtime.engines.engines import engine
+from tasks.runtime.images import environments
 
 ENGINES = ("process", "docker", "compose", "apptainer", "site", "fleet", "chromium")
 NODE_IMAGE = "platewright-test/hpc:local"

@@ -10,6 +10,7 @@ environment and a queue.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -22,7 +23,9 @@ from typing import Any
 
 import boto3
 import docker
+from stagekit import whole
 
+from tasks.dataset import layout
 from tests.integration.toolkit import REPOSITORY, wait_for
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -153,6 +156,19 @@ class Fleet:
         ):
             with contextlib.suppress(docker.errors.APIError):
                 each.remove(force=True)
+
+
+@contextlib.contextmanager
+def named_by_digest(*names: str) -> Iterator[None]:
+    """Let images bear in images.lock the digests that the engine here has, as if they were pushed; then as before."""
+    before = layout.IMAGES_LOCK.read_text()
+    lock = json.loads(before)
+    named = {name: {"pushed": lock[name]["digest"], **lock[name]} for name in names}
+    whole.write(layout.IMAGES_LOCK, json.dumps(lock | named))
+    try:
+        yield
+    finally:
+        whole.write(layout.IMAGES_LOCK, before)
 
 
 def free_port() -> int:

@@ -7,17 +7,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tasks.runtime.array_folder import Array
-from tasks.runtime.arrays import Arrays
-from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import AwsBatch
-from tasks.runtime.batch_options import Options
-from tasks.runtime.batch_watch import Watch
-from tasks.runtime.fleet_engine import FleetEngine
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.job_definitions import Definition
-from tasks.runtime.queue import Queue
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.runtime.arrays.array_folder import Array
+from tasks.runtime.arrays.arrays import Arrays
+from tasks.runtime.arrays.queue import Queue
+from tasks.runtime.aws.aws import Account
+from tasks.runtime.aws.aws_batch import AwsBatch
+from tasks.runtime.aws.batch_options import Options
+from tasks.runtime.aws.batch_watch import Watch
+from tasks.runtime.aws.fleet_engine import FleetEngine
+from tasks.runtime.aws.job_definitions import Definition
+from tasks.runtime.core.job import Job, Outcome
 from tests.engines.report import JOB_IMAGE
 from tests.fleet.fleet import QUEUE, REGION, Fleet
 

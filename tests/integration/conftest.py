@@ -12,21 +12,33 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES, wells
-from tasks.runtime import locks
+from tests.integration.once import held, once
 from tests.integration.toolkit import Toolkit, lay_real_wells, wait_for
 
 REAL_BATCH, REAL_PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 
 
+Made = tuple[Toolkit, subprocess.CompletedProcess[str]]
+
+DOCKER_LOCK = Path(tempfile.gettempdir()) / "platewright-tests-of-docker.lock"
+
+
+@pytest.fixture(scope="module")
+def docker_shared() -> Iterator[None]:
+    """Use the Docker Engine beside others, who leave its daemon and the containers of others alone."""
+    with held(DOCKER_LOCK, shared=True):
+        yield
+
+
 @pytest.fixture(scope="module")
 def docker_alone() -> Iterator[None]:
-    """Keep the Docker Engine to one file of tests: some count its containers, some kill its daemon."""
-    with locks.alone(Path(tempfile.gettempdir()) / "platewright-tests-of-docker.lock", "the tests of docker"):
+    """Keep the Docker Engine to one file of tests, which kills its daemon."""
+    with held(DOCKER_LOCK):
         yield
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """The whole demo, as `make demo` runs it, on the process engine; plan.json holds what was foretold."""
     toolkit = Toolkit(tmp_path_factory.mktemp("demo"), "process", audited=True)
     toolkit.draw(",".join(PLATES), ",".join(wells()))
@@ -36,7 +48,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.
 
 
 @pytest.fixture(scope="session")
-def real_wells(tmp_path_factory: pytest.TempPathFactory, real_data) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
+def real_wells(tmp_path_factory: pytest.TempPathFactory, real_data) -> Made:
     """The four real wells with all eight channels, from images to profiles."""
     toolkit = Toolkit(tmp_path_factory.mktemp("real"), "process")
     lay_real_wells(toolkit, real_data, REAL_BATCH, REAL_PLATE)
@@ -44,11 +56,27 @@ def real_wells(tmp_path_factory: pytest.TempPathFactory, real_data) -> tuple[Too
 
 
 @pytest.fixture(scope="session")
-def cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
-    """Four wells of one demo plate on the process engine."""
-    toolkit = Toolkit(tmp_path_factory.mktemp("cut"), "process")
-    toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
-    return toolkit, toolkit.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATES[0])
+def cut(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Four wells of one demo plate on the process engine; nobody changes them."""
+
+    def make(folder: Path) -> Made:
+        toolkit = Toolkit(folder, "process")
+        toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
+        return toolkit, toolkit.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATES[0])
+
+    return once(tmp_path_factory, "cut", make)
+
+
+@pytest.fixture(scope="session")
+def in_docker(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The same four wells in containers, audited; only a benchmark is added to them."""
+
+    def make(folder: Path) -> Made:
+        toolkit = Toolkit(folder, "docker", audited=True)
+        toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
+        return toolkit, toolkit.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATES[0]}"]')
+
+    return once(tmp_path_factory, "in-docker", make)
 
 
 @pytest.fixture

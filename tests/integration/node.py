@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.runtime import images, sif
-from tasks.runtime.job import Job, Outcome
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.images import images, sif
 from tests.engines.report import NODE_IMAGE
 from tests.integration.toolkit import REPOSITORY
 

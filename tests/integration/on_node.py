@@ -9,10 +9,11 @@ import threading
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from tasks import settings
-from tasks.runtime import engines, places
-from tasks.runtime.job import Job, Mount
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.runtime.arrays import places
+from tasks.runtime.core.job import Job, Mount
+from tasks.runtime.engines import engines
+from tasks.settings import settings
 
 
 class OwnWords(Job):

@@ -94,9 +94,17 @@ def test_a_stage_added_as_the_page_says_runs_and_agrees_with_all_else(copy, tmp_
     image = copy / "containers/gallery"
     (image / "count_wells.py").write_text(PROGRAM)
     (image / "stages.toml").write_text((image / "stages.toml").read_text() + TABLE)
-    edit(copy / "tasks/measuring.py", "\ndef load_data_of(", CLASS)
-    edit(copy / "tasks/runs.py", "self.clone(Montage)]", "self.clone(Montage), self.clone(measuring.CountWells)]")
-    edit(copy / "tasks/runs.py", "from tasks.batch_task", "from tasks import measuring\nfrom tasks.batch_task")
+    edit(copy / "tasks/workflow/image_analysis.py", "\ndef load_data_of(", CLASS)
+    edit(
+        copy / "tasks/workflow/run_plate_and_batch.py",
+        "self.clone(Montage)]",
+        "self.clone(Montage), self.clone(image_analysis.CountWells)]",
+    )
+    edit(
+        copy / "tasks/workflow/run_plate_and_batch.py",
+        "from tasks.stage_tasks.plate_set",
+        "from tasks.workflow import image_analysis\nfrom tasks.stage_tasks.plate_set",
+    )
     (copy / "data/costs.toml").write_text((copy / "data/costs.toml").read_text() + COST)
     (copy / "compose.yaml").write_text((copy / "compose.yaml").read_text() + SERVICE)
     toolkit = Toolkit(tmp_path / "data", "process")

@@ -17,18 +17,19 @@ import pandas as pd
 import pytest
 
 from data.demo.plan import BATCH, PLATES
-from tasks import layout
-from tasks.runtime import images, places
-from tasks.runtime.docker_engine import DockerEngine
-from tasks.runtime.job import Job, Mount
-from tasks.runtime.process_engine import ProcessEngine
-from tasks.stages import Resources
+from tasks.dataset import layout
+from tasks.definitions.stages import Resources
+from tasks.runtime.arrays import places
+from tasks.runtime.core.job import Job, Mount
+from tasks.runtime.engines.docker_engine import DockerEngine
+from tasks.runtime.engines.process_engine import ProcessEngine
+from tasks.runtime.images import images
 from tests.engines.report import NODE_CONVERTS
 from tests.integration import node as nodes
 from tests.integration.node import SIF_FILES, Node
 from tests.integration.toolkit import wait_for
 
-pytestmark = [pytest.mark.engine("apptainer"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("apptainer"), pytest.mark.usefixtures("docker_shared")]
 
 IMAGE, PLATE = NODE_CONVERTS, PLATES[0]
 LASTS = (
@@ -41,7 +42,7 @@ LASTS = (
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Node]:
+def node(tmp_path_factory: pytest.TempPathFactory, docker_shared: None) -> Iterator[Node]:
     with nodes.started(tmp_path_factory.mktemp("node")) as started:
         started.convert(IMAGE)
         yield started
@@ -69,7 +70,8 @@ def code(text: str) -> Sequence[str]:
 
 def normalize(folder: Path, profiles: Path) -> Job:
     """Return the job that scales a plate's profiles, as the pipeline does."""
-    flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--min_negcon_wells", "2"]
+    flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--least_spread", "0"]
+    flags += ["--min_negcon_wells", "2"]
     flags += ["--on_few_negcon", "warn", "--profiles", "/in/profiles.csv.gz", "--parquet", "false"]
     flags += ["--write_parquet", "/out/files/x.parquet", "--write_profiles", "/out/files/x.csv.gz"]
     return make_job(folder, *flags, inputs=(Mount(profiles, "/in/profiles.csv.gz"),))
@@ -216,7 +218,7 @@ def test_a_stale_sif_file_is_refused_with_the_way_out(node):
     program = clone / f"containers/{IMAGE}/normalize.py"
     program.write_text(program.read_text() + "# changed\n")
     node.own(clone)
-    look = ("from tasks import settings; settings.load(); from tasks.runtime import engines; "
+    look = ("from tasks.settings import settings; settings.load(); from tasks.runtime.engines import engines; "
             f"print(engines.engine('apptainer').unusable({IMAGE!r}))")  # fmt: skip
     before = node.command(sys.executable, "-c", look.replace("unusable", "environment"))
     refused = node.command(sys.executable, "-c", look, cwd=clone)

@@ -13,17 +13,18 @@ import docker
 import pytest
 
 from tasks.errors import EngineError
-from tasks.runtime import arrays, batch_queues, batch_watch, job_definitions, queue
-from tasks.runtime.array_folder import Array
-from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import AwsBatch
-from tasks.runtime.batch_options import Options
-from tasks.runtime.queue import NoAnswerError
+from tasks.runtime.arrays import arrays, queue
+from tasks.runtime.arrays.array_folder import Array
+from tasks.runtime.arrays.queue import NoAnswerError
+from tasks.runtime.aws import batch_queues, batch_watch, job_definitions
+from tasks.runtime.aws.aws import Account
+from tasks.runtime.aws.aws_batch import AwsBatch
+from tasks.runtime.aws.batch_options import Options
 from tests.fleet.fleet import REGION, Fleet
 from tests.fleet.place import SMALL, Place, in_background, tell
 from tests.integration.toolkit import wait_for
 
-pytestmark = [pytest.mark.engine("fleet"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("fleet"), pytest.mark.usefixtures("docker_shared")]
 
 INDEX = "index=${AWS_BATCH_JOB_ID##*:}"
 WELL, WAIT = f"{INDEX}; echo $index", "sleep 300"
@@ -32,7 +33,7 @@ FILLS_MEMORY = "python3 -c 'held = bytearray(300 << 20)'"
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory, docker_shared: None) -> Iterator[Fleet]:
     with Fleet(tmp_path_factory.mktemp("fleet")) as made:
         yield made
 
@@ -195,7 +196,7 @@ def test_an_answer_that_was_lost_submits_nothing_twice(
 def test_a_server_that_is_away_is_asked_again_and_what_runs_is_seen_to_end(
     fleet: Fleet, place: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks.runtime import aws
+    from tasks.runtime.aws import aws
 
     made = place("sleep 15")
     monkeypatch.setattr(aws, "ANSWER_SECONDS", 1)
@@ -242,9 +243,9 @@ def test_a_queue_without_machines_is_refused_and_one_that_loses_them_ends_the_wa
     switch = fleet.client("batch").update_compute_environment
     made = place(WAIT)
     monkeypatch.setattr(batch_watch, "STUCK_SECONDS", 0.0)
-    monkeypatch.setattr("tasks.runtime.batch_states.BEGUN", ("SUCCEEDED", "FAILED"))
+    monkeypatch.setattr("tasks.runtime.aws.batch_states.BEGUN", ("SUCCEEDED", "FAILED"))
     monkeypatch.setattr(
-        "tasks.runtime.batch_states.WAITING", ("STARTING", "RUNNING", "RUNNABLE", "PENDING", "SUBMITTED")
+        "tasks.runtime.aws.batch_states.WAITING", ("STARTING", "RUNNING", "RUNNABLE", "PENDING", "SUBMITTED")
     )
     thread, ended = in_background(lambda: made.run(2))
     assert wait_for(lambda: len(made.running()) == 2, 60)
@@ -264,6 +265,5 @@ def test_a_queue_without_machines_is_refused_and_one_that_loses_them_ends_the_wa
 
 
 def test_nothing_is_left_of_the_containers(fleet: Fleet) -> None:
-    assert wait_for(
-        lambda: not docker.from_env().containers.list(ignore_removed=True, filters={"label": "platewright.fleet"}), 60
-    )
+    label = f"platewright.fleet.server={fleet.port}"
+    assert wait_for(lambda: not docker.from_env().containers.list(ignore_removed=True, filters={"label": label}), 60)

@@ -19,16 +19,17 @@ from typing import Any
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import layout
-from tests.fleet.fleet import Fleet
+from tests.fleet.fleet import Fleet, named_by_digest
 from tests.integration.toolkit import Toolkit, wait_for
 
-pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
 
-PLATE, WELLS = PLATES[0], FOUR_WELLS[:2]
+PLATE = PLATES[0]
+ELEMENTS = 2
+"""Two wells each."""
 MEASURE = ("Measure", "--batch-id", BATCH, "--plate", PLATE)
 IMAGES = ("gallery", "cellprofiler")
-QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
+QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "2"}}
 EFS = "efs:fs-0123456789abcdef0"
 ARRAYS = ".work/runs/*/*/measure/*/*/*/arrays/*"
 
@@ -37,16 +38,11 @@ Made = tuple[Toolkit, str]
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Fleet]:
-    """An account with a file system; its images are named by the digests that the engine here has."""
-    before, folder = layout.IMAGES_LOCK.read_text(), tmp_path_factory.mktemp("fleet")
-    lock = json.loads(before)
-    layout.IMAGES_LOCK.write_text(json.dumps(lock | {n: {**lock[n], "pushed": lock[n]["digest"]} for n in IMAGES}))
-    try:
-        with Fleet(folder, efs=folder / "efs") as made:
-            yield made
-    finally:
-        layout.IMAGES_LOCK.write_text(before)
+def fleet(tmp_path_factory: pytest.TempPathFactory, docker_shared: None) -> Iterator[Fleet]:
+    """An account with a file system."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with named_by_digest(*IMAGES), Fleet(folder, efs=folder / "efs") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +61,11 @@ def start(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Start:
 
 
 @pytest.fixture(scope="module")
-def made(fleet: Fleet, start: Start, patched_environment: None) -> Made:
-    """Two wells measured on AWS Batch, though one of the elements is killed; and what was printed."""
+def made(fleet: Fleet, start: Start, in_docker: tuple[Toolkit, Any], patched_environment: None) -> Made:
+    """Four wells listed and measured on AWS Batch, though one of the elements is killed; and what was printed."""
     toolkit = start("whole")
-    toolkit.draw(PLATE, ",".join(WELLS))
+    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    toolkit.lay_results(in_docker[0], "illumination")
     process = toolkit.start(*MEASURE)
     next(iter(measuring(fleet, toolkit, process).values())).kill()
     printed, _ = process.communicate(timeout=300)
@@ -86,36 +83,29 @@ def patched_environment(fleet: Fleet) -> Iterator[None]:
 
 
 def measuring(fleet: Fleet, toolkit: Toolkit, process: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return the containers that measure, once there is one a well, which a run has to start."""
+    """Return the containers that measure, once they all run, which a run has to see to."""
 
     def found() -> dict[str, Any]:
         mine = [path.read_text().strip() for path in toolkit.root.glob(f"{ARRAYS}/id")]
         return {job: each for array in mine for job, each in fleet.containers(array).items()}
 
-    assert wait_for(lambda: process.poll() is not None or len(found()) >= len(WELLS), 180)
+    assert wait_for(lambda: process.poll() is not None or len(found()) >= ELEMENTS, 180)
     assert process.poll() is None, process.communicate()[0]
     return found()
 
 
 def files(toolkit: Toolkit) -> dict[str, Path]:
-    """Return what has the same bytes wherever it was made."""
+    """Return what the measurement leaves, which has the same bytes wherever it was made."""
     tops = [*toolkit.dataset.glob("images/*/illum"), *toolkit.dataset.glob("workspace/[al]*")]
     found = (path for top in tops for path in top.rglob("*") if path.is_file())
     return {path.relative_to(toolkit.dataset).as_posix(): path for path in found}
 
 
-def test_jobs_make_in_the_mounted_folder_what_local_containers_make(made, tmp_path):
-    local = Toolkit(tmp_path, "docker", QUICK)
-    shutil.copytree(made[0].root / "cpg0000-jump-pilot", local.root / "cpg0000-jump-pilot")
-    for top in ("images/*/illum", "workspace/analysis", "workspace/load_data_csv"):
-        for path in local.dataset.glob(top):
-            shutil.rmtree(path)
-    done = local.luigi(*MEASURE)
-    theirs, ours = files(local), files(made[0])
+def test_jobs_make_in_the_mounted_folder_what_local_containers_make(made, in_docker):
+    theirs, ours = files(in_docker[0]), files(made[0])
 
-    assert done.returncode == 0, done.stderr[-3000:]
     assert sorted(ours) == sorted(theirs)
-    assert len([name for name in ours if name.endswith("Cells.csv")]) == len(WELLS)
+    assert len([name for name in ours if name.endswith("Cells.csv")]) == len(FOUR_WELLS)
     assert [name for name in ours if not filecmp.cmp(ours[name], theirs[name], shallow=False)] == []
 
 
@@ -124,7 +114,7 @@ def test_an_element_that_is_killed_is_run_again_and_no_other(made):
     elements = [len(json.loads(path.read_text())["elements"]) for path in toolkit.root.glob(f"{ARRAYS}/array.json")]
 
     assert "try 2 after node_lost" in printed
-    assert sorted(elements) == [1, len(WELLS)]
+    assert sorted(elements) == [1, ELEMENTS]
 
 
 def test_all_files_belong_to_whoever_runs_it(made):

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tasks.errors import LostClaimError, StoreError
-from tasks.store import claim, claim_object
-from tasks.store.claim import Claims
+from tasks.results.store.s3 import claim, claim_object
+from tasks.results.store.s3.claim import Claims
 from tests.integration.s3_server import BUCKET, S3Server, client, serving
 from tests.unit.fakes import wait_until
 
@@ -32,7 +32,7 @@ claims = claims_of(int(sys.argv[1]))
 with claims.alone(sys.argv[2], "painting"):
     print("held", flush=True)
     sys.stdin.readline()
-    claims.still(sys.argv[2])
+    claims.assert_held(sys.argv[2])
     print("published", flush=True)
 """
 COUNT = """
@@ -119,7 +119,7 @@ def test_a_held_claim_outlasts_its_time_because_it_is_renewed(server: S3Server, 
         time.sleep(3 * SECONDS + claim_object.COARSE_SECONDS)
         with claims_of(server.port).at_once(KEY) as taken:
             assert not taken
-        claims.still(KEY)
+        claims.assert_held(KEY)
 
 
 def test_a_claim_is_given_back_from_a_block_that_fails(claims: Claims) -> None:
@@ -161,7 +161,7 @@ def test_a_process_that_slept_past_its_time_publishes_nothing(server: S3Server, 
         os.kill(process.pid, signal.SIGCONT)
         out, errors = process.communicate("\n", timeout=30)
         assert waited
-        claims.still(KEY)  # who lost it took nothing from who has it
+        claims.assert_held(KEY)  # who lost it took nothing from who has it
 
     assert out == ""
     assert process.returncode != 0
@@ -190,7 +190,7 @@ def test_a_loss_is_noticed_at_the_end_of_the_block(server: S3Server, claims: Cla
 def test_a_claim_that_somebody_deleted_is_lost(claims: Claims) -> None:
     with pytest.raises(LostClaimError, match="deleted"), claims.alone(KEY, "painting"):
         claims.client.delete_object(Bucket=BUCKET, Key=KEY)
-        claims.still(KEY)
+        claims.assert_held(KEY)
 
 
 def test_the_error_of_a_block_is_not_hidden_by_a_loss(claims: Claims) -> None:
@@ -201,7 +201,7 @@ def test_the_error_of_a_block_is_not_hidden_by_a_loss(claims: Claims) -> None:
 
 def test_eight_processes_lose_no_count(server: S3Server) -> None:
     """The counter is read and written without a condition: only the claim keeps them apart."""
-    processes, rounds = 8, 50
+    processes, rounds = 8, 20
     client(server.port).put_object(Bucket=BUCKET, Key="counter", Body=b"0")
     counting = [started(COUNT, server.port, rounds) for _ in range(processes)]
     errors = [process.communicate(timeout=300)[1] for process in counting]
@@ -256,7 +256,7 @@ def test_a_renewal_outlives_throttling_and_lost_connections(server: S3Server, cl
             server.fault = lambda environ, told=fault: told if environ["REQUEST_METHOD"] == "PUT" else None
             time.sleep(SECONDS)
         server.fault = lambda environ: None
-        claims.still(KEY)
+        claims.assert_held(KEY)
         assert said(claims)["writes"] > before
 
 
@@ -273,7 +273,7 @@ def test_a_write_whose_answer_was_lost_is_known_as_ones_own(server: S3Server, cl
     server.fault = once
     with claims.alone(KEY, "painting") as waited:
         dropped.clear()
-        claims.still(KEY)
+        claims.assert_held(KEY)
         dropped.clear()
 
     assert not waited
@@ -285,7 +285,7 @@ def test_a_conflict_is_a_lost_race_and_not_the_end(server: S3Server, claims: Cla
     server.fault = lambda environ: left.pop() if left and environ["REQUEST_METHOD"] == "PUT" else None
     with claims.alone(KEY, "painting") as waited:
         left.extend([(409, "ConditionalRequestConflict")] * 2)
-        claims.still(KEY)
+        claims.assert_held(KEY)
 
     assert not waited
     assert left == []
@@ -294,15 +294,15 @@ def test_a_conflict_is_a_lost_race_and_not_the_end(server: S3Server, claims: Cla
 def test_a_check_waits_for_s3_only_as_long_as_a_claim_holds(server: S3Server, claims: Claims) -> None:
     with pytest.raises(StoreError, match="SlowDown"), claims.alone(KEY, "painting"):
         server.fault = lambda environ: (503, "SlowDown")
-        claims.still(KEY)
+        claims.assert_held(KEY)
 
 
 @pytest.mark.parametrize(
     ("status", "code", "step"),
     [
         (501, "NotImplemented", "has no conditional writes"),
-        (403, "AccessDenied", "needs s3:GetObject and s3:PutObject"),
-        (404, "NoSuchBucket", r"mend \[paths\] root"),
+        (403, "AccessDenied", "controller's policy"),
+        (404, "NoSuchBucket", r"\[paths\] root"),
     ],
 )
 def test_a_bucket_that_refuses_is_named_with_the_next_step(
@@ -330,7 +330,7 @@ def test_what_a_claim_takes_is_a_handful_of_requests(server: S3Server, claims: C
         pass
     server.seen.clear()
     with claims.alone(KEY, "painting"):
-        claims.still(KEY)
+        claims.assert_held(KEY)
 
     assert [method for method, _ in server.seen] == ["GET", "PUT", "PUT", "PUT"]
 
@@ -341,7 +341,7 @@ def test_no_two_writes_of_a_claim_are_alike(claims: Claims) -> None:
     for _ in range(2):
         with claims.alone(KEY, "painting"):
             for _ in range(3):
-                claims.still(KEY)
+                claims.assert_held(KEY)
                 etags.add(claims.client.head_object(Bucket=BUCKET, Key=KEY)["ETag"])
         etags.add(claims.client.head_object(Bucket=BUCKET, Key=KEY)["ETag"])
 

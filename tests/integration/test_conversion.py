@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import recipes
-from tasks.runtime import images, sif
+from tasks.definitions import recipes
+from tasks.runtime.images import images, sif
 from tests.integration import node as nodes
 from tests.integration.node import Node
 from tests.integration.toolkit import wait_for
 
-pytestmark = [pytest.mark.engine("apptainer"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("apptainer"), pytest.mark.usefixtures("docker_shared")]
 
 IMAGE = "gallery"
 TITLE = "org.opencontainers.image.title"
@@ -50,7 +50,7 @@ def save(archive: Path, recipe: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Node]:
+def node(tmp_path_factory: pytest.TempPathFactory, docker_shared: None) -> Iterator[Node]:
     """A node with folders that are soon full: of 2 MB, of 4 MB, and of a few files."""
     small = ("/small:mode=1777,size=2m", "/nearly:mode=1777,size=4m", "/few:mode=1777,exec,size=1g,nr_inodes=60")
     with nodes.started(tmp_path_factory.mktemp("conversion"), *(f"--tmpfs={each}" for each in small)) as started:

@@ -32,8 +32,55 @@ def test_the_demo_ends_well_and_says_where_its_results_are(demo):
     toolkit, done = demo
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "engine for the image cellprofiler: process" in done.stderr
-    assert all(f"{plate}_montage.png" in done.stdout for plate in PLATES)
+    assert "engine: process" in done.stderr
+    assert all(path.exists() for path in named(toolkit, done.stdout))
+    assert f"{PLATES[0]}_montage.png" in done.stdout
+
+
+def named(toolkit: Toolkit, printed: str) -> list[Path]:
+    """Return the paths below the data root that were printed."""
+    return [Path(word) for word in printed.split() if word.startswith(str(toolkit.root))]
+
+
+def test_the_demo_fits_on_one_screen_and_says_first_of_all_paths_where_the_report_is(demo):
+    toolkit, done = demo
+    printed = done.stdout + done.stderr
+    paths = named(toolkit, done.stdout)
+
+    assert len(printed.splitlines()) <= 40, printed
+    assert not set(printed) & {"\r", "\x1b"}
+    assert paths[0].name == f"{BATCH}_report.html"
+    assert len(paths) == 4
+
+
+def test_the_demo_says_in_words_what_it_found(demo):
+    said = "The demo plants six active and two inactive compounds; its profiles recover all six."
+
+    assert said in demo[1].stdout.splitlines()
+
+
+def test_every_stage_of_the_demo_has_one_line_with_its_plates_and_every_other_kind_of_line_is_there_once(demo):
+    lines = demo[1].stderr.splitlines()
+    of_stages = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("  ...")]
+    warnings = [line for line in lines if line.startswith("warning: ")]
+
+    assert len(of_stages) == len(set(of_stages))
+    assert {"load_data", "measure", "normalize", "quality_control", "replicability", "report"} <= set(of_stages)
+    assert all(plate in line for plate in PLATES for line in lines if line.split()[:1] == ["measure"])
+    assert sum(line.startswith("engine") for line in lines) == 1
+    assert sum("have no pair" in line for line in warnings) == 1
+
+
+def test_the_log_of_the_demo_holds_all_that_the_screen_left_out(demo):
+    toolkit, done = demo
+    (log,) = named(toolkit, done.stderr)
+    text = log.read_text()
+
+    assert log.parent == toolkit.root / ".work/logs"
+    assert "engine for the image cellprofiler: process" in text
+    assert all(f"measure/{plate}: done in" in text for plate in PLATES)
+    assert text.count("Luigi Execution Summary") == 4
+    assert "replicability (cellprofiler, copairs)" in text
 
 
 @pytest.mark.parametrize("plate", PLATES)
@@ -93,7 +140,7 @@ def test_planted_phenotypes_are_found_and_inactive_compounds_are_not(demo):
     active = [found[compound.broad_sample] for compound in COMPOUNDS if compound.active]
     inactive = [found[compound.broad_sample] for compound in COMPOUNDS if not compound.active]
 
-    assert all(0.3 < value < 0.9 for value in active), found
+    assert 0.3 < min(active) < 0.9, found  # to be seen, and not all of them for free
     assert min(active) > max(inactive), found
 
 
@@ -111,7 +158,7 @@ def test_the_demo_ends_with_a_report_that_shows_its_plates_and_what_was_retrieve
     path = demo[0].dataset / f"workspace/report/{BATCH}/{BATCH}_report.html"
     text = path.read_text()
 
-    assert str(path.relative_to(demo[0].root)) in demo[1].stdout
+    assert str(path) in demo[1].stdout
     assert "6 of 8" in text
     assert all(f"Plate {plate}, montage" in text for plate in PLATES)
     assert path.stat().st_size < 10_000_000
@@ -133,7 +180,19 @@ def test_a_second_demo_does_no_work(demo):
 
     assert done.returncode == 0
     assert "nothing was run" in done.stdout
+    assert "recover all six" in done.stdout
     assert toolkit.published() == before
+
+
+def test_verbose_shows_every_path_of_every_plate(demo):
+    done = demo[0].tasks("demo", "--verbose")
+    paths = named(demo[0], done.stdout)
+
+    assert done.returncode == 0
+    assert len(paths) > 40
+    assert all(path.exists() for path in paths)
+    assert all(f"{plate}_montage.png" in done.stdout for plate in PLATES)
+    assert "replicability (cellprofiler, copairs)" in done.stdout
 
 
 # Deep features, added to what the demo made before.
@@ -145,7 +204,10 @@ def deep_demo(demo) -> Toolkit:
     toolkit = demo[0]
     done = toolkit.tasks("demo", "--features", "cellprofiler,deepprofiler")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "measure/DEMO000001" not in done.stderr  # what was made already is not made again
+    (log,) = named(toolkit, done.stderr)
+    text = log.read_text()
+    assert "deep_profile/DEMO000001" in text
+    assert "measure/DEMO000001" not in text  # what was made already is not made again
     return toolkit
 
 

@@ -5,47 +5,46 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
+import docker
 import numpy as np
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import layout, recipes
+from tasks.dataset import layout
+from tasks.definitions import recipes
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError
-from tasks.runtime import images
-from tasks.runtime.docker_engine import OWNER_LABEL, DockerEngine
-from tasks.runtime.job import Job
-from tasks.stages import Resources
-from tests.integration.toolkit import REPOSITORY, Toolkit, features, interrupt, one_last_digit, wait_for
+from tasks.runtime.core.job import Job
+from tasks.runtime.engines.docker_engine import OWNER_LABEL, DockerEngine
+from tasks.runtime.images import images
+from tests.integration.toolkit import REPOSITORY, TWO_CHANNELS, Toolkit, features, interrupt, one_last_digit, wait_for
 from tests.stages.gallery.service import new_bucket, served
 
-pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
 
 PLATE = PLATES[0]
 
 
-@pytest.fixture(scope="module")
-def in_docker(tmp_path_factory: pytest.TempPathFactory) -> tuple[Toolkit, subprocess.CompletedProcess[str]]:
-    toolkit = Toolkit(tmp_path_factory.mktemp("docker"), "docker", audited=True)
-    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
-    return toolkit, toolkit.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
-
-
-def containers() -> list[str]:
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={OWNER_LABEL}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+def containers(folder: Path, running: bool = False) -> list[str]:
+    """Return the containers of runs below a folder, by the stage's name: other workers have containers too."""
+    found = docker.from_env().containers.list(all=not running, ignore_removed=True, filters={"label": OWNER_LABEL})
+    return [
+        each.name for each in found if any(mount["Source"].startswith(f"{folder}/") for mount in each.attrs["Mounts"])
+    ]
 
 
 def test_the_chain_ends_well_and_leaves_no_container(in_docker):
-    done = in_docker[1]
+    toolkit, done = in_docker
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "engine for the image cellprofiler: docker" in done.stderr
-    assert containers() == []
+    assert containers(toolkit.folder) == []
 
 
 def test_a_site_of_the_plate_was_measured_by_both_engines(in_docker):
@@ -67,14 +66,20 @@ def test_the_benchmark_runs_in_its_container(in_docker):
     assert len(list((results / "cellprofiler_figures").glob("*.png"))) >= 4
 
 
+def gateway() -> str:
+    """Return the address of this machine as a container sees it: the daemon tells it only from its second start on."""
+    words = ["docker", "run", "--rm", images.reference("gallery"), "cat", "/proc/net/route"]
+    table = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    (default,) = (line.split()[2] for line in table.splitlines() if line.split()[1] == "00000000")
+    return socket.inet_ntoa(bytes.fromhex(default)[::-1])
+
+
 def test_a_file_of_the_gallery_comes_through_a_container_with_a_network(tmp_path):
-    show = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    gateway = subprocess.run(show, capture_output=True, text=True, check=True).stdout.strip()
     with served("0.0.0.0") as port:
         gallery = new_bucket(port)
         gallery.put("workspace/metadata/notes.txt", b"a single file")
         toolkit = Toolkit(
-            tmp_path, "docker", {"gallery": {"bucket": gallery.bucket, "endpoint_url": f"http://{gateway}:{port}"}}
+            tmp_path, "docker", {"gallery": {"bucket": gallery.bucket, "endpoint_url": f"http://{gateway()}:{port}"}}
         )
         done = toolkit.luigi("FetchFile", "--key", "workspace/metadata/notes.txt")
 
@@ -109,23 +114,33 @@ def test_normalized_values_agree_with_the_process_engine_where_the_spread_is_rea
     assert difference.max().max() <= 1e-3
 
 
-@pytest.mark.parametrize(("engine", "folder"), [("deepprofiler", "embeddings"), ("torch", "embeddings_torch")])
-def test_deep_features_agree_with_the_process_engine(engine, folder, in_docker, cut, monkeypatch, tmp_path):
-    subject = ("--batch-id", BATCH, "--plate", PLATE)
-    here = Toolkit(tmp_path, "process")  # other tests compare the whole cut with theirs
+SUBJECT = ("--batch-id", BATCH, "--plate", PLATE)
+
+
+@pytest.fixture(scope="module")
+def weighted(in_docker, cut, tmp_path_factory) -> tuple[Toolkit, Toolkit]:
+    """Copies of both runs, in Docker and of the process engine, with the same drawn weights in both."""
+    folder = tmp_path_factory.mktemp("weighted")
+    there, here = Toolkit(folder / "docker", "docker"), Toolkit(folder / "process", "process")
+    shutil.copytree(in_docker[0].root, there.root)  # others compare the whole of both with theirs
     shutil.copytree(cut[0].root, here.root)
-    seeded = in_docker[0].luigi("SeedCheckpoint", *subject)
-    checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (in_docker[0], here)]
+    seeded = there.luigi("SeedCheckpoint", *SUBJECT)
+    assert seeded.returncode == 0, seeded.stdout[-3000:] + seeded.stderr[-3000:]
+    checkpoints = [toolkit.dataset / "workspace_dl/checkpoints" for toolkit in (there, here)]
     shutil.copytree(*checkpoints, dirs_exist_ok=True)  # a person's own file there: the same weights in both
+    return there, here
+
+
+@pytest.mark.parametrize(("engine", "folder"), [("deepprofiler", "embeddings"), ("torch", "embeddings_torch")])
+def test_deep_features_agree_with_the_process_engine(engine, folder, weighted, monkeypatch):
     found = []
-    for toolkit in (in_docker[0], here):
+    for toolkit in weighted:
         monkeypatch.setitem(toolkit.extra, "deep_profile", {"engine": engine})
-        done = toolkit.luigi("RunPlate", *subject, "--features", "deepprofiler")
+        done = toolkit.luigi("RunPlate", *SUBJECT, "--features", "deepprofiler")
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
         paths = sorted((toolkit.dataset / "workspace_dl" / folder / "cell_painting_cnn" / BATCH / PLATE).rglob("*.npz"))
         found.append({path.parent.name: np.load(path)["features"] for path in paths})
 
-    assert seeded.returncode == 0, seeded.stdout[-3000:] + seeded.stderr[-3000:]
     assert list(found[0]) == list(found[1]) == sorted(FOUR_WELLS)
     for well in FOUR_WELLS:
         np.testing.assert_allclose(found[0][well], found[1][well], atol=1e-3 * found[1][well].std())
@@ -222,7 +237,7 @@ def test_a_program_that_takes_too_long_is_stopped(tmp_path):
     outcome = DockerEngine().run(small_job(tmp_path, "import time; time.sleep(99)", minutes=0.03), threading.Event())
 
     assert outcome.timed_out
-    assert containers() == []
+    assert containers(tmp_path) == []
 
 
 def test_an_image_of_another_recipe_is_refused_with_the_way_out(in_docker, monkeypatch, tmp_path):
@@ -240,24 +255,24 @@ def test_an_image_of_another_recipe_is_refused_with_the_way_out(in_docker, monke
 
 @pytest.mark.parametrize("number", [15, 9], ids=["SIGTERM", "SIGKILL"])
 def test_a_killed_run_leaves_no_container_running_and_the_next_run_goes_on(tmp_path, number):
-    toolkit = Toolkit(tmp_path, "docker")
+    toolkit = Toolkit(tmp_path, "docker", {"load_data": TWO_CHANNELS})
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
     words = ("Illumination", "--batch-id", BATCH, "--plate", PLATE)
     run = toolkit.start(*words)
-    seen = wait_for(lambda: running_containers("illumination"))
+    seen = wait_for(lambda: at_work(toolkit, "illumination"))
     code, printed = interrupt(run, number)
 
     assert seen, printed
     assert code != 0
-    assert wait_for(lambda: not running_containers("illumination"))
+    assert wait_for(lambda: not at_work(toolkit, "illumination"))
     assert not (toolkit.dataset / "images" / BATCH / "illum").exists()
     assert toolkit.luigi(*words).returncode == 0
-    assert containers() == []
+    assert containers(toolkit.folder) == []
 
 
-def running_containers(stage: str) -> list[str]:
-    command = ["docker", "ps", "--quiet", "--filter", f"name=platewright-{stage}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+def at_work(toolkit: Toolkit, stage: str) -> list[str]:
+    """Return the containers of a stage that run."""
+    return [name for name in containers(toolkit.folder, running=True) if name.startswith(f"platewright-{stage}")]
 
 
 @pytest.mark.engine("compose")
@@ -267,7 +282,8 @@ def test_compose_runs_a_stage_prepared_by_hand_to_the_same_bytes(in_docker, tmp_
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "in" / "profiles.csv.gz").write_bytes((source / f"{PLATE}_augmented.csv.gz").read_bytes())
-    flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--min_negcon_wells", "2"]
+    flags = ["--plate", PLATE, "--method", "mad_robustize", "--samples", "all", "--least_spread", "0"]
+    flags += ["--min_negcon_wells", "2"]
     flags += ["--on_few_negcon", "warn", "--profiles", "/in/profiles.csv.gz"]
     flags += ["--parquet", "false", "--write_parquet", "/out/files/x.parquet"]
     flags += ["--write_profiles", "/out/files/x.csv.gz", "--output", "/out"]

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from stagekit import contract_files, contracts
 
-from tasks import stages
-from tasks.runtime import images
+from tasks.definitions import stages
+from tasks.runtime.images import images
 from tests.stages.gallery.service import new_bucket, served
 from tests.unit.element_machine import RUN, Machine, wait_for
 
-pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
 
 PLATE, WELLS = "BR00000001", 24
 ROWS = [
@@ -31,6 +31,7 @@ NORMALIZE = {
     "plate": PLATE,
     "method": "standardize",
     "samples": "all",
+    "least_spread": "0",
     "min_negcon_wells": "2",
     "on_few_negcon": "warn",
     "profiles": "/in/profiles/augmented.csv.gz",
@@ -59,7 +60,7 @@ def docker(machine: Machine, image: str, *options: str) -> list[str]:
     variables = {name: machine.environment()[name] for name in names} | {"AWS_BATCH_JOB_ID": "6c7f:0"}
     given = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     words = ["docker", "run", "--rm", "--network", "host", *options, *given, images.reference(image)]
-    return [*words, "python", "-m", "stagekit.element", machine.array]
+    return [*words, "python", "-m", "batch_agent.element", machine.array]
 
 
 def run(machine: Machine, image: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -160,6 +160,7 @@ def test_a_full_disk_is_named_and_nothing_is_half_published(tmp_path):
 def test_a_killed_run_leaves_nothing_running_and_the_next_one_goes_on_to_the_same_bytes(tmp_path, cut, number):
     toolkit = Toolkit(tmp_path, "process")
     toolkit.draw(PLATE, WELLS)
+    toolkit.lay_results(cut[0], "load_data", "illumination")
     process = toolkit.start("Measure", "--batch-id", BATCH, "--plate", PLATE)
     inside = wait_for(
         lambda: any("pipeline.cppipe" in words and "/measure/" in words for words in left_running(tmp_path))

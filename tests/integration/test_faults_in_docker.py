@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import ledger
-from tasks.layout import Layout
+from tasks.dataset.layout import Layout
+from tasks.results import ledger
 from tests.campaign import invariants
-from tests.integration.test_docker import containers, running_containers
-from tests.integration.toolkit import REPOSITORY, Toolkit, wait_for
+from tests.integration.conftest import Made
+from tests.integration.test_docker import at_work, containers
+from tests.integration.toolkit import REPOSITORY, TWO_CHANNELS, Toolkit, wait_for
 
 pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
 
@@ -29,16 +30,15 @@ def functions(toolkit: Toolkit) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    toolkit = Toolkit(tmp_path_factory.mktemp("undisturbed"), "docker")
-    toolkit.draw(PLATE, ",".join(FOUR_WELLS))
-    done = toolkit.luigi(*WORDS)
-    assert done.returncode == 0, done.stderr
-    return functions(toolkit)
+def undisturbed(in_docker: Made) -> dict[str, bytes]:
+    """What a run that nothing befell makes of the two channels."""
+    assert in_docker[1].returncode == 0, in_docker[1].stderr[-3000:]
+    made = functions(in_docker[0])
+    return {name: made[name] for name in (f"{PLATE}_IllumRNA.npy", f"{PLATE}_IllumDNA.npy")}
 
 
 def started(folder: Path, **extra: dict[str, str]) -> Toolkit:
-    toolkit = Toolkit(folder, "docker", extra)
+    toolkit = Toolkit(folder, "docker", {"load_data": TWO_CHANNELS, **extra})
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
     return toolkit
 
@@ -52,8 +52,8 @@ def told(toolkit: Toolkit) -> ledger.History:
 def test_a_container_that_is_killed_is_tried_again_and_the_run_ends_well(tmp_path, undisturbed):
     toolkit = started(tmp_path)
     run = toolkit.start(*WORDS)
-    seen = wait_for(lambda: running_containers("illumination"))
-    killed = subprocess.run(["docker", "kill", running_containers("illumination")[0]], capture_output=True, check=False)
+    seen = wait_for(lambda: at_work(toolkit, "illumination"))
+    killed = subprocess.run(["docker", "kill", at_work(toolkit, "illumination")[0]], capture_output=True, check=False)
     printed, _ = run.communicate(timeout=600)
     reasons = [line["reason"] for line in told(toolkit).attempts]
 
@@ -62,7 +62,7 @@ def test_a_container_that_is_killed_is_tried_again_and_the_run_ends_well(tmp_pat
     assert "program_error" in reasons
     assert run.returncode == 0, printed
     assert functions(toolkit) == undisturbed
-    assert containers() == []
+    assert containers(toolkit.folder) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can kill the daemon and start it again")
@@ -71,7 +71,7 @@ def test_a_daemon_that_is_killed_is_waited_for_and_the_run_ends_well(tmp_path, u
         pytest.skip("the daemon is not the tests' own: it is left alone")
     toolkit = started(tmp_path, retries={"tries": "5", "backoff_seconds": "5"})
     run = toolkit.start(*WORDS)
-    seen = wait_for(lambda: running_containers("illumination"))
+    seen = wait_for(lambda: at_work(toolkit, "illumination"))
     os.kill(int(DAEMON_PID.read_text()), signal.SIGKILL)
     gone = subprocess.run(["docker", "info"], capture_output=True, check=False).returncode != 0
     back = subprocess.run(["bash", "tests/engines/start_docker.sh"], cwd=REPOSITORY, capture_output=True, text=True)
@@ -84,7 +84,7 @@ def test_a_daemon_that_is_killed_is_waited_for_and_the_run_ends_well(tmp_path, u
     assert "node_lost" in [line["reason"] for line in attempts]
     assert run.returncode == 0, printed
     assert functions(toolkit) == undisturbed
-    assert containers() == []
+    assert containers(toolkit.folder) == []
 
 
 def test_a_container_that_runs_out_of_memory_is_given_more(tmp_path, undisturbed):
@@ -97,15 +97,15 @@ def test_a_container_that_runs_out_of_memory_is_given_more(tmp_path, undisturbed
     assert done.returncode == 0, done.stderr
     assert all(line["memory_gb"] > min(gb) for line in attempts if not line["reason"])
     assert functions(toolkit) == undisturbed
-    assert containers() == []
+    assert containers(toolkit.folder) == []
 
 
 def test_a_container_that_takes_too_long_is_stopped_and_named(tmp_path, undisturbed):
     toolkit = started(tmp_path, illumination={"minutes": "0.03"})
     done = toolkit.luigi(*WORDS)
     reasons = {line["reason"] for line in told(toolkit).attempts}
-    left = containers()
-    toolkit.extra = {}
+    left = containers(toolkit.folder)
+    toolkit.extra = {"load_data": TWO_CHANNELS}
     again = toolkit.luigi(*WORDS)
 
     assert done.returncode == 30

@@ -11,8 +11,8 @@ import pytest
 from stagekit import equality
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import ledger, manifest
-from tasks.layout import Layout
+from tasks.dataset.layout import Layout
+from tasks.results import ledger, manifest
 from tests.campaign import invariants
 from tests.integration.saboteur import Poison
 from tests.integration.toolkit import Toolkit, left_running, wait_for
@@ -35,6 +35,7 @@ def analysis(toolkit: Toolkit) -> dict[str, bytes]:
 def test_an_image_set_that_cellprofiler_dies_of_is_isolated_and_made_once_the_poison_is_gone(tmp_path, cut):
     toolkit = Toolkit(tmp_path, "process")
     toolkit.draw(PLATE, ",".join(FOUR_WELLS))
+    toolkit.lay_results(cut[0], "load_data", "illumination")
     with Poison(tmp_path, SITE) as poison:
         poisoned = toolkit.luigi(*MEASURE)
     layout = layout_of(toolkit)

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import ledger
-from tasks.layout import Layout
-from tasks.ledger import History
+from tasks.dataset.layout import Layout
+from tasks.results import ledger
+from tasks.results.ledger import History
 from tests.campaign import invariants
 from tests.integration.toolkit import REPOSITORY, Toolkit, left_running, wait_for
 

@@ -6,7 +6,6 @@ import filecmp
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stagekit import whole
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import layout
-from tests.fleet.fleet import BUCKET, Fleet
+from tasks.dataset import layout
+from tests.fleet.fleet import BUCKET, Fleet, named_by_digest
 from tests.integration.conftest import serving_registry
-from tests.integration.toolkit import BIN, REPOSITORY, Toolkit, wait_for
+from tests.integration.toolkit import BIN, REPOSITORY, TWO_CHANNELS, Toolkit, wait_for
 
-pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
 
 PLATE = PLATES[0]
 SUBJECT = ("--batch-id", BATCH, "--plate", PLATE)
@@ -50,18 +50,16 @@ Made = tuple[Toolkit, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory, docker_alone: None) -> Iterator[Fleet]:
+def fleet(tmp_path_factory: pytest.TempPathFactory, docker_shared: None) -> Iterator[Fleet]:
     """An account with an image in its registry; the larger ones are named by the digests that the engine has."""
     folder = tmp_path_factory.mktemp("fleet")
     before = layout.IMAGES_LOCK.read_text()
     with serving_registry(folder) as address, Fleet(folder) as made:
         words = [sys.executable, "-m", "tasks", "images", "push", "--registry", f"{address}/lab", PUSHED]
         subprocess.run(words, cwd=REPOSITORY, check=True, capture_output=True)
-        lock = json.loads(layout.IMAGES_LOCK.read_text())
-        told = {name: {"pushed": lock[name]["digest"], **lock[name]} for name in IMAGES}
-        layout.IMAGES_LOCK.write_text(json.dumps(lock | told))
-        yield made
-    layout.IMAGES_LOCK.write_text(before)
+        with named_by_digest(*IMAGES):
+            yield made
+    whole.write(layout.IMAGES_LOCK, before)
 
 
 def s5cmd(fleet: Fleet, *words: str) -> None:
@@ -170,13 +168,10 @@ def test_a_batch_is_made_on_aws_batch(fleet, in_the_cloud):
     assert fleet.containers() == {}
 
 
-def test_it_has_the_bytes_that_local_containers_make(fleet, in_the_cloud, drawn, tmp_path):
-    local = replace(drawn, folder=tmp_path / "local", extra=QUICK)
-    shutil.copytree(drawn.root, local.root)
-    done = local.luigi("RunBatch", "--batch-id", BATCH, "--plates", f'["{PLATE}"]')
-    theirs, ours = files(local.dataset), files(brought(fleet, in_the_cloud[0], tmp_path / "brought"))
+def test_it_has_the_bytes_that_local_containers_make(fleet, in_the_cloud, in_docker, tmp_path):
+    theirs, ours = files(in_docker[0].dataset), files(brought(fleet, in_the_cloud[0], tmp_path / "brought"))
 
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert in_docker[1].returncode == 0, in_docker[1].stderr[-3000:]
     assert sorted(ours) == sorted(theirs)
     assert len(ours) > 50
     assert [name for name in ours if not filecmp.cmp(ours[name], theirs[name], shallow=False)] == []
@@ -283,7 +278,7 @@ def test_ctrl_c_cancels_what_was_submitted(fleet, start):
 
 
 def test_two_controllers_never_make_the_same_twice(fleet, start):
-    one, two = start(without=LISTED), start("two")
+    one, two = start(without=LISTED, load_data=TWO_CHANNELS), start("two", load_data=TWO_CHANNELS)
     both = [launch(fleet, each, "Illumination", *SUBJECT) for each in (one, two)]
     printed = [process.communicate(timeout=400)[0] for process in both]
 
@@ -318,12 +313,12 @@ def test_an_image_that_was_not_pushed_is_named_before_anything_is_submitted(flee
         name: {key: value for key, value in each.items() if key != "pushed"}
         for name, each in json.loads(before).items()
     }
-    lock.write_text(json.dumps(kept))
+    whole.write(lock, json.dumps(kept))
     try:
         toolkit = start(without=LISTED)
         done = luigi(fleet, toolkit, "LoadData", *SUBJECT)
     finally:
-        lock.write_text(before)
+        whole.write(lock, before)
 
     assert done.returncode != 0
     assert "python -m tasks images push --registry" in done.stderr

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import subprocess
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from PIL import Image
 
 from data.demo.plan import BATCH as DEMO
 from data.demo.plan import CHANNELS, FOUR_WELLS
 from data.demo.plan import PLATES as DEMO_PLATES
+from tasks.runtime.images import environments
 from tests.integration.toolkit import Toolkit
 
 pytestmark = pytest.mark.engine("process")
 
-BATCH, PLATE = "screen_1", "P0001"
+BATCH, PLATE = "screen_1", "00042"  # a number to every careless reader
 DYES = {"DNA": "405", "RNA": "514", "AGP": "568"}
 SETTINGS = {
     "load_data": {
@@ -61,6 +66,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     (platemaps / "barcode_platemap.csv").write_text(f"Assay_Plate_Barcode,Plate_Map_Name\n{PLATE},layout_1\n")
     wells = "".join(f"{well}\tC{number}\n" for number, well in enumerate(FOUR_WELLS))
     (platemaps / "platemap" / "layout_1.txt").write_text("well_position\tbroad_sample\n" + wells)
+    compounds = made.dataset / "workspace/metadata/external_metadata/compounds.tsv"
+    compounds.parent.mkdir(parents=True)
+    kinds = "".join(f"C{at}\t{'control' if at < 2 else 'trt'}\t{'negcon' if at < 2 else ''}\n" for at in range(4))
+    compounds.write_text("broad_sample\tpert_type\tcontrol_type\n" + kinds)
     return made
 
 
@@ -84,3 +93,32 @@ def test_the_plan_of_a_labs_own_plate_counts_its_files(lab: Lab) -> None:
     assert plan["plates"] == [PLATE]
     assert plan["fetched_bytes"] == 0
     assert plan["disk_bytes"] > sum(path.stat().st_size for path in images.iterdir()) / 10
+
+
+def plates_of(files: list[Path]) -> list[object]:
+    """Return the plates that Parquet files name, by the reader of the environment that wrote them."""
+    script = "import json, sys, pyarrow.parquet as p; "
+    script += "print(json.dumps(p.read_table(sys.argv[1:], columns=['Metadata_Plate'])[0].unique().to_pylist()))"
+    words = [str(environments.python("pycytominer")), "-c", script.replace("sys.argv[1:]", repr(list(map(str, files))))]
+    found: list[object] = json.loads(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
+    return found
+
+
+def test_a_plate_whose_name_reads_as_a_number_keeps_it_in_every_file(lab: Lab) -> None:
+    done = lab.luigi("RunPlate", "--batch-id", BATCH, "--plate", PLATE)
+    workspace = lab.dataset / "workspace"
+    (sqlite,) = (workspace / "backend" / BATCH / PLATE).glob("*.sqlite")
+    parquet = sorted((workspace / "backend" / BATCH / PLATE).rglob("*.parquet"))
+    tables = sorted((workspace / "profiles" / BATCH / PLATE).glob("*.csv.gz"))
+    images = sorted((workspace / "analysis" / BATCH / PLATE).rglob("Image.csv"))
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert {path.parent.name for path in images} == {f"{PLATE}-{well}-1" for well in FOUR_WELLS}
+    assert sqlite.name == f"{PLATE}.sqlite"
+    with closing(sqlite3.connect(sqlite)) as database:
+        assert database.execute("SELECT DISTINCT Metadata_Plate FROM Image").fetchall() == [(PLATE,)]
+    assert len(parquet) == len(FOUR_WELLS)
+    assert plates_of(parquet) == [PLATE]
+    assert len(tables) > 5
+    for path in (*images, *tables):
+        assert set(pd.read_csv(path, dtype=str, keep_default_na=False)["Metadata_Plate"]) == {PLATE}, path

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tests.integration.toolkit import REPOSITORY, Toolkit
+from tests.integration.toolkit import REPOSITORY, TWO_CHANNELS, Toolkit
 
 pytestmark = pytest.mark.engine("process")
 
@@ -44,7 +44,7 @@ def tasks_of(port: int, status: str) -> dict[str, dict]:
 
 
 def test_a_run_on_the_central_scheduler_shows_its_progress_there(tmp_path, luigid):
-    toolkit = Toolkit(tmp_path, "process")
+    toolkit = Toolkit(tmp_path, "process", {"load_data": TWO_CHANNELS})
     toolkit.draw(PLATES[0], ",".join(FOUR_WELLS))
     environment = toolkit.configure()
     config = toolkit.folder / "luigi.cfg"
@@ -60,5 +60,5 @@ def test_a_run_on_the_central_scheduler_shows_its_progress_there(tmp_path, luigi
     done = tasks_of(luigid, "DONE")
 
     assert run.returncode == 0, run.stderr.read()
-    assert any("of 5 channels" in message for message in said)
+    assert any("of 2 channels" in message for message in said)
     assert {task["name"] for task in done.values()} >= {"LoadData", "Illumination"}

@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from data.demo.plan import BATCH, FOUR_WELLS, PLATES
-from tasks import ledger
-from tasks.layout import Layout
-from tasks.runtime import images
+from tasks.dataset.layout import Layout
+from tasks.results import ledger
+from tasks.runtime.images import images
 from tests.campaign import invariants
 from tests.integration.test_faults_of_units import Stubs
 from tests.integration.toolkit import REPOSITORY, wait_for
 
-pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_alone")]
+pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
 
 WORDS = ("RunBatch", "--batch-id", BATCH, "--plates", json.dumps(PLATES))
 WAITS = "another run is at it"

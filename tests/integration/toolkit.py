@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,10 +20,13 @@ import numpy as np
 import pandas as pd
 
 from data.demo.plan import BATCH
+from tasks.results import manifest
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 METADATA = "Metadata_"
+TWO_CHANNELS = {"channels": "1=-,2=-,3=RNA,4=-,5=DNA"}
+"""[load_data] of a run whose facts do not need all five."""
 WRITTEN_DIGITS = 5  # float_format %.5g
 
 
@@ -84,10 +90,26 @@ class Toolkit:
         )
 
     def draw(self, plates: str, wells: str) -> None:
-        """Write a cut of the demo batch into the data root."""
-        words = ["--root", str(self.root), "--project", "cpg0000-jump-pilot", "--source", "source_4"]
-        words += ["--plates", plates, "--wells", wells]
-        subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=REPOSITORY, check=True, capture_output=True)
+        """Lay a cut of the demo batch in the data root; this process draws each cut once."""
+        shutil.copytree(drawn(plates, wells), self.root, copy_function=shutil.copy, dirs_exist_ok=True)
+
+    def lay_results(self, made: Toolkit, *stages: str) -> None:
+        """Lay the results of some stages of another data root, as if they had been made in this one."""
+        for stage in stages:
+            for path in (made.root / ".work/manifests").glob(f"*/*/{stage}/*/*.json"):
+                found = manifest.read(path)
+                assert found is not None
+                for each in found.artifacts(made.root).values():
+                    self._lay(made, each.path)
+                self._lay(made, path)
+
+    def _lay(self, made: Toolkit, path: Path) -> None:
+        target = self.root / path.relative_to(made.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            shutil.copytree(path, target, dirs_exist_ok=True)
+        else:
+            shutil.copy2(path, target)
 
     def images(self, batch: str, plate: str) -> Path:
         """Return the folder of a plate's TIFFs."""
@@ -115,6 +137,17 @@ class Toolkit:
         """Return every file outside the toolkit's own folder: path -> size and time of change."""
         files = (path for path in self.dataset.rglob("*") if path.is_file())
         return {str(path.relative_to(self.root)): (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
+
+
+@functools.cache
+def drawn(plates: str, wells: str) -> Path:
+    """Return a data root with a cut of the demo batch, which is drawn once; nobody changes it."""
+    folder = tempfile.mkdtemp(prefix="drawn-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    words = ["--root", f"{folder}/root", "--project", "cpg0000-jump-pilot", "--source", "source_4"]
+    words += ["--plates", plates, "--wells", wells]
+    subprocess.run([sys.executable, "-m", "data.demo", *words], cwd=REPOSITORY, check=True, capture_output=True)
+    return Path(folder, "root")
 
 
 def lay_real_wells(toolkit: Toolkit, real_data: Path, batch: str, plate: str) -> None:

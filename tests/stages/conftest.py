@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime import environments
+from tasks.runtime.images import environments
 
 
 def _python(image: str) -> Path:
@@ -27,6 +27,11 @@ def pycytominer_python() -> Path:
 @pytest.fixture(scope="session")
 def gallery_python() -> Path:
     return _python("gallery")
+
+
+@pytest.fixture(scope="session")
+def instruments_python() -> Path:
+    return _python("instruments")
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from moto.ec2.models.vpcs import VPCEndPoint
 from moto.iam.models import ManagedPolicy, iam_backends
 from moto.server import ThreadedMotoServer
 
-from tasks import layout
+from tasks.dataset import layout
 
 TEMPLATE = layout.REPOSITORY / "infrastructure" / "aws.yaml"
 ACCOUNT, REGION = "123456789012", "us-east-1"

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import botocore.loaders
 import luigi
 import pytest
 from luigi.configuration import LuigiConfigParser
 
-from tasks import layout as layouts
-from tasks import recall, recipes, settings, stages
-from tasks.layout import Layout
-from tasks.runtime import engines
+from tasks import __main__ as command
+from tasks.dataset import layout as layouts
+from tasks.dataset.layout import Layout
+from tasks.definitions import recipes, stages
+from tasks.runtime.engines import engines
+from tasks.settings import settings
+from tasks.stage_tasks import memo, start
 from tests.unit.element_machine import Machine
 from tests.unit.fakes import FakeEngine, any_stage, good, lay_plate
 from tests.unit.measuring_bench import ALLOWED, Bench, make, run
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
     from tests.integration.s3_server import S3Server
 
 LoadSettings = Callable[[str], Layout]
+AddPlate = Callable[..., tuple[int, str, str]]
+Import = Callable[..., Any]
 
 IMAGE = """
 summary = "An easel"
@@ -57,14 +65,25 @@ network = false
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    start.begin()  # by the clone's own luigi.cfg: tests make tasks by their own
     # Luigi would have the section bear the class's name; ours bear the stage's.
     config.addinivalue_line("filterwarnings", "ignore:The use of the configuration:DeprecationWarning")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions_of_services() -> Iterator[None]:
+    """Let what describes a service of AWS be read once: each session of boto3 reads megabytes of JSON for a client."""
+    loader = botocore.loaders.JSONFileLoader
+    read_once = functools.cache(functools.partial(loader._load_file, None))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loader, "_load_file", lambda self, path, opened: read_once(path, opened))
+        yield
 
 
 @pytest.fixture(autouse=True)
 def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests change files under a task's eyes."""
-    monkeypatch.setattr(recall, "SECONDS", 0.0)
+    monkeypatch.setattr(memo, "SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -96,8 +115,8 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """Let every stage be made by a stub, and let what it makes pass."""
     made = FakeEngine(any_stage)
     monkeypatch.setattr(engines, "choose", lambda wanted, image: made)
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
-    monkeypatch.setattr("tasks.gathering._check_units", lambda run, left_out, done: None)
+    monkeypatch.setattr("tasks.execution.collect._check_output", lambda run, name, path, whole: None)
+    monkeypatch.setattr("tasks.execution.collect._check_units", lambda run, left_out, done: None)
     return made
 
 
@@ -105,7 +124,7 @@ def stub_engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(bench))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
+    monkeypatch.setattr("tasks.execution.collect._check_output", lambda run, name, path, whole: None)
     return bench
 
 
@@ -122,7 +141,7 @@ def listed(luigi_cfg: LoadSettings, bench: Bench) -> Layout:
 def load_data_made(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """Lay a plate and publish its load_data, by a stub."""
     monkeypatch.setattr(engines, "choose", lambda wanted, image: FakeEngine(good))
-    monkeypatch.setattr("tasks.gathering._check_output", lambda run, name, path, whole: None)
+    monkeypatch.setattr("tasks.execution.collect._check_output", lambda run, name, path, whole: None)
     layout = luigi_cfg("")
     lay_plate(layout)
     make("load_data").run()
@@ -143,16 +162,17 @@ def forget() -> None:
 
 @pytest.fixture
 def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return a tree of containers with one image, two stages and the real stagekit, in the place of ours."""
+    """Return a tree of containers with one image, two stages, the real stagekit and agent, in the place of ours."""
     folder = tmp_path / "containers"
     easel = folder / "easel"
     easel.mkdir(parents=True)
-    shutil.copytree(layouts.CONTAINERS / "stagekit", folder / "stagekit", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("stagekit", "batch_agent"):
+        shutil.copytree(layouts.CONTAINERS / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(layouts.BASES, folder)
     texts = {
         "image.toml": IMAGE,
         "stages.toml": STAGES,
-        "Dockerfile": "ARG BASE\nFROM ${BASE}\n",
+        "Dockerfile": "ARG BASE\nFROM ${BASE}\nCOPY batch_agent/*.py /opt/stages/batch_agent/\nUSER 1000\n",
         "requirements.lock": "numpy==2 --hash=sha256:0\n",
         "paint.py": "import colours\nfrom stagekit import program\nfrom toolbox import brushes\n",
         "frame.py": "from stagekit import program\n",
@@ -205,3 +225,49 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
         urllib.request.urlopen(request).close()  # moto is one for all servers of a process
         s3_server.client(started.port).create_bucket(Bucket=s3_server.BUCKET)
         yield started
+
+
+@pytest.fixture
+def added_to(luigi_cfg: LoadSettings) -> Layout:
+    """Return the data root that plates are added to."""
+    return luigi_cfg("")
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """Return the folder of an instrument's export."""
+    made = tmp_path / "export"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def add_plate(
+    added_to: Layout, exported: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> AddPlate:
+    """Add the export to the batch screen_1; return the exit code, and what was printed and said."""
+
+    def act(*flags: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["tasks", "add-plate", str(exported), "--batch-id", "screen_1", *flags])
+        capsys.readouterr()
+        return command.main(), *capsys.readouterr()
+
+    return act
+
+
+@pytest.fixture
+def imported(
+    added_to: Layout, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Import:
+    """Run the program import_images on the added plate P1, as a run would."""
+    from tests.unit import drawn_exports  # here, because zarr takes a while to import
+
+    def act(z: str = "", scale: str = "", shard: str = "1/1", exclude: str = "") -> drawn_exports.Done:
+        out = tmp_path / f"run{len(list(tmp_path.glob('run*')))}"
+        monkeypatch.setattr(sys, "argv", drawn_exports.words(added_to, out, z, scale, shard, exclude))
+        monkeypatch.syspath_prepend(str(drawn_exports.FOLDER))
+        capsys.readouterr()
+        code = drawn_exports.run()
+        return drawn_exports.Done(code, capsys.readouterr().err, out)
+
+    return act

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 CONTAINERS = Path(__file__).parents[2] / "containers"
 RUN = "root/.work/runs/project/source/paint/batch/plate/r1"
 QUICK = """
-from stagekit import element, element_job, transfer, watched
-element_job.TELL_SECONDS, watched.GRACE_SECONDS = 0.2, 1.0
+from batch_agent import element, element_job
+from stagekit import child, transfer
+element_job.TELL_SECONDS, child.GRACE_SECONDS = 0.2, 1.0
 object.__setattr__(transfer.PATIENT, "retries", 2)
 element.main()
 """

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from tasks.runtime import array_folder, aws, batch_queues, batch_watch, job_definitions
-from tasks.runtime.array_folder import Array
-from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import AwsBatch
-from tasks.runtime.batch_options import Options
-from tasks.runtime.batch_watch import Watch
-from tasks.runtime.job_definitions import Definition
-from tasks.runtime.places import prepare_folder
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.runtime.arrays import array_folder
+from tasks.runtime.arrays.array_folder import Array
+from tasks.runtime.arrays.places import prepare_folder
+from tasks.runtime.aws import aws, batch_queues, batch_watch, job_definitions
+from tasks.runtime.aws.aws import Account
+from tasks.runtime.aws.aws_batch import AwsBatch
+from tasks.runtime.aws.batch_options import Options
+from tasks.runtime.aws.batch_watch import Watch
+from tasks.runtime.aws.job_definitions import Definition
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, make_run, make_stage
 
 HOME = Account("us-east-1")

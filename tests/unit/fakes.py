@@ -11,13 +11,13 @@ from pathlib import Path
 
 import luigi
 
-from tasks.batch_task import BatchTask
-from tasks.fingerprint import Artifact
-from tasks.layout import Layout
-from tasks.manifest import Manifest
-from tasks.run import Run
-from tasks.runtime.job import Job, Mount, Outcome
-from tasks.stages import Resources, Stage
+from tasks.dataset.layout import Layout
+from tasks.definitions.stages import Resources, Stage
+from tasks.execution.stage_run import Run
+from tasks.results.fingerprint import Artifact
+from tasks.results.manifest import Manifest
+from tasks.runtime.core.job import Job, Mount, Outcome
+from tasks.stage_tasks.plate_set import BatchTask
 
 BATCH, PLATE = "2020_11_04_CPJUMP1", "BR00117013"
 SMALL = Resources(cpus=1, memory_gb=1, minutes=1, gpus=0)

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from tasks import layout, pipeline
+from tasks.dataset import layout
+from tasks.workflow import pipeline
 from tests.unit.fakes import PLATE, lay_table
 
 FOLDER = layout.CONTAINERS / "gallery"
@@ -72,6 +73,11 @@ class Gallery:
     patch: pytest.MonkeyPatch
     capture: pytest.CaptureFixture[str]
     flags: dict[str, str] = field(default_factory=dict)
+    planes: list[Path] = field(default_factory=list)
+    """The index of an added plate."""
+    z: str = ""
+    time: str = ""
+    imported: str = "false"
 
     @property
     def images(self) -> Path:
@@ -90,21 +96,37 @@ class Gallery:
         given = {
             "plate": PLATE, "images": self.images, "platemap": self.folder / "map.txt",
             "pattern": pipeline.HARMONY_NAMES, "channels": pipeline.CPJUMP1_CHANNELS, "expected_images": "0",
-            "exclude": "", "faulty_sites": "stop", "image_folder": "p/images", "illumination_folder": "p/illum",
+            "exclude": "", "ignore": pipeline.IGNORED_NAMES,
+            "faulty_sites": "stop", "image_folder": "p/images", "illumination_folder": "p/illum",
             **{f"write_{key}": out / "files" / file for key, file in outputs.items()},
             "write_preflight": out / "files" / "preflight.tsv", "output": out, **self.flags, **flags,
         }  # fmt: skip
         words = [str(word) for key, value in given.items() for word in (f"--{key}", value)]
+        if program == "load_data.py":
+            words += ["--planes", *map(str, self.planes), "--z", self.z, "--time", self.time]
+            words += ["--imported", self.imported]
         self.patch.setattr(sys, "argv", [program, *words])
         self.patch.syspath_prepend(str(FOLDER))
-        known = set(sys.modules)
+        # Another image has modules of the same names, which a test of it may have imported.
+        others = {name: module for name, module in sys.modules.items() if _is_of_an_image(module)}
+        for name in others:
+            del sys.modules[name]
         try:
             runpy.run_path(str(FOLDER / program), run_name="__main__")
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
-        finally:  # another image has modules of the same name
-            for module in set(sys.modules) - known:
-                if str(FOLDER) in str(getattr(sys.modules[module], "__file__", "")):
-                    del sys.modules[module]
+        finally:
+            for name in [name for name, module in sys.modules.items() if _is_of_an_image(module)]:
+                del sys.modules[name]
+            sys.modules.update(others)
         return Done(code, self.capture.readouterr().err, out / "files")
+
+
+def _is_of_an_image(module: object) -> bool:
+    """Say whether a module lies beside an image's programs; stagekit and its like are packages of their own."""
+    path = getattr(module, "__file__", None)
+    if not isinstance(path, str) or not path.startswith(f"{layout.CONTAINERS}/"):  # of a thousand modules, twice a call
+        return False
+    folder = Path(path).parent
+    return folder.parent == layout.CONTAINERS and (folder / "stages.toml").exists()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from tasks import manifest, pipeline
-from tasks.manifest import Manifest
-from tasks.runtime.job import Job, Outcome
-from tasks.stage_task import Staged
+from tasks.results import manifest
+from tasks.results.manifest import Manifest
+from tasks.runtime.core.job import Job, Outcome
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import pipeline
 from tests.unit.fakes import make_task, write_outputs, write_result, write_units
 
 SITES = ["A01-1", "A01-2", "A02-1", "A02-2"]
@@ -21,6 +22,8 @@ class Bench:
     def __init__(self) -> None:
         self.bad: set[str] = set()
         self.measured: list[str] = []
+        self.cells: int | None = None
+        """How many cells every job says that it found, if it says so."""
 
     def __call__(self, job: Job, cancelled: threading.Event) -> Outcome:
         if self.bad & set(job.units):
@@ -33,6 +36,8 @@ class Bench:
             write_units(job, *job.units)
         if job.program == "measure.py":
             self.measured += job.units
+            if self.cells is not None:
+                write_result(job, cells=self.cells)
         return Outcome(0, 0.0)
 
 

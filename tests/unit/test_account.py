@@ -13,10 +13,15 @@ from pathlib import Path
 import pytest
 from moto.iam.responses import IamResponse
 
-from tasks import account as looked_at
-from tasks import doctor, pipeline, setting_checks, settings, stages
-from tasks.finding import BAD, GOOD, NOTE, Finding
-from tasks.runtime import aws, batch_queues, images, partitions
+from tasks.commands import checkup
+from tasks.commands import checkup_aws as looked_at
+from tasks.commands.finding import BAD, GOOD, NOTE, Finding
+from tasks.definitions import stages
+from tasks.runtime.aws import aws, batch_queues
+from tasks.runtime.images import images
+from tasks.runtime.slurm import partitions
+from tasks.settings import checks, settings
+from tasks.workflow import pipeline
 from tests.unit.aws_account import ACCOUNT, REGION, Account, account, job_role, outputs
 from tests.unit.aws_permissions import enforced, simulate_principal_policy
 from tests.unit.conftest import LoadSettings
@@ -277,7 +282,7 @@ def test_without_credentials_only_that_is_said(
 
 def test_the_outputs_of_the_stack_are_settings_that_there_are(outputs: dict[str, str], luigi_cfg: LoadSettings) -> None:
     luigi_cfg(outputs["LuigiCfg"])
-    setting_checks.check(pipeline.stage_settings())
+    checks.check(pipeline.stage_settings())
 
     assert settings.resources(stages.stage("collate")).cpus == 8
     assert settings.load().retries.most_memory_gb == 60
@@ -291,7 +296,7 @@ def test_on_this_machine_no_account_is_looked_at(luigi_cfg: LoadSettings) -> Non
 
 def test_doctor_looks_at_the_account_in_the_place_of_engines(examine: Examine, pushed: str) -> None:
     examine()
-    subjects = [each.subject for each in doctor.examine()]
+    subjects = [each.subject for each in checkup.examine()]
 
     assert {"AWS", "bucket", "job role"} < set(subjects)
     assert not any(each.startswith(("engine", "image", "SIF", "GPU")) for each in subjects)

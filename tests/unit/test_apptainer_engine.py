@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import recipes
+from tasks.definitions import recipes
 from tasks.errors import EngineError
-from tasks.runtime import apptainer_engine, images, sif
-from tasks.runtime.apptainer_engine import ApptainerEngine
-from tasks.runtime.job import Job, Mount
+from tasks.runtime.core.job import Job, Mount
+from tasks.runtime.engines import apptainer_engine
+from tasks.runtime.engines.apptainer_engine import ApptainerEngine
+from tasks.runtime.images import images, sif
 from tests.unit.conftest import forget
 from tests.unit.fakes import make_job
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tasks.errors import EngineError
-from tasks.runtime import array_folder, arrays, packing, queue
-from tasks.runtime.array_folder import Array
-from tasks.runtime.arrays import Arrays
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.packing import Packing, pack
-from tasks.runtime.queue import NoAnswerError, Queue, Seen
+from tasks.runtime.arrays import array_folder, arrays, packing, queue
+from tasks.runtime.arrays.array_folder import Array
+from tasks.runtime.arrays.arrays import Arrays
+from tasks.runtime.arrays.packing import Packing, pack
+from tasks.runtime.arrays.queue import ElementState, NoAnswerError, Queue
+from tasks.runtime.core.job import Job, Outcome
 from tests.unit.fakes import FakeEngine, good, make_job, make_run, make_stage, write_result
 
 SITES = ("A01-1", "A02-1", "A03-1", "A04-1")
@@ -67,7 +67,7 @@ class Cluster:
     def adopt(self, array: Array) -> None:
         self.watched.add(array.id)
 
-    def judged(self, seen: Seen, log: Path) -> Seen:
+    def judged(self, seen: ElementState, log: Path) -> ElementState:
         return seen
 
     def cancel(self, array_id: str, indices: Collection[int] = ()) -> None:
@@ -77,7 +77,7 @@ class Cluster:
 
     def ask(self) -> queue.Arrays:
         return {
-            array_id: [Seen(index, index, how, how.upper()) for index, how in elements.items()]
+            array_id: [ElementState(index, index, how, how.upper()) for index, how in elements.items()]
             for array_id, elements in self.states.items()
             if array_id in self.watched
         }

@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tasks import attempts, ledger
 from tasks.errors import FalseSuccessError, ProgramError
-from tasks.gathering import Findings
-from tasks.ledger import Ledger
-from tasks.retries import Policy
-from tasks.run import Run
-from tasks.runtime import places
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.places import Local
-from tasks.runtime.slots import Slots
+from tasks.execution import attempts
+from tasks.execution.collect import RunSummary
+from tasks.execution.stage_run import Run
+from tasks.results import ledger
+from tasks.results.ledger import Ledger
+from tasks.runtime.arrays import places
+from tasks.runtime.arrays.places import Local
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.core.slots import Slots
+from tasks.settings.retry_policy import Policy
 from tests.unit.fakes import FakeEngine, make_run, make_stage, write_result, write_units
 
 UNITS = tuple(f"A{well:02d}-{site}" for well in range(1, 5) for site in (1, 2, 3))
@@ -78,7 +79,7 @@ def run_of(folder: Path, shards: int = 2, units: tuple[str, ...] = UNITS) -> Run
     return make_run(folder, make_stage("site", outputs={"tiles": "tiles"}), shards=shards, units=units)
 
 
-def make(folder: Path, program: Callable[..., Outcome], allowed: float = 0, **how: object) -> Findings:
+def make(folder: Path, program: Callable[..., Outcome], allowed: float = 0, **how: object) -> RunSummary:
     place = Local(FakeEngine(program), Slots(folder / "slots", 4, 8))
     book = Ledger(folder / "ledger", ".work/abc123")
     book.begin("site", len(UNITS))
@@ -315,7 +316,7 @@ class Elsewhere(Local):
 def test_jobs_that_outlived_their_process_are_taken_up_as_they_were_cut_and_the_others_are_made(tmp_path: Path) -> None:
     run = run_of(tmp_path, shards=4)
     old = run.jobs()[1]
-    tried = replace(old, attempt=2, resources=replace(old.resources, memory_gb=4))
+    tried = replace(old, attempt=2, causes=("out_of_memory",), resources=replace(old.resources, memory_gb=4))
     tried.folder.mkdir(parents=True)
     (tried.folder / "job.json").write_text(tried.as_json())
     program = Program(set())
@@ -328,4 +329,4 @@ def test_jobs_that_outlived_their_process_are_taken_up_as_they_were_cut_and_the_
     assert found.units == {"ok": 12}
     assert tried.units in program.seen
     assert sorted(unit for units in program.seen for unit in units) == sorted(UNITS)
-    assert (again["attempt"], again["resources"]["memory_gb"]) == (2, 4)
+    assert (again["attempt"], again["causes"], again["resources"]["memory_gb"]) == (2, ["out_of_memory"], 4)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tasks.errors import EngineError
-from tasks.runtime import job_definitions
-from tasks.runtime.aws import Account
-from tasks.runtime.aws_batch import LONGEST_NAME, SPARE_MINUTES, job_name
-from tasks.runtime.batch_options import Options
-from tasks.runtime.job_definitions import Definition, says
+from tasks.runtime.aws import job_definitions
+from tasks.runtime.aws.aws import Account
+from tasks.runtime.aws.aws_batch import LONGEST_NAME, SPARE_MINUTES, job_name
+from tasks.runtime.aws.batch_options import Options
+from tasks.runtime.aws.job_definitions import Definition, says
 from tests.unit.fake_batch import HOME, IMAGE, NEEDS, Batch, forget, make_array, scheduler, use
 from tests.unit.fakes import BATCH, PLATE
 
@@ -36,7 +36,7 @@ def test_an_array_is_one_call_with_what_its_elements_need(tmp_path: Path, batch:
         "jobDefinition": "arn:platewright-paint:1",
         "arrayProperties": {"size": 3},
         "containerOverrides": {
-            "command": ["python", "-m", "stagekit.element", "s3://b/an-array"],
+            "command": ["python", "-m", "batch_agent.element", "s3://b/an-array"],
             "environment": [{"name": "AWS_REGION", "value": "us-east-1"}],
         },
         "timeout": {"attemptDurationSeconds": (10 + SPARE_MINUTES) * 60},

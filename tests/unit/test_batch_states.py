@@ -8,17 +8,9 @@ import pytest
 from botocore import exceptions
 
 from tasks.errors import EngineError
-from tasks.runtime import aws, batch_states
-from tasks.runtime.aws import Account
-from tasks.runtime.queue import (
-    CANCELLED,
-    FAILED,
-    LOST,
-    OUT_OF_MEMORY,
-    REFUSED,
-    TIMED_OUT,
-    NoAnswerError,
-)
+from tasks.runtime.arrays.queue import CANCELLED, FAILED, LOST, OUT_OF_MEMORY, REFUSED, TIMED_OUT, NoAnswerError
+from tasks.runtime.aws import aws, batch_states
+from tasks.runtime.aws.aws import Account
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tasks.runtime import batch_states
-from tasks.runtime.batch_watch import KEPT_SECONDS, STUCK_SECONDS, UNSEEN_SECONDS, Watch
-from tasks.runtime.queue import (
-    DONE,
-    FAILED,
-    LOST,
-    QUEUED,
-    REFUSED,
-    RUNS,
-    Seen,
-)
+from tasks.runtime.arrays.queue import DONE, FAILED, LOST, QUEUED, REFUSED, RUNS, ElementState
+from tasks.runtime.aws import batch_states
+from tasks.runtime.aws.batch_watch import KEPT_SECONDS, STUCK_SECONDS, UNSEEN_SECONDS, Watch
 from tests.unit.fake_batch import HOME, Batch, Clock, make_array, scheduler, use
 
 
@@ -42,7 +34,7 @@ def test_all_jobs_are_asked_about_in_calls_of_a_hundred(tmp_path: Path, batch: B
 
     assert [len(asked["jobs"]) for asked in batch.calls("describe_jobs")] == [100, 100, 50]
     assert len(batch.asked) == 3
-    assert found["job-249"] == (Seen(0, 0, RUNS, "RUNNING"),)
+    assert found["job-249"] == (ElementState(0, 0, RUNS, "RUNNING"),)
 
 
 def lay(batch: Batch, size: int, status: str = "PENDING", failed: dict[int, str] | None = None, **counts: int) -> None:
@@ -70,9 +62,9 @@ def test_of_an_array_the_failed_elements_are_listed_when_there_are_more_of_them(
     )
     last, after = watch.ask(), watch.ask()
 
-    assert first["a"] == (Seen(0, 1, RUNS, "RUNNING"), Seen(2, 4, RUNS, "RUNNABLE"))
+    assert first["a"] == (ElementState(0, 1, RUNS, "RUNNING"), ElementState(2, 4, RUNS, "RUNNABLE"))
     assert second == third
-    assert second["a"][0] == Seen(3, 3, LOST, "FAILED, Host EC2 (instance i-0) terminated.")
+    assert second["a"][0] == ElementState(3, 3, LOST, "FAILED, Host EC2 (instance i-0) terminated.")
     assert [(seen.first, seen.last, seen.said) for seen in second["a"][1:]] == [
         (0, 0, "SUCCEEDED"),
         (1, 2, "RUNNING"),
@@ -169,8 +161,8 @@ def test_a_job_that_batch_does_not_know_yet_waits_and_one_that_it_forgot_is_lost
     first = watch.ask()
     clock.now += UNSEEN_SECONDS + 1
 
-    assert first["a"] == (Seen(0, 2, QUEUED, "not seen yet"),)
-    assert watch.ask()["a"] == (Seen(0, 2, LOST, "AWS Batch does not know it any more"),)
+    assert first["a"] == (ElementState(0, 2, QUEUED, "not seen yet"),)
+    assert watch.ask()["a"] == (ElementState(0, 2, LOST, "AWS Batch does not know it any more"),)
 
 
 def waiting(batch: Batch, clock: Clock, folder: Path, *jobs: str) -> Watch:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from luigi.task import flatten
 
-from tasks import comparison, pipeline, stages
-from tasks.benchmark import GroupTask, Matching, RankedProfiles, Replicability
+from tasks.dataset.layout import Layout
+from tasks.definitions import stages
 from tasks.errors import MissingInputError, SettingsError
-from tasks.layout import Layout
-from tasks.pipeline import RunBenchmark
+from tasks.workflow import benchmark_table, pipeline
+from tasks.workflow.benchmark import GroupTask, Matching, RankedProfiles, Replicability
+from tasks.workflow.pipeline import RunBenchmark
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_experiment, lay_plate, lay_profiles, lay_table
 
@@ -54,10 +55,38 @@ def test_a_group_reads_the_plates_that_are_there_and_is_told_of_the_others(laid:
 
     assert [required.plate for required in task.requires()] == ["C1"]
     assert all(isinstance(required, RankedProfiles) for required in task.requires())
-    assert task.flags()["missing"] == "C2"
-    assert task.flags()["describe"] == (
+    assert task.spec().parameters["missing"] == "C2"
+    assert task.spec().parameters["describe"] == (
         "Description=compound_A549_short,Modality=compound,Cell=A549,time=short,timepoint=24"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "partial"),
+    [
+        ({}, ""),
+        ({"where": "Perturbation=crispr"}, ""),
+        ({"plates": ["C1", "C3"]}, "compound_A549_short"),
+        ({"plates": ["C1", "C2", "C3", "C4"]}, ""),
+    ],
+    ids=["all", "whole groups", "one plate of two", "all compounds"],
+)
+def test_a_group_of_which_plates_were_not_asked_for_is_incomplete(
+    laid: Layout, given: dict[str, object], partial: str
+) -> None:
+    assert tasks_of(**given)["tabulate", "cellprofiler"].spec().parameters["incomplete"] == partial
+
+
+@pytest.mark.parametrize("dose", ["10", "1"])
+def test_a_group_has_a_dose_response_if_a_perturbation_has_several_doses(luigi_cfg: LoadSettings, dose: str) -> None:
+    layout = luigi_cfg("")
+    lay_plate(layout)
+    lay_profiles(layout, PLATE)
+    layout.platemap(BATCH, "JUMP_platemap").unlink()
+    table = layout.platemap(BATCH, "JUMP_platemap").with_suffix(".csv")
+    lay_table(table, ",", ["Well", "Drug", "Dose"], [["A1", "x", "1"], ["A2", "x", dose], ["A3", "DMSO", ""]])
+
+    assert [stage for stage, _ in tasks_of()].count("dose_response") == (dose == "10")
 
 
 def test_plates_and_rows_can_be_chosen(laid: Layout) -> None:
@@ -87,6 +116,32 @@ def test_what_cannot_be_run_is_said_before_anything_is(laid: Layout, given: dict
         RunBenchmark(batch_id=BATCH, **given).requires()
 
 
+@pytest.mark.parametrize("start_from", ["laid", "images", "backend", "profiles"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"behaviour": "as_published"}, "repeats the defects of the definitions final and 2022: name one"),
+        ({"group_by": "Cell_tpye"}, "group_by = Cell_tpye: there is no column 'Cell_tpye'; known: .*Cell_type"),
+    ],
+    ids=["behaviour", "group_by"],
+)
+def test_what_a_benchmark_cannot_do_is_said_before_a_plate_is_measured(
+    laid: Layout, given: dict[str, object], said: str, start_from: str
+) -> None:
+    with pytest.raises(SettingsError, match=said):
+        RunBenchmark(batch_id=BATCH, start_from=start_from, **given).requires()
+
+
+@pytest.mark.parametrize("start_from", ["laid", "images"])
+def test_groups_that_nothing_is_known_of_are_refused(luigi_cfg: LoadSettings, start_from: str) -> None:
+    layout = luigi_cfg("[benchmark]\ngroup_by = Cell_type\n")
+    lay_table(layout.barcode_platemap("mine"), ",", ["Assay_Plate_Barcode", "Plate_Map_Name"], [["P1", "x"]])
+    lay_profiles(layout, "P1", "mine")
+
+    with pytest.raises(SettingsError, match=r"^luigi.cfg \[benchmark\] group_by = Cell_type: nothing is known of"):
+        RunBenchmark(batch_id="mine", start_from=start_from).requires()
+
+
 def test_without_experiment_metadata_a_batch_is_one_group(luigi_cfg: LoadSettings) -> None:
     layout = luigi_cfg("")
     lay_table(layout.barcode_platemap("mine"), ",", ["Assay_Plate_Barcode", "Plate_Map_Name"], [["P1", "x"]])
@@ -94,7 +149,7 @@ def test_without_experiment_metadata_a_batch_is_one_group(luigi_cfg: LoadSetting
     task = tasks_of(batch_id="mine")["replicability", "cellprofiler_all"]
 
     assert [required.plate for required in task.requires()] == ["P1"]
-    assert task.flags()["describe"] == "Description=all"
+    assert task.spec().parameters["describe"] == "Description=all"
 
 
 def test_each_definition_and_behaviour_has_a_folder_and_a_manifest_of_its_own(laid: Layout) -> None:
@@ -104,7 +159,7 @@ def test_each_definition_and_behaviour_has_a_folder_and_a_manifest_of_its_own(la
     folder = laid.dataset / "workspace/benchmark" / BATCH
     names = ["copairs", "final", "final_as_published", "2022_as_published"]
 
-    assert [task.place("comparison") for task in found] == [folder / name for name in names]
+    assert [task.output_folder("comparison") for task in found] == [folder / name for name in names]
     assert len({task.manifest_path() for task in found}) == 4
 
 
@@ -132,7 +187,7 @@ def test_feature_sets_are_compared_on_the_groups_that_both_have(laid: Layout) ->
         "cellprofiler_compound_A549_short", "deepprofiler_compound_A549_short",
     ]  # fmt: skip
     assert {found[each].task_id for each in required} == {each.task_id for each in task.requires()}
-    assert task.flags()["features"] == "cellprofiler,deepprofiler"
+    assert task.spec().parameters["features"] == "cellprofiler,deepprofiler"
     assert ("compare_features", "cellprofiler") not in tasks_of()
 
 
@@ -140,7 +195,9 @@ def test_targets_come_from_the_first_table_that_is_there(luigi_cfg: LoadSettings
     layout = luigi_cfg("")
     lay_plate(layout)
     before = [task.path().name for task in Matching(batch_id=BATCH, plate=PLATE).annotations()]
-    lay_table(layout.external_metadata("JUMP_metadata_targets.tsv"), "\t", ["broad_sample", "target_list"], [])
+    lay_table(
+        layout.external_metadata("JUMP_metadata_targets.tsv"), "\t", ["broad_sample", "target_list"], [["BRD-1", "A"]]
+    )
     after = [task.path().name for task in Matching(batch_id=BATCH, plate=PLATE).annotations()]
 
     assert before == ["JUMP_metadata.tsv"]
@@ -152,32 +209,27 @@ def test_cpjump1s_own_plates_are_known_without_any_table(luigi_cfg: LoadSettings
     task = tasks_of(where="Cell_type=U2OS,Time=48,Perturbation=compound")["replicability", U2OS_48]
 
     assert [required.plate for required in task.requires()] == [PLATE]
-    assert task.flags()["missing"] == "BR00117010,BR00117011,BR00117012"
+    assert task.spec().parameters["missing"] == "BR00117010,BR00117011,BR00117012"
 
 
 def test_without_a_platemap_the_profiles_own_columns_name_the_targets(laid: Layout) -> None:
     assert Matching(batch_id=BATCH, plate="C1").annotations() == []
 
 
-def test_a_pattern_with_an_unknown_brace_is_refused(luigi_cfg: LoadSettings) -> None:
-    luigi_cfg("[benchmark]\ncellprofiler_profiles = {well}.csv.gz\n")
-
-    with pytest.raises(SettingsError, match=r"cellprofiler_profiles = \{well\}.csv.gz: in braces"):
-        RankedProfiles(batch_id=BATCH, plate=PLATE).path()
-
-
 @pytest.mark.parametrize("text", ["seed = 1", "permutations = 5", "threshold = 0.1", "behaviour = as_published"])
 def test_a_setting_of_the_benchmark_changes_what_is_ranked(text: str, laid: Layout, luigi_cfg: LoadSettings) -> None:
-    before = Replicability(batch_id=BATCH, plate="C1").flags()
+    before = Replicability(batch_id=BATCH, plate="C1").spec().parameters
     luigi_cfg(f"[benchmark]\n{text}\n")
 
-    assert Replicability(batch_id=BATCH, plate="C1").flags() != before
+    assert Replicability(batch_id=BATCH, plate="C1").spec().parameters != before
 
 
 def test_it_shows_the_results_each_time(
     laid: Layout, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.provenance.write", lambda layout, batch, store: None)  # no stage has made anything here
+    monkeypatch.setattr(
+        "tasks.results.provenance.write", lambda layout, batch, store: None
+    )  # no stage has made anything here
     run = RunBenchmark(batch_id=BATCH, definition="final")
     folder = laid.benchmark(BATCH, "final")
     row = ["replicability", "compound_A549_short", "306", "202", "0.66013", "0.57", "0.663 / 0.660", "yes", ""]
@@ -200,7 +252,7 @@ def test_it_shows_the_results_each_time(
 def test_a_column_that_says_nothing_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [["matching", "g", "", "no label has a pair"]]
     lay_table(tmp_path / "x_comparison.csv", ",", ["task", "Description", "fr", "note"], rows)
-    comparison.show(tmp_path, "x", "final", [])
+    benchmark_table.show(tmp_path, "x", "final", [])
 
     assert "fraction" not in (shown := capsys.readouterr().out)
     assert "no label has a pair" in shown

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import measuring, sources
+from tasks.commands import against_stock, verify
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError, ProgramError
-from tasks.layout import Layout
-from tasks.runtime import engines
-from tasks.runtime.job import Job, Outcome
-from tasks.verbs import against_stock, verify
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.engines import engines
+from tasks.workflow import image_analysis, inputs
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, lay_plate, lay_profiles, lay_table, write_result, write_units
 from tests.unit.test_graph import publish_all
@@ -59,7 +59,7 @@ def ready(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     publish_all(layout)
     table = layout.published("load_data_csv", BATCH, PLATE) / "load_data_with_illum.csv"
     lay_table(table, ",", COLUMNS, [[PLATE, *site.split("-")] for site in SITES])
-    for task in (measuring.LoadData, measuring.Illumination, sources.Images):
+    for task in (image_analysis.LoadData, image_analysis.Illumination, inputs.Images):
         monkeypatch.setattr(task, "complete", lambda self: True)
     return layout
 
@@ -125,7 +125,7 @@ def test_an_engine_that_fails_is_an_error(ready: Layout, bench: Bench) -> None:
 
 
 def test_a_plate_that_is_not_ready_is_named_with_the_next_step(ready: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring.Illumination, "complete", lambda self: False)
+    monkeypatch.setattr(image_analysis.Illumination, "complete", lambda self: False)
     with pytest.raises(MissingInputError, match=f"type: luigi --module tasks Illumination .* --plate {PLATE}"):
         verified("--batch-id", BATCH, "--plate", PLATE)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tasks import fingerprint, manifest
-from tasks.layout import Layout
+from tasks.dataset.layout import Layout
+from tasks.results import fingerprint, manifest
 from tests.campaign import invariants
 from tests.unit.fakes import BATCH, PLATE, make_manifest
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import catalogue
+from tasks.dataset import catalogue
+from tasks.dataset.layout import Layout
 from tasks.errors import DefinitionError, MissingInputError, SettingsError
-from tasks.layout import Layout
 
 BATCH = "2020_11_04_CPJUMP1"
 LISTED = ("P1", "P2", "P3")
@@ -114,7 +114,7 @@ def test_conditions_that_no_listed_plate_meets_are_an_error(layout: Layout) -> N
     ("text", "said"),
     [
         ("Batch\tCell_type\nmine\tHeLa\n", "needs the column Assay_Plate_Barcode"),
-        (OWN + "mine\tP1\tHeLa\t72\n", "there are several of mine P1"),
+        (OWN + "mine\tP1\tHeLa\t72\n", "line 5: .* mine P1 is on line 2 already"),
     ],
 )
 def test_a_users_table_that_breaks_its_form_is_named(layout: Layout, text: str, said: str) -> None:

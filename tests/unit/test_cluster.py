@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import cluster, finding, planning
-from tasks.estimate import Cost
-from tasks.planning import Line, Plan
-from tasks.runtime import partitions
-from tasks.runtime.partitions import file_system, minutes, unshared
-from tasks.verbs import plan
+from tasks.commands import checkup_slurm, finding, plan
+from tasks.planning import cost_plan
+from tasks.planning.cost_model import Cost
+from tasks.planning.cost_plan import Line, Plan
+from tasks.runtime.slurm import partitions
+from tasks.runtime.slurm.partitions import file_system, minutes, unshared
 from tests.unit.conftest import LoadSettings
 from tests.unit.test_slurm import Commands, commands
 
@@ -52,7 +52,7 @@ def test_a_partition_is_as_large_as_its_largest_node(site: Commands) -> None:
 
 
 def states() -> dict[str, finding.Finding]:
-    return {seen.subject: seen for seen in cluster.examine()}
+    return {seen.subject: seen for seen in checkup_slurm.examine()}
 
 
 def test_here_nothing_of_a_cluster_is_looked_at(luigi_cfg: LoadSettings) -> None:
@@ -107,7 +107,7 @@ def test_plan_gives_node_hours_by_partition(
     hour = 3600.0
     lines = [Line("measure", 0, 1, Cost(0, 640 * hour), 1), Line("collate", 0, 1, Cost(0, 16 * hour), 1)]
     made = Plan("B", ["P"], lines, 0, 0, [])
-    monkeypatch.setattr(planning, "make", lambda *given: made)
+    monkeypatch.setattr(cost_plan, "make", lambda *given: made)
     plan._print(made)
     said = capsys.readouterr().out
     plan._print_json(made)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tasks import layout as layouts
-from tasks import stages
-from tasks.fingerprint import Artifact
-from tasks.runtime import images
-from tasks.runtime.docker_engine import DockerEngine, create_options
-from tasks.runtime.job import Job
+from tasks.dataset import layout as layouts
+from tasks.definitions import stages
+from tasks.results.fingerprint import Artifact
+from tasks.runtime.core.job import Job
+from tasks.runtime.engines.docker_engine import DockerEngine, create_options
+from tasks.runtime.images import images
 from tests.unit.fakes import make_run
 
 STAGES = sorted(stages.load())

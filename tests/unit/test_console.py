@@ -8,8 +8,8 @@ import traceback
 
 import pytest
 
-from tasks.console import _Quiet
 from tasks.errors import MissingInputError, StageError
+from tasks.stage_tasks.console import _Quiet
 
 BAD_NEWS = "P.csv: no row has a negcon\n  log    x/stderr.log"
 

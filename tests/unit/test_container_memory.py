@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from stagekit import child
 
-from tasks.runtime import container_memory
-from tasks.runtime.container_memory import Peak, needed_bytes
+from tasks.runtime.engines import container_memory
+from tasks.runtime.engines.container_memory import Peak, needed_bytes
 
 MB = 2**20
 TOLD = {
@@ -47,7 +48,7 @@ def test_the_largest_sample_is_the_peak(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_samples_are_a_second_apart_once_it_has_run_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(container_memory.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(child.time, "monotonic", lambda: clock[0])
     peak, container = Peak(), Container(*[MB] * 1000)
     taken = []
     for clock[0] in (each / 5 for each in range(500)):

@@ -10,7 +10,7 @@ from stagekit import contracts
 from stagekit.program import DataError
 from stagekit.rules import FINITE, NUMBER, TEXT, WHOLE, Table, Values
 
-from tasks import layout
+from tasks.dataset import layout
 
 TABLE = Table("tiles", ("plate", "well"), ("Cells_",))
 GOOD = ["plate", "well", "Cells_Area"]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import recipes
+from tasks.definitions import recipes
 from tasks.errors import EngineError, RecipeError
-from tasks.runtime import archives, conversion, images, registry, sif
+from tasks.runtime.images import archives, conversion, images, registry, sif
 
 LOGIN = "bGFiOnNlY3JldA=="
 

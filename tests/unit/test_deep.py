@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 from luigi.task import flatten
 
-from tasks import deep, fingerprint, pipeline
-from tasks import layout as layouts
+from tasks.dataset import layout as layouts
 from tasks.errors import EngineError, MissingInputError, SettingsError
-from tasks.runtime import docker_engine, engines, gpus, images
-from tasks.runtime.docker_engine import DockerEngine
+from tasks.execution import backends
+from tasks.results import fingerprint
+from tasks.runtime.engines import docker_engine, engines, gpus
+from tasks.runtime.engines.docker_engine import DockerEngine
+from tasks.runtime.images import images
+from tasks.workflow import deep_profiles, pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, CONDITIONS, EXPERIMENT, PLATE, FakeEngine, good, lay_experiment, lay_plate, make_job
 from tests.unit.test_graph import reached
@@ -41,10 +46,56 @@ def test_another_engine_is_another_stage_whose_results_lie_beside(luigi_cfg: Loa
 
     assert "deep_profile_torch" in found
     assert "deep_profile" not in found
-    assert one.flags() | one.asides() == other.flags() | other.asides()
+    assert one.spec().parameters == other.spec().parameters
+    assert one.job_spec().flags == other.job_spec().flags
     assert one.definition.outputs == other.definition.outputs
-    assert one.place("embeddings") != other.place("embeddings")
+    assert one.output_folder("embeddings") != other.output_folder("embeddings")
     assert one.manifest_path() != other.manifest_path()
+
+
+def test_a_channel_that_networks_see_and_luigi_cfg_does_not_name_is_told_before_plates_are_measured(
+    luigi_cfg: LoadSettings,
+) -> None:
+    text = "[load_data]\nchannels = 1=DNA,2=RNA,3=ER,4=Mito\n"
+    lay_plate(luigi_cfg(text))
+    runs = [
+        pipeline.RunPlate(batch_id=BATCH, plate=PLATE, features="deepprofiler").requires,
+        pipeline.RunBatch(batch_id=BATCH, features="cellprofiler,deepprofiler").parts,
+    ]
+
+    for ask in runs:
+        with pytest.raises(SettingsError, match=r"^luigi.cfg \[load_data\] channels = .*: it names no AGP channel"):
+            ask()
+    luigi_cfg(text + "source = published\n")
+    assert runs[0]()
+
+
+@pytest.mark.parametrize(("told", "missing"), [("DNA RNA", "ER and no AGP and no Mito"), ("DNA RNA ER AGP Mito", "")])
+def test_an_added_plate_has_the_channels_that_it_was_added_with(
+    luigi_cfg: LoadSettings, told: str, missing: str
+) -> None:
+    layout = luigi_cfg("[load_data]\nchannels = 1=DNA\n" if not missing else "")
+    index = layout.planes(BATCH, PLATE)
+    index.parent.mkdir(parents=True)
+    index.touch()
+    index.with_suffix(".json").write_text(json.dumps({"channels": dict(enumerate(told.split()))}))
+    features = pipeline.DeepProfile(batch_id=BATCH, plate=PLATE)
+    if not missing:
+        features.require()
+        return
+
+    with pytest.raises(SettingsError, match=f"^add-plate --channels of plate {PLATE}: it names no {missing} channel"):
+        features.require()
+
+
+def test_the_channels_that_networks_see_are_those_of_the_programs() -> None:
+    tree = ast.parse((layouts.CONTAINERS / "deepkit/networks.py").read_text())
+    calls = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Network"
+    ]
+
+    assert len(calls) == len(deep_profiles.NETWORKS)
+    assert all(set(ast.literal_eval(call.args[0])) == set(deep_profiles.SEEN) for call in calls)
 
 
 def test_a_feature_set_that_there_is_not_is_refused(luigi_cfg: LoadSettings) -> None:
@@ -57,7 +108,7 @@ def test_a_feature_set_that_there_is_not_is_refused(luigi_cfg: LoadSettings) -> 
 def test_plates_that_were_treated_alike_are_whitened_together(luigi_cfg: LoadSettings) -> None:
     lay_experiment(luigi_cfg(""))
     run = pipeline.RunBatch(batch_id=BATCH, plates=[row[0] for row in EXPERIMENT])
-    found = {task.plate_set: task.members for task in deep.groups_of(run)}
+    found = {task.plate_set: task.members for task in deep_profiles.groups_of(run)}
     conditions: dict[tuple[str, ...], list[str]] = {}
     for plate, *values in EXPERIMENT:
         conditions.setdefault(tuple(values), []).append(plate)
@@ -68,7 +119,7 @@ def test_plates_that_were_treated_alike_are_whitened_together(luigi_cfg: LoadSet
 
 def test_plates_of_which_nothing_is_known_are_one_set(luigi_cfg: LoadSettings) -> None:
     lay_plate(luigi_cfg(""), "OWN1")
-    (task,) = deep.groups_of(pipeline.RunBatch(batch_id=BATCH, plates=["OWN1"]))
+    (task,) = deep_profiles.groups_of(pipeline.RunBatch(batch_id=BATCH, plates=["OWN1"]))
 
     assert (task.members, task.subject) == (("OWN1",), BATCH)
 
@@ -85,12 +136,13 @@ def test_weights_are_a_file_beside_luigi_cfg_or_a_url_or_lie_where_all_look(
     (tmp_path / "mine.hdf5").touch()
     default = weights(luigi_cfg, "")
     own = weights(luigi_cfg, "[deep_profile]\ncheckpoint = mine.hdf5\n")
-    fetched = weights(luigi_cfg, "[deep_profile]\ncheckpoint = https://example.org/a.hdf5\ncheckpoint_sha256 = ab\n")
+    url, sha256 = "https://example.org/a.hdf5", "ab" * 32
+    fetched = weights(luigi_cfg, f"[deep_profile]\ncheckpoint = {url}\ncheckpoint_sha256 = {sha256}\n")
 
     assert default.path().name == "cell_painting_cnn.hdf5"
     assert own.path() == tmp_path / "mine.hdf5"
     assert isinstance(fetched, pipeline.FetchCheckpoint)
-    assert fetched.flags() == {"url": "https://example.org/a.hdf5", "sha256": "ab"}
+    assert fetched.spec().parameters == {"url": url, "sha256": sha256}
 
 
 def test_weights_that_are_not_there_say_what_to_do(luigi_cfg: LoadSettings) -> None:
@@ -108,8 +160,8 @@ def test_features_of_one_network_stay_when_anothers_are_made(luigi_cfg: LoadSett
     )
 
     assert one.manifest_path() != other.manifest_path()
-    assert one.place("embeddings") != other.place("embeddings")
-    assert one.place("embeddings").parts[-3:] == ("cell_painting_cnn", BATCH, PLATE)
+    assert one.output_folder("embeddings") != other.output_folder("embeddings")
+    assert one.output_folder("embeddings").parts[-3:] == ("cell_painting_cnn", BATCH, PLATE)
 
 
 @pytest.fixture
@@ -128,7 +180,8 @@ def gpu(monkeypatch: pytest.MonkeyPatch, luigi_cfg: LoadSettings) -> FakeEngine:
 def device(text: str, luigi_cfg: LoadSettings) -> tuple[str, int, int]:
     luigi_cfg(text)
     task = pipeline.DeepProfile(batch_id=BATCH, plate=PLATE)
-    return task.asides()["device"], task.job_resources().gpus, task.shard_count(1000)
+    how = task.job_spec()
+    return how.flags["device"], how.resources.gpus, backends.job_count(1000, how)
 
 
 def test_a_usable_gpu_is_taken_by_one_job_unless_the_cpu_is_wanted(gpu: FakeEngine, luigi_cfg: LoadSettings) -> None:
@@ -149,14 +202,14 @@ LACKING = {
 def test_a_run_that_asked_for_a_gpu_and_has_none_stops_and_auto_goes_on(
     name: str, stand_in: object, said: str, gpu: FakeEngine, luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(f"tasks.runtime.gpus.{name}", stand_in)
+    monkeypatch.setattr(f"tasks.runtime.engines.gpus.{name}", stand_in)
 
     assert device("", luigi_cfg)[:2] == ("cpu", 0)
     with pytest.raises(EngineError, match=f"device = gpu, but no GPU is usable: .*{said}"):
         device("[deep_profile]\ndevice = gpu\n", luigi_cfg)
 
 
-@pytest.mark.parametrize("engine", deep.DEEP_ENGINES)
+@pytest.mark.parametrize("engine", deep_profiles.DEEP_ENGINES)
 def test_a_gpu_that_is_not_there_is_refused_before_anything_is_computed(engine: str, luigi_cfg: LoadSettings) -> None:
     lay_plate(luigi_cfg(f"[deep_profile]\ndevice = gpu\nengine = {engine}\n"))
     asked = {"batch_id": BATCH, "features": "cellprofiler,deepprofiler"}
@@ -175,9 +228,9 @@ def test_beside_a_gpu_pytorch_has_cores_to_decode_with(gpu: FakeEngine, luigi_cf
         ("own", "[deep_profile_torch]\ncpus = 12\n"),
     ):
         luigi_cfg(f"[runtime]\ncores = 16\n{text}")
-        given[name] = pipeline.DeepProfileTorch(batch_id=BATCH, plate=PLATE).job_resources().cpus
+        given[name] = pipeline.DeepProfileTorch(batch_id=BATCH, plate=PLATE).job_spec().resources.cpus
 
-    assert given == {"auto": deep.DECODING_CORES, "cpu": 1, "own": 12}
+    assert given == {"auto": deep_profiles.DECODING_CORES, "cpu": 1, "own": 12}
 
 
 def test_the_device_makes_nothing_stale(gpu: FakeEngine, luigi_cfg: LoadSettings) -> None:
@@ -185,7 +238,7 @@ def test_the_device_makes_nothing_stale(gpu: FakeEngine, luigi_cfg: LoadSettings
     for text in ("device = cpu", "device = gpu", "batch_size = 7", "sites_per_shard = 1"):
         luigi_cfg(f"[deep_profile]\n{text}\n")
         task = pipeline.DeepProfile(batch_id=BATCH, plate=PLATE)
-        task.inputs = dict  # type: ignore[method-assign]
+        task.inputs = lambda spec=None: {}
         made.append(fingerprint.digest(task.fingerprint()))
 
     assert len(set(made)) == 1
@@ -243,4 +296,4 @@ def test_every_weight_task_is_known_to_the_graph(luigi_cfg: LoadSettings) -> Non
     lay_plate(luigi_cfg(""))
     required = flatten(pipeline.DeepProfile(batch_id=BATCH, plate=PLATE).requires())
 
-    assert [type(task).__name__ for task in required] == ["LoadData", "Images", "LocateCells", "LaidCheckpoint"]
+    assert [type(task).__name__ for task in required] == ["LoadData", "Images", "LocateCells", "ProvidedCheckpoint"]

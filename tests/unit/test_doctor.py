@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tasks import __main__ as command
-from tasks import doctor, recipes, settings
-from tasks.runtime import apptainer_engine, engines, images, sif
+from tasks.commands import checkup
+from tasks.definitions import recipes
+from tasks.runtime.engines import apptainer_engine, engines
+from tasks.runtime.images import images, sif
+from tasks.settings import settings
 from tests.unit.conftest import LoadSettings
 
 
@@ -29,20 +32,20 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, str | None]:
     """What each engine says of every image."""
     reasons: dict[str, str | None] = {"docker": "no daemon answers", "apptainer": "no command", "process": None}
     monkeypatch.setattr(engines, "engine", lambda name: Engine(reasons[name]))
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    monkeypatch.setattr(checkup.shutil, "which", lambda name: None)
     return reasons
 
 
-def found() -> dict[str, doctor.Finding]:
-    return {finding.subject: finding for finding in doctor.examine()}
+def found() -> dict[str, checkup.Finding]:
+    return {finding.subject: finding for finding in checkup.examine()}
 
 
 def test_one_usable_engine_is_enough(told: dict[str, str | None], luigi_cfg: LoadSettings) -> None:
     luigi_cfg("")
     seen = found()
 
-    assert seen["engine process"].state == doctor.GOOD
-    assert (seen["engine docker"].state, "no daemon answers" in seen["engine docker"].said) == (doctor.NOTE, True)
+    assert seen["engine process"].state == checkup.GOOD
+    assert (seen["engine docker"].state, "no daemon answers" in seen["engine docker"].said) == (checkup.NOTE, True)
     assert "engine" not in seen
 
 
@@ -51,7 +54,7 @@ def test_no_usable_engine_is_bad(told: dict[str, str | None], luigi_cfg: LoadSet
     told["process"] = "no compiler"
     seen = found()["engine"]
 
-    assert seen.state == doctor.BAD
+    assert seen.state == checkup.BAD
     assert seen.said.startswith("[runtime] engine = auto: none for benchmark, cellprofiler")
 
 
@@ -61,7 +64,7 @@ def test_an_engine_that_was_asked_for_and_is_not_usable_is_bad(
     luigi_cfg("[runtime]\nengine = docker\n")
     seen = found()
 
-    assert seen["engine docker"].state == seen["engine"].state == doctor.BAD
+    assert seen["engine docker"].state == seen["engine"].state == checkup.BAD
 
 
 APPTAINER = """#!/bin/sh
@@ -91,9 +94,9 @@ def sif_files(
     return lay
 
 
-def apptainer_findings() -> dict[str, doctor.Finding]:
+def apptainer_findings() -> dict[str, checkup.Finding]:
     settings.load()
-    return {f"{finding.subject} {finding.state}": finding for finding in doctor._apptainer()}
+    return {f"{finding.subject} {finding.state}": finding for finding in checkup._apptainer()}
 
 
 def test_sif_files_that_are_here_and_superseded_are_named(
@@ -133,7 +136,7 @@ def test_apptainer_is_bad_only_if_it_was_asked_for_and_is_not_there(
 
 def test_a_stage_that_does_not_fit_the_machine_is_named(told: dict[str, str | None], luigi_cfg: LoadSettings) -> None:
     luigi_cfg("[runtime]\ncores = 1\nmemory_gb = 3\n[measure]\nmemory_gb = 5\n")
-    seen = {name: finding for name, finding in found().items() if finding.state == doctor.BAD}
+    seen = {name: finding for name, finding in found().items() if finding.state == checkup.BAD}
 
     assert "stage measure" in seen
     assert "[measure] cpus and memory_gb" in seen["stage measure"].remedy
@@ -143,12 +146,12 @@ def test_a_data_root_that_cannot_be_written_or_is_nearly_full_is_bad(
     told: dict[str, str | None], luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     luigi_cfg("")
-    usage = doctor.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000_000))
+    usage = checkup.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path: usage._replace(free=1_000_000_000))
     full = found()["data root"]
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(checkup.os, "access", lambda path, mode: False)
 
-    assert (full.state, "1.0 GB are free" in full.said) == (doctor.BAD, True)
+    assert (full.state, "1.0 GB are free" in full.said) == (checkup.BAD, True)
     assert "cannot be written" in found()["data root"].said
 
 

@@ -63,7 +63,7 @@ def test_without_an_index_it_is_the_first_element(machine: Machine) -> None:
     machine.lay({"j1": machine.job(GOOD)})
     machine.variables["AWS_BATCH_JOB_ID"] = ""
     process = machine.start(
-        code="import os; os.environ['AWS_BATCH_JOB_ID'] = '6c7f'\nfrom stagekit import element; element.main()"
+        code="import os; os.environ['AWS_BATCH_JOB_ID'] = '6c7f'\nfrom batch_agent import element; element.main()"
     )
     process.communicate(timeout=60)
 

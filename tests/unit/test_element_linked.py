@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 import pytest
+from batch_agent.known import Known, changes
 from stagekit import contracts
-from stagekit.known import Known, changes
 from stagekit.transfer import Object
 
 from tests.unit.element_machine import RUN, SEEN, Machine

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from stagekit import memory, watched
+from batch_agent import watched
+from stagekit import memory
 
 MB = 2**20
 VERSION_1 = {

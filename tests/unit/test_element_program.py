@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from stagekit.element_job import OF_THE_IMAGE, OF_THE_IMAGE_BY_PREFIX
+from batch_agent.element_job import OF_THE_IMAGE, OF_THE_IMAGE_BY_PREFIX
 
-from tasks import layout, stages
+from tasks.dataset import layout
+from tasks.definitions import stages
 from tests.unit.element_machine import RUN, Machine, wait_for
 
 KEYS = {"exit_code", "seconds", "timed_out", "where", "id", "out_of_memory", "peak_memory_gb"}

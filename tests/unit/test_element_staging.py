@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from batch_agent.staging import Input
 from stagekit import transfer
 from stagekit.program import DataError
-from stagekit.staging import Input
 from stagekit.transfer import Service, Transfer
 
 from tests.stages.gallery.fault_proxy import FaultProxy

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from docker.errors import DockerException
 
 from tasks.errors import EngineError
-from tasks.runtime import engines
+from tasks.runtime.engines import docker_engine, engines
 from tests.unit.fakes import FakeEngine, good
 
 NO_DAEMON = "no daemon answers (connection refused)"
@@ -61,7 +62,7 @@ def test_auto_takes_apptainer_before_the_process_engine(have: Have) -> None:
 
 def test_auto_says_which_engine_it_takes_and_why_not_the_others(have: Have, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(engines.logger, "info", lambda form, *words: lines.append(form % words))
+    monkeypatch.setattr(engines.logger, "info", lambda form, *words, **_: lines.append(form % words))
     found = have(NO_DAEMON, None)
 
     assert engines.choose("auto", "easel") is found["process"]
@@ -94,3 +95,35 @@ def test_an_engine_that_was_asked_for_is_taken_or_refused_and_never_replaced(
 
 def test_every_engine_has_its_own_name() -> None:
     assert [engines.engine(name).name for name in engines.NAMES] == list(engines.NAMES)
+
+
+@pytest.mark.parametrize(
+    ("below", "said"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied"),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (FileNotFoundError(2, "No such file"), "its socket is not there: it is not installed or not started"),
+    ],
+    ids=["not allowed", "refused", "no socket"],
+)
+def test_why_docker_cannot_be_used_is_said_in_the_systems_words_and_not_in_pythons(
+    below: OSError, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def client() -> None:
+        try:
+            raise ConnectionError("aborted") from below
+        except ConnectionError as error:
+            raise DockerException(f"Error while fetching server API version: {error.args!r}") from error
+
+    monkeypatch.setattr(docker_engine, "_client", client)
+
+    assert docker_engine.DockerEngine().unusable("easel") == f"no daemon answers ({said})"
+
+
+def test_a_docker_error_with_no_system_error_below_keeps_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def client() -> None:
+        raise DockerException("Invalid bind address")
+
+    monkeypatch.setattr(docker_engine, "_client", client)
+
+    assert docker_engine.DockerEngine().unusable("easel") == "no daemon answers (Invalid bind address)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import EngineError
-from tasks.runtime import environments
+from tasks.runtime.images import environments
 from tests.unit.conftest import forget
 
 HOST = '\n[host]\ncommands = { javac = "openjdk-17-jdk-headless", gcc = "gcc libc6-dev", sh = "dash" }\n'

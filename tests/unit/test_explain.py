@@ -7,10 +7,11 @@ import json
 import pytest
 
 from tasks import __main__ as command
-from tasks import pipeline, recipes
-from tasks.explain import BLOCKED, COMPLETE, MISSING, STALE, Explanation, explain
-from tasks.layout import Layout
-from tasks.stage_task import Staged
+from tasks.commands.staleness import BLOCKED, COMPLETE, MISSING, STALE, Explanation, explain
+from tasks.dataset.layout import Layout
+from tasks.definitions import recipes
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE
 from tests.unit.measuring_bench import make

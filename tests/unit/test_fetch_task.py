@@ -5,20 +5,26 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 from stagekit import contracts
 
-from tasks import fingerprint, layout, manifest, pipeline, setting_checks, sources
+from tasks.commands.staleness import STALE, explain
+from tasks.dataset import layout
+from tasks.dataset.layout import Layout
+from tasks.definitions import recipes
 from tasks.errors import BadNameError, PublishError
-from tasks.fetch_task import FetchTask
-from tasks.layout import Layout
-from tasks.runtime import engines
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.places import prepare_folder
-from tasks.store.store import LocalStore
+from tasks.results import fingerprint, manifest
+from tasks.results.store.store import LocalStore
+from tasks.runtime.arrays.places import prepare_folder
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.engines import engines
+from tasks.settings import checks
+from tasks.stage_tasks.fetch import FetchTask
+from tasks.workflow import inputs, pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_plate, make_job, write_result
 
@@ -68,7 +74,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 
 def fetch_images() -> FetchTask:
-    return ready(sources.FetchImages(batch_id=BATCH, plate=PLATE))
+    return ready(inputs.FetchImages(batch_id=BATCH, plate=PLATE))
 
 
 def ready(task: FetchTask) -> FetchTask:
@@ -98,6 +104,22 @@ def test_what_is_fetched_lies_as_in_the_gallery(root: Layout, engine: FakeEngine
     assert (root.dataset / "workspace/fetched" / BATCH / f"{PLATE}_images.csv").exists()
 
 
+def test_a_fetch_is_explained_by_what_is_absent_alone(
+    root: Layout, engine: FakeEngine, luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_images().run()
+    luigi_cfg("[gallery]\nmeasurement = 2\n")
+    monkeypatch.setattr(recipes, "program_hash", lambda stage: "another")
+    shutil.rmtree(root.dataset / FOLDER)
+    found = explain(fetch_images())
+
+    assert found.state == STALE
+    assert found.reasons == (
+        f"its {FOLDER} is gone: {root.dataset / FOLDER}",
+        f"nothing lies at {root.dataset}/images/{BATCH}/images/{PLATE}__*",
+    )
+
+
 def test_what_was_hashed_as_it_came_is_not_read_again(
     root: Layout, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,7 +127,7 @@ def test_what_was_hashed_as_it_came_is_not_read_again(
     hashed = fingerprint._sha256
     monkeypatch.setattr(fingerprint, "_sha256", lambda path: read.append(path) or hashed(path))
     fetch_images().run()
-    promised = sources.Images(batch_id=BATCH, plate=PLATE).promises()["images"]
+    promised = inputs.Images(batch_id=BATCH, plate=PLATE).promises()["images"]
     read_by_us, read[:] = list(read), []
     fresh = fingerprint.artifact(root.dataset / FOLDER / "Images")
 
@@ -116,10 +138,10 @@ def test_what_was_hashed_as_it_came_is_not_read_again(
 
 def test_a_file_that_changed_after_it_was_fetched_is_read_again(root: Layout, engine: FakeEngine) -> None:
     fetch_images().run()
-    before = sources.Images(batch_id=BATCH, plate=PLATE).promises()["images"]
+    before = inputs.Images(batch_id=BATCH, plate=PLATE).promises()["images"]
     (root.dataset / next(iter(IMAGES))).write_bytes(b"others")
 
-    assert sources.Images(batch_id=BATCH, plate=PLATE).promises()["images"].digest != before.digest
+    assert inputs.Images(batch_id=BATCH, plate=PLATE).promises()["images"].digest != before.digest
 
 
 @pytest.mark.parametrize("name", [f"{PLATE}__2021-measured-again", PLATE])
@@ -140,7 +162,7 @@ def test_only_what_is_wholly_absent_is_asked_for(root: Layout, engine: FakeEngin
     engine.act = Gallery(platemaps)
     root.external_metadata("mine.tsv").parent.mkdir(parents=True)
     root.external_metadata("mine.tsv").write_bytes(b"mine")
-    task = ready(sources.FetchMetadata(batch_id=BATCH))
+    task = ready(inputs.FetchMetadata(batch_id=BATCH))
     task.run()
 
     assert engine.act.wanted == [[f"workspace/metadata/platemaps/{BATCH}/"]]
@@ -158,7 +180,7 @@ def test_what_comes_to_lie_there_while_it_is_fetched_stays(root: Layout, engine:
         return gallery(job, cancelled)
 
     engine.act = lay_meanwhile
-    ready(sources.FetchMetadata(batch_id=BATCH)).run()
+    ready(inputs.FetchMetadata(batch_id=BATCH)).run()
 
     assert mine.read_bytes() == b"mine"
     assert sorted(path.name for path in mine.parent.iterdir()) == ["mine.tsv"]
@@ -190,10 +212,10 @@ def test_a_publication_that_a_crash_cut_short_goes_on_without_fetching(
 
     monkeypatch.setattr(LocalStore, "move", crash)
     with pytest.raises(PublishError):
-        ready(sources.FetchMetadata(batch_id=BATCH)).run()
+        ready(inputs.FetchMetadata(batch_id=BATCH)).run()
     halfway = lying(root)
     monkeypatch.setattr(LocalStore, "move", move)
-    task = ready(sources.FetchMetadata(batch_id=BATCH))
+    task = ready(inputs.FetchMetadata(batch_id=BATCH))
 
     assert not task.complete()
     task.run()
@@ -209,7 +231,7 @@ def test_how_it_is_fetched_is_no_other_result(luigi_cfg: LoadSettings) -> None:
     before = fetch_images().fingerprint()
     luigi_cfg("[gallery]\nconnections = 3\nstall_seconds = 5\n")
     same = fetch_images().fingerprint()
-    flags = fetch_images().flags()
+    flags = fetch_images().job_spec().flags
     luigi_cfg("[gallery]\nbucket = mine\n")
 
     assert same == before
@@ -223,8 +245,8 @@ def test_credentials_reach_a_program_only_where_requests_are_signed(
 ) -> None:
     luigi_cfg(f"[gallery]\nunsigned = {unsigned}\n")
 
-    assert ("AWS_SECRET_ACCESS_KEY" in fetch_images().passed()) == sees
-    assert "HTTPS_PROXY" in fetch_images().passed()
+    assert ("AWS_SECRET_ACCESS_KEY" in fetch_images().job_spec().environment) == sees
+    assert "HTTPS_PROXY" in fetch_images().job_spec().environment
 
 
 def test_an_interrupted_fetch_keeps_what_came(tmp_path: Path) -> None:
@@ -238,7 +260,7 @@ def test_an_interrupted_fetch_keeps_what_came(tmp_path: Path) -> None:
     assert kept == {True: True, False: False}
 
 
-LAID = [sources.Images, sources.Platemap, sources.ExternalMetadata, sources.Backend, sources.Profiles]
+LAID = [inputs.Images, inputs.Platemap, inputs.ExternalMetadata, inputs.Backend, inputs.Profiles]
 
 
 @pytest.mark.parametrize("task", LAID)
@@ -282,7 +304,7 @@ def _listed(required: object) -> list:
 def test_a_batch_that_is_fetched_begins_with_its_list_of_plates(root: Layout) -> None:
     task = pipeline.RunBatch(batch_id=BATCH, start_from="images")
 
-    assert task.requires() == [sources.FetchMetadata(batch_id=BATCH)]
+    assert task.requires() == [inputs.FetchMetadata(batch_id=BATCH)]
     assert not task.complete()
     lay_plate(root)
     parts = next(task.run())
@@ -304,14 +326,14 @@ def test_a_batch_of_published_profiles_computes_nothing(root: Layout) -> None:
     lay_plate(root)
     (part,) = next(pipeline.RunBatch(batch_id=BATCH, start_from="profiles").run())
 
-    assert [type(task) for task in part.requires()] == [sources.Profiles]
+    assert [type(task) for task in part.requires()] == [inputs.Profiles]
 
 
 KEYS = ["a/b.csv", "a/c.csv", "x/b.csv", "a/b c.csv", "ü/µ.tsv", "a/...b", "a/-", "a/" + "long" * 60]
 
 
 def test_every_file_has_a_place_of_its_own_among_the_manifests(root: Layout) -> None:
-    paths = {sources.FetchFile(key=key).manifest_path() for key in KEYS}
+    paths = {inputs.FetchFile(key=key).manifest_path() for key in KEYS}
 
     assert len(paths) == len(KEYS)
 
@@ -323,10 +345,10 @@ def test_a_key_that_would_leave_the_data_root_is_refused(key: str) -> None:
 
 
 def test_a_relative_checksum_list_lies_beside_luigi_cfg(luigi_cfg: LoadSettings, tmp_path: Path) -> None:
-    (tmp_path / "sums.csv").write_text("path,sha256\n")
+    (tmp_path / "sums.csv").write_text(f"path,sha256\na/b.csv,{0:064d}\n")
     luigi_cfg("[gallery]\nchecksums = sums.csv\n")
 
-    assert fetch_images().files() == {"checksums": tmp_path / "sums.csv"}
+    assert fetch_images().spec().files == {"checksums": tmp_path / "sums.csv"}
 
 
 @pytest.mark.parametrize(
@@ -341,4 +363,4 @@ def test_a_bad_setting_of_the_gallery_is_named(text: str, said: str, luigi_cfg: 
     luigi_cfg(f"[gallery]\n{text}\n")
 
     with pytest.raises(Exception, match=said):
-        setting_checks.check(pipeline.stage_settings())
+        checks.check(pipeline.stage_settings())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks import fingerprint
+from tasks.results import fingerprint
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from tasks import fleet, prices
-from tasks.fleet import Work
-from tasks.prices import InstanceClass, Prices
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.planning import aws_costs
+from tasks.planning.aws_costs import Work
+from tasks.settings import aws_prices
+from tasks.settings.aws_prices import InstanceClass, Prices
 
-OURS = prices.read(prices.OURS)
+OURS = aws_prices.read(aws_prices.OURS)
 
 
 def machine(vcpus: int = 4, memory_gib: float = 16, gpus: int = 0) -> InstanceClass:
@@ -56,7 +57,7 @@ def test_a_machine_holds_what_its_vcpus_memory_and_gpus_let_it() -> None:
         one = machine(dice.choice([2, 4, 8, 16]), dice.choice([4, 8, 16, 32, 128]), dice.choice([0, 1, 4]))
         needed = need(dice.choice([1, 2, 4, 8]), dice.choice([0.5, 1, 2, 4, 7.5, 8, 30]), dice.choice([0, 0, 1, 2]))
 
-        assert fleet.side_by_side(one, needed, OURS.memory_fraction) == put_one_after_the_other(one, needed)
+        assert aws_costs.side_by_side(one, needed, OURS.memory_fraction) == put_one_after_the_other(one, needed)
 
 
 def test_hours_are_those_of_a_simulation() -> None:
@@ -72,16 +73,16 @@ def test_hours_are_those_of_a_simulation() -> None:
             )
             for name in "abc"
         ]
-        held = {work.stage: fleet.side_by_side(one, work.resources, OURS.memory_fraction) for work in works}
+        held = {work.stage: aws_costs.side_by_side(one, work.resources, OURS.memory_fraction) for work in works}
         wall, hours = simulated(works, held, machines)
-        (cost,) = fleet.costs(works, only(one), machines)
+        (cost,) = aws_costs.costs(works, only(one), machines)
 
         assert (cost.wall_hours, cost.machine_hours) == pytest.approx((wall, hours))
         assert (cost.spot_dollars, cost.on_demand_dollars) == pytest.approx((0.4 * hours, hours))
 
 
 def test_a_machine_is_paid_whole_for_one_job_and_its_disk_with_it() -> None:
-    (cost,) = fleet.costs([Work("collate", 1, 3600, need())], replace(only(machine()), disk_hour=0.1), 200)
+    (cost,) = aws_costs.costs([Work("collate", 1, 3600, need())], replace(only(machine()), disk_hour=0.1), 200)
 
     assert cost.machine_hours == cost.wall_hours == pytest.approx(1.0)
     assert cost.spot_dollars == pytest.approx(0.5)
@@ -89,7 +90,7 @@ def test_a_machine_is_paid_whole_for_one_job_and_its_disk_with_it() -> None:
 
 def test_a_class_without_the_memory_stands_last_and_says_what_for() -> None:
     works = [Work("small", 10, 1e4, need()), Work("large", 1, 10, need(memory_gb=8))]
-    found = fleet.costs(works, OURS, 10)
+    found = aws_costs.costs(works, OURS, 10)
 
     assert found[0].lacks == ""
     assert found[0].spot_dollars == min(each.spot_dollars for each in found if not each.lacks)
@@ -99,9 +100,9 @@ def test_a_class_without_the_memory_stands_last_and_says_what_for() -> None:
 
 def test_what_needs_a_gpu_is_done_where_there_is_one_and_nothing_else_is() -> None:
     works = [Work("measure", 10, 1e4, need()), Work("deep_profile", 4, 1e4, need(gpus=1))]
-    found = fleet.costs(works, OURS, 10)
+    found = aws_costs.costs(works, OURS, 10)
     gpus = {one.name for one in OURS.classes if one.gpus}
-    alone = fleet.costs(works[1:], OURS, 10)
+    alone = aws_costs.costs(works[1:], OURS, 10)
 
     assert {each.name for each in alone} == gpus
     assert [each for each in found if each.name in gpus] == alone
@@ -109,4 +110,4 @@ def test_what_needs_a_gpu_is_done_where_there_is_one_and_nothing_else_is() -> No
 
 
 def test_nothing_to_do_costs_nothing() -> None:
-    assert fleet.costs([Work("measure", 0, 0.0, need())], OURS, 10) == []
+    assert aws_costs.costs([Work("measure", 0, 0.0, need())], OURS, 10) == []

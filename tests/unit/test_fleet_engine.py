@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import recipes
+from tasks.definitions import recipes
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError
-from tasks.runtime import images
-from tasks.runtime.fleet_engine import FleetEngine
-from tasks.runtime.job import Job
-from tasks.stages import Resources
+from tasks.runtime.aws.fleet_engine import FleetEngine
+from tasks.runtime.core.job import Job
+from tasks.runtime.images import images
 from tests.unit.conftest import forget
 
 DIGEST = "sha256:0123456789abcdef"
@@ -84,7 +84,7 @@ def test_a_job_is_repeated_here_by_its_files_on_s3_and_credentials_are_passed_by
         "--env=AWS_SESSION_TOKEN",
         "--env=AWS_REGION=us-east-1",
     ]
-    assert words[8:] == [PUSHED, "python", "-m", "stagekit.element", "--again", "s3://bucket/prefix/shards/1-abc"]
+    assert words[8:] == [PUSHED, "python", "-m", "batch_agent.element", "--again", "s3://bucket/prefix/shards/1-abc"]
 
 
 def test_nothing_runs_here(pushed: Path, tmp_path: Path) -> None:

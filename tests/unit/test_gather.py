@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ledger
 from tasks.errors import FalseSuccessError
-from tasks.gathering import gather
-from tasks.run import Run
+from tasks.execution.collect import gather
+from tasks.execution.stage_run import Run
+from tasks.results import ledger
 from tests.unit.fakes import PLATE, make_run, make_stage, write_result, write_units
 
 UNITS = ("A01-1", "A02-1", "B01-1")

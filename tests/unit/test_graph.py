@@ -12,12 +12,16 @@ import pytest
 from luigi.task import flatten
 from stagekit import contracts
 
-from tasks import manifest, measuring, pipeline, stages
+from tasks.dataset.layout import Layout
+from tasks.definitions import stages
 from tasks.errors import FalseSuccessError, ProgramError
-from tasks.layout import Layout
-from tasks.runtime import engines, locks
-from tasks.runtime.job import Job, Outcome
-from tasks.stage_task import Staged
+from tasks.execution import backends
+from tasks.results import manifest
+from tasks.runtime.core import locks
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.engines import engines
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import image_analysis, pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import (
     BATCH,
@@ -38,6 +42,7 @@ BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "be
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
+BY_NAME |= {"import_images"}  # only of a plate that was added with images of another form
 DEEP = {"locate_cells", "deep_profile", "deep_profile_torch", "seed_checkpoint", "aggregate_deep", "annotate_deep"}
 DEEP |= {"spherize_deep"}
 
@@ -61,7 +66,8 @@ def measured(luigi_cfg: LoadSettings) -> Layout:
 def publish_all(layout: Layout) -> None:
     for name, stage in stages.load().items():
         task = make(name)
-        outputs = {output: task.place(output) / path for output, path in stage.output_names(PLATE).items()}
+        names = stage.output_names(task.subject, task.members)
+        outputs = {output: task.output_folder(output) / path for output, path in names.items()}
         path = task.manifest_path()
         path.parent.mkdir(parents=True, exist_ok=True)
         units = {"site": ["A01-1", "A02-1", "B01-1"], "channel": ["DNA", "ER"]} if name == "load_data" else {}
@@ -148,7 +154,7 @@ def test_an_exclusion_makes_its_own_plate_stale(measured: Layout, luigi_cfg: Loa
     luigi_cfg(f"[preflight]\nexclude = another:A01 {PLATE}:B02\n")
 
     assert same == []
-    assert changed(before) == ["load_data", "localise_load_data"]
+    assert changed(before) == ["import_images", "load_data", "localise_load_data"]
 
 
 def test_run_batch_runs_the_plates_of_the_platemap_list_or_those_named(measured: Layout) -> None:
@@ -173,7 +179,7 @@ def test_collating_promises_what_the_settings_ask_for(
     luigi_cfg(text)
     task = make("collate")
     task.run()
-    choices = task.flags()
+    choices = task.spec().parameters
 
     assert set(task.promises()) == made
     assert {choices["sqlite"], choices["parquet"]} == ({"true"} if len(made) == 2 else {"true", "false"})
@@ -236,8 +242,8 @@ def test_a_changed_pipeline_makes_its_own_stage_stale(
     pipeline_file: str, stage: str, measured: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "pipelines"
-    shutil.copytree(measuring.PIPELINES, own)
-    monkeypatch.setattr(measuring, "PIPELINES", own)
+    shutil.copytree(image_analysis.PIPELINES, own)
+    monkeypatch.setattr(image_analysis, "PIPELINES", own)
     before = fingerprints()
     with open(own / f"{pipeline_file}.cppipe", "a") as file:
         file.write("\n")
@@ -250,7 +256,7 @@ def test_a_pipeline_that_is_not_there_is_named(luigi_cfg: LoadSettings, tmp_path
     luigi_cfg(f"[measure]\npipeline = {tmp_path}/other.cppipe\n")
 
     with pytest.raises(Exception, match=r"other.cppipe: the pipeline that luigi.cfg names .*mine.cppipe"):
-        make("measure").files()
+        make("measure").spec()
 
 
 SELECTING = ["select_features", "select_features_batch", "select_features_negcon", "select_features_negcon_batch"]
@@ -279,7 +285,7 @@ def test_measurement_is_cut_into_a_multiple_of_the_cores(
 ) -> None:
     luigi_cfg(f"[runtime]\ncores = {cores}\n[measure]\nsites_per_shard = {per_shard}\n")
 
-    assert make("measure").shard_count(sites) == shards
+    assert backends.job_count(sites, make("measure").job_spec()) == shards
 
 
 def test_a_run_publishes_and_is_then_complete(measured: Layout, engine: FakeEngine) -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from stagekit import tables
 from stagekit.program import DataError
 
-from tasks import inputs
+from tasks.dataset import lookup
 from tasks.errors import MissingInputError
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, lay_plate
@@ -83,4 +83,4 @@ def test_a_malicious_list_of_plates_ends_in_words_that_name_it(luigi_cfg: LoadSe
     path.write_bytes(b"Assay_Plate_Barcode,Plate_Map_Name\n" + b'"' + b"x" * 200_000)
 
     with pytest.raises(MissingInputError, match="barcode_platemap.csv: not a table of text"):
-        inputs.plates(layout, BATCH)
+        lookup.plates(layout, BATCH)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tasks import recipes
+from tasks.definitions import recipes
 from tasks.errors import EngineError, RecipeError
-from tasks.runtime import images
+from tasks.runtime.images import images
 from tests.unit.conftest import forget
 
 BUILD = "type: python -m tasks images build"
@@ -94,3 +95,44 @@ def test_a_base_that_was_given_takes_the_place_of_the_public_one(containers: Pat
     words = images.build_options("easel", {"python-3.11": "mine:1", "python-3.9": "other:1"})
 
     assert arguments(words)["BASE"] == "mine:1"
+
+
+BUILDER = """#!/bin/sh
+# A docker whose builds end only when two of them have begun; that of the palette fails.
+while [ $# -gt 0 ]; do
+    case "$1" in --iidfile) identity="$2" ;; --tag) name="$2" ;; esac
+    shift
+done
+touch "$BEGUN/$$"
+for tenth in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ "$(ls "$BEGUN" | wc -l)" -ge 2 ] && break
+    sleep 0.1
+done
+[ "$(ls "$BEGUN" | wc -l)" -ge 2 ] || { echo "built alone"; exit 3; }
+echo "layers of $name"
+case "$name" in *palette*) exit 1 ;; esac
+printf 'sha256:built' >"$identity"
+"""
+
+
+def test_images_are_built_side_by_side_and_only_a_build_that_fails_is_shown(
+    containers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(containers / "easel", containers / "palette")
+    forget()
+    begun, tools = tmp_path / "begun", tmp_path / "bin"
+    begun.mkdir()
+    tools.mkdir()
+    (tools / "docker").write_text(BUILDER)
+    (tools / "docker").chmod(0o755)
+    monkeypatch.setenv("BEGUN", str(begun))
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+
+    with pytest.raises(EngineError, match="'palette' could not be built"):
+        images.build_all(["palette", "easel"], {}, jobs=2)
+
+    said = capfd.readouterr()
+    assert images.read_lock()["easel"]["digest"] == "sha256:built"
+    assert "palette" not in images.read_lock()
+    assert "layers of platewright/palette:local" in said.err
+    assert "layers of platewright/easel:local" not in said.err + said.out

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from tasks import layout, prices, stages
+from tasks.dataset import layout
+from tasks.definitions import stages
+from tasks.settings import aws_prices
 from tests.unit.aws_account import REGION, TEMPLATE, Account, account, deploy, luigi_cfg_of, outputs
 
 __all__ = ["account", "outputs"]
@@ -30,7 +32,8 @@ def test_cfn_lint_finds_nothing() -> None:
 
 
 def test_the_manual_names_every_parameter_and_no_output_that_there_is_not() -> None:
-    manual = (layout.REPOSITORY / "docs" / "aws.md").read_text(encoding="utf-8")
+    docs = layout.REPOSITORY / "docs"
+    manual = "".join((docs / name).read_text(encoding="utf-8") for name in ("aws.md", "aws_account.md"))
     written = cfn_yaml.load(TEMPLATE)
 
     assert [name for name in written["Parameters"] if f"`{name}`" not in manual] == []
@@ -38,7 +41,7 @@ def test_the_manual_names_every_parameter_and_no_output_that_there_is_not() -> N
 
 
 def test_plan_reckons_with_the_disk_that_machines_have() -> None:
-    assert prices.read(prices.OURS).disk_gb == cfn_yaml.load(TEMPLATE)["Parameters"]["DiskGb"]["Default"]
+    assert aws_prices.read(aws_prices.OURS).disk_gb == cfn_yaml.load(TEMPLATE)["Parameters"]["DiskGb"]["Default"]
 
 
 def test_every_image_that_stages_run_in_has_its_repository() -> None:

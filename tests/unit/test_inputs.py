@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import inputs
-from tasks.errors import BadNameError, MissingInputError, StageError
-from tasks.layout import Layout
+from tasks.dataset import lookup
+from tasks.dataset.layout import Layout
+from tasks.errors import BadNameError, MissingInputError, StageError, TableError
 from tests.unit.fakes import BATCH, PLATE, lay_plate, lay_table
 
 COLUMNS = ["Assay_Plate_Barcode", "Plate_Map_Name"]
@@ -20,31 +20,31 @@ def tiffs(layout: Layout) -> Path:
 
 
 def test_a_plates_images_are_found_by_its_barcode(layout: Layout, tiffs: Path) -> None:
-    assert inputs.images(layout, BATCH, PLATE) == tiffs
+    assert lookup.images(layout, BATCH, PLATE) == tiffs
 
 
 def test_images_may_lie_without_the_folder_images(layout: Layout) -> None:
     folder = layout.image_folders(BATCH) / PLATE
     folder.mkdir(parents=True)
 
-    assert inputs.images(layout, BATCH, PLATE) == folder
+    assert lookup.images(layout, BATCH, PLATE) == folder
 
 
 def test_a_plate_is_not_taken_for_another_that_begins_alike(layout: Layout, tiffs: Path) -> None:
     with pytest.raises(MissingInputError, match=rf"there is no plate 'BR0011701'; known: {PLATE}"):
-        inputs.images(layout, BATCH, "BR0011701")
+        lookup.images(layout, BATCH, "BR0011701")
 
 
 def test_an_unknown_plate_is_refused_with_those_that_lie_there(layout: Layout, tiffs: Path) -> None:
     with pytest.raises(MissingInputError) as failure:
-        inputs.images(layout, BATCH, "BR1")
+        lookup.images(layout, BATCH, "BR1")
 
     assert str(failure.value) == f"{layout.image_folders(BATCH)}: there is no plate 'BR1'; known: {PLATE}"
 
 
 def test_a_batch_without_images_is_told_how_to_lay_them(layout: Layout) -> None:
     with pytest.raises(MissingInputError, match="no plate's images lie here; lay them as <plate>__<time>") as failure:
-        inputs.images(layout, "2020_B", PLATE)
+        lookup.images(layout, "2020_B", PLATE)
 
     assert str(failure.value).startswith(str(layout.image_folders("2020_B")))
 
@@ -56,13 +56,13 @@ def test_several_measurements_of_a_plate_are_named(layout: Layout, tiffs: Path) 
     with pytest.raises(
         MissingInputError, match=rf"{PLATE} has several measurements: .*Measurement1, {second}; keep one, or choose"
     ):
-        inputs.images(layout, BATCH, PLATE)
+        lookup.images(layout, BATCH, PLATE)
 
 
 def test_the_plates_of_a_batch_keep_their_order(layout: Layout) -> None:
     lay_table(layout.barcode_platemap(BATCH), ",", COLUMNS, [["P2", "M"], ["P1", "M"]])
 
-    assert inputs.plates(layout, BATCH) == ["P2", "P1"]
+    assert lookup.plates(layout, BATCH) == ["P2", "P1"]
 
 
 def test_a_table_from_excel_is_read(layout: Layout) -> None:
@@ -70,14 +70,14 @@ def test_a_table_from_excel_is_read(layout: Layout) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\xef\xbb\xbfAssay_Plate_Barcode,Plate_Map_Name\r\nP1,M\r\n")
 
-    assert inputs.plates(layout, BATCH) == ["P1"]
+    assert lookup.plates(layout, BATCH) == ["P1"]
 
 
 def test_an_unknown_batch_is_refused_with_the_path(layout: Layout) -> None:
     with pytest.raises(
         MissingInputError, match=f"the list of plates of batch {BATCH} is not there; nor is its folder"
     ) as failure:
-        inputs.plates(layout, BATCH)
+        lookup.plates(layout, BATCH)
 
     assert str(failure.value).startswith(str(layout.barcode_platemap(BATCH)))
 
@@ -88,7 +88,7 @@ def test_a_plate_list_of_another_form_is_refused_with_its_columns(layout: Layout
     with pytest.raises(
         MissingInputError, match="needs the column Assay_Plate_Barcode, Plate_Map_Name; it has barcode, map"
     ):
-        inputs.plates(layout, BATCH)
+        lookup.plates(layout, BATCH)
 
 
 @pytest.mark.parametrize("text", ["P1\n", "P1,\n", ",M\n"], ids=["short", "no platemap", "no plate"])
@@ -97,13 +97,13 @@ def test_a_row_without_plate_or_platemap_is_refused_by_its_line(layout: Layout, 
     path.parent.mkdir(parents=True)
     path.write_text(",".join(COLUMNS) + "\nP0,M\n" + text)
 
-    with pytest.raises(MissingInputError, match=r"barcode_platemap.csv, line 3: a row needs a plate and a platemap"):
-        inputs.plates(layout, BATCH)
+    with pytest.raises(TableError, match=r"barcode_platemap.csv: line 3: "):
+        lookup.plates(layout, BATCH)
 
 
 def test_a_plate_that_is_in_no_platemap_is_refused(layout: Layout, tiffs: Path) -> None:
     with pytest.raises(MissingInputError, match=rf"barcode_platemap.csv: there is no plate 'BR1'; known: {PLATE}"):
-        inputs.platemap(layout, BATCH, "BR1")
+        lookup.platemap(layout, BATCH, "BR1")
 
 
 def test_a_platemap_that_is_not_there_is_named_with_what_lies_there(layout: Layout, tiffs: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_platemap_that_is_not_there_is_named_with_what_lies_there(layout: Layo
     path.rename(path.with_name("other.txt"))
 
     with pytest.raises(MissingInputError) as failure:
-        inputs.platemap(layout, BATCH, PLATE)
+        lookup.platemap(layout, BATCH, PLATE)
 
     assert str(failure.value) == f"{path}: the platemap of plate {PLATE} is not there; there lie: other.txt"
 
@@ -119,14 +119,14 @@ def test_a_platemap_that_is_not_there_is_named_with_what_lies_there(layout: Layo
 def test_the_external_metadata_is_named_after_the_platemap(layout: Layout, tiffs: Path) -> None:
     expected = layout.external_metadata("JUMP_metadata.tsv")
 
-    assert inputs.external_metadata(layout, BATCH, PLATE, "{stem}_metadata.tsv") == expected
-    assert inputs.external_metadata(layout, BATCH, PLATE, "JUMP_metadata.tsv") == expected
+    assert lookup.external_metadata(layout, BATCH, PLATE, "{stem}_metadata.tsv") == expected
+    assert lookup.external_metadata(layout, BATCH, PLATE, "JUMP_metadata.tsv") == expected
 
 
 def test_external_metadata_that_is_not_there_is_named_with_the_setting(layout: Layout, tiffs: Path) -> None:
     path = layout.external_metadata("JUMP_platemap_x.tsv")
     with pytest.raises(MissingInputError) as failure:
-        inputs.external_metadata(layout, BATCH, PLATE, "{platemap}_x.tsv")
+        lookup.external_metadata(layout, BATCH, PLATE, "{platemap}_x.tsv")
 
     assert str(failure.value) == (
         f"{path}: the external metadata of plate {PLATE} ([dataset] external_metadata = {{platemap}}_x.tsv)"
@@ -137,13 +137,13 @@ def test_external_metadata_that_is_not_there_is_named_with_the_setting(layout: L
 @pytest.mark.parametrize("plate", ["../BR1", "BR 1", "BR1;ls", ""])
 def test_a_bad_plate_name_is_refused(layout: Layout, tiffs: Path, plate: str) -> None:
     with pytest.raises(StageError):
-        inputs.images(layout, BATCH, plate)
+        lookup.images(layout, BATCH, plate)
     with pytest.raises(BadNameError):
-        inputs.platemap(layout, BATCH, plate)
+        lookup.platemap(layout, BATCH, plate)
 
 
 def test_a_platemap_name_that_leaves_its_folder_is_refused(layout: Layout) -> None:
     lay_table(layout.barcode_platemap(BATCH), ",", COLUMNS, [[PLATE, "../../secret"]])
 
-    with pytest.raises(BadNameError, match="platemap '../../secret' is no valid name"):
-        inputs.platemap(layout, BATCH, PLATE)
+    with pytest.raises(TableError, match="line 2: Plate_Map_Name is '../../secret'"):
+        lookup.platemap(layout, BATCH, PLATE)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from tasks.dataset.layout import FOLDERS, Layout, checked_name
 from tasks.errors import BadNameError
-from tasks.layout import FOLDERS, Layout, checked_name
 
 BAD = {
     "parent": "../x",
@@ -99,6 +99,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "load_data_csv": "workspace/load_data_csv/B/P",
         "load_data_localised": "workspace/load_data_csv/B/P/localised",
         "illum": "images/B/illum/P",
+        "imported": "images/B/imported/P",
         "analysis": "workspace/analysis/B/P",
         "backend": "workspace/backend/B/P",
         "profiles": "workspace/profiles/B/P",

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks import layout, ledger
-from tasks.ledger import Ledger
+from tasks.dataset import layout
+from tasks.results import ledger
+from tasks.results.ledger import Ledger
 
 ENTRY = {"attempt": 1, "reason": "", "log": "x/stderr.log", "peak_memory_gb": 1.5}
 
@@ -103,7 +104,7 @@ def test_files_are_ordered_by_number_whatever_the_clock_says(tmp_path: Path) -> 
 WRITER = """
 import sys
 from pathlib import Path
-from tasks.ledger import ATTEMPT, Ledger
+from tasks.results.ledger import ATTEMPT, Ledger
 book = Ledger(Path(sys.argv[1]), "runs/a")
 book.begin("site", 100000)
 for number in range(100000):

@@ -16,28 +16,22 @@ import numpy as np
 import pytest
 import tifffile
 
-from tasks import (
-    catalogue,
-    explain,
-    inputs,
-    layout,
-    manifest,
-    pipeline,
-    placement,
-    planning,
-    plate_sizes,
-    settings,
-    sources,
-    storage,
-)
+from tasks.commands import staleness
+from tasks.dataset import catalogue, layout, lookup
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError, ProgramError
-from tasks.fetch_task import FetchTask
-from tasks.layout import Layout
-from tasks.runtime.job import Job, Mount, Outcome
-from tasks.runtime.places import Note, Watcher, prepare_folder, record
-from tasks.store import links
-from tasks.store.elements import Elements
-from tasks.store.s3_store import S3Store
+from tasks.execution import backends
+from tasks.planning import cost_plan, plate_sizes
+from tasks.results import manifest
+from tasks.results.store import links
+from tasks.results.store.s3.elements import Elements
+from tasks.results.store.s3.s3_store import S3Store
+from tasks.runtime.arrays.places import Note, Watcher, prepare_folder, record
+from tasks.runtime.core.job import Job, Mount, Outcome
+from tasks.settings import settings
+from tasks.stage_tasks import intermediates
+from tasks.stage_tasks.fetch import FetchTask
+from tasks.workflow import inputs, pipeline
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
 from tests.unit.conftest import LoadSettings, forget_settings
@@ -109,7 +103,7 @@ def root(server: S3Server, luigi_cfg: LoadSettings, tmp_path: Path, monkeypatch:
     for path, body in FILES.items():
         client.put_object(Bucket=GALLERY, Key=f"{DATASET}/{path}", Body=body, ACL="public-read")
     url = f"http://127.0.0.1:{server.port}"
-    monkeypatch.setattr(placement, "engine", lambda stage: FakeEngine(good))
+    monkeypatch.setattr(backends, "engine", lambda stage: FakeEngine(good))
     machines: dict[Path, Machines] = {}
 
     def of(stage: object, engine: object) -> Machines:
@@ -117,7 +111,7 @@ def root(server: S3Server, luigi_cfg: LoadSettings, tmp_path: Path, monkeypatch:
         assert isinstance(store, S3Store)
         return machines.setdefault(store.mirror.root, Machines(store))
 
-    monkeypatch.setattr(placement, "of", of)
+    monkeypatch.setattr(backends, "of", of)
 
     def open_as(machine: str) -> Layout:
         luigi_cfg(
@@ -131,11 +125,11 @@ def root(server: S3Server, luigi_cfg: LoadSettings, tmp_path: Path, monkeypatch:
 
 
 def fetch_images() -> FetchTask:
-    return ready(sources.FetchImages(batch_id=BATCH, plate=PLATE))
+    return ready(inputs.FetchImages(batch_id=BATCH, plate=PLATE))
 
 
-def images() -> sources.Images:
-    return sources.Images(batch_id=BATCH, plate=PLATE, start_from="images")
+def images() -> inputs.Images:
+    return inputs.Images(batch_id=BATCH, plate=PLATE, start_from="images")
 
 
 def linked(root: Open, machine: str = "one") -> Layout:
@@ -160,7 +154,7 @@ def test_no_image_is_copied_and_their_folder_is_found(server: S3Server, root: Op
 
 def test_the_table_says_what_the_gallery_has_and_that_it_was_not_read(server: S3Server, root: Open) -> None:
     opened = linked(root)
-    table = settings.load().store.here(opened.published("fetched", BATCH, PLATE) / f"{PLATE}_images.csv")
+    table = settings.load().store.ensure_local(opened.published("fetched", BATCH, PLATE) / f"{PLATE}_images.csv")
     with open(table, newline="") as handle:
         rows = {row["path"]: row for row in csv.DictReader(handle)}
 
@@ -253,12 +247,12 @@ def test_a_program_that_reads_from_afar_is_told_so_and_sees_the_credentials(root
 
 def test_a_link_is_explained_and_there_is_nothing_to_delete(root: Open) -> None:
     linked(root)
-    before = explain.explain(fetch_images()).state
+    before = staleness.explain(fetch_images()).state
     top = pipeline.LoadData(batch_id=BATCH, plate=PLATE, start_from="images")
 
     assert before == "complete"
-    assert list(storage.intermediates(top)) == []
-    assert storage.free(top) == 0
+    assert list(intermediates.intermediates(top)) == []
+    assert intermediates.free(top) == 0
     assert fetch_images().complete()
 
 
@@ -288,7 +282,7 @@ def test_a_plan_fetches_no_image_and_takes_a_plates_size_from_the_catalogue_or_i
     laid = plate_sizes.size(root("two"), BATCH, PLATE, known)
 
     assert away == linked_size
-    assert planning._to_fetch(BATCH, {PLATE: away}, "images") == (0, 0.0)
+    assert cost_plan._to_fetch(BATCH, {PLATE: away}, "images") == (0, 0.0)
     assert (laid.here, laid.images, laid.image_bytes, laid.width_pixels) == (True, 1, len(image), 20)
 
 
@@ -331,4 +325,4 @@ def test_the_manifest_holds_the_link_itself(root: Open) -> None:
     assert found is not None
     assert set(found.outputs) == {"fetched", "link"}
     assert found.outputs["link"]["path"] == f".work/links/{DATASET}/{MEASURED}.json"
-    assert inputs.images(opened, BATCH, PLATE).name == "Images"
+    assert lookup.images(opened, BATCH, PLATE).name == "Images"

@@ -61,11 +61,12 @@ def test_what_later_stages_count_is_recorded(gallery: Gallery) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "column", "well"), [(1, 1, "A01"), (14, 9, "N09"), (16, 24, "P24"), (2, 10, "B10"), (27, 48, "AA48")]
+    ("row", "column", "well"),
+    [(1, 1, "A01"), (14, 9, "N09"), (16, 24, "P24"), (2, 10, "B10"), (27, 48, "AA48"), (32, 48, "AF48")],
 )
 def test_a_row_number_is_a_letter(gallery: Gallery, row: int, column: int, well: str) -> None:
     gallery.lay(name(row, column, 1), name(row, column, 5))
-    gallery.map("A01", "N09", well)
+    gallery.map(*dict.fromkeys(("A01", "N09", well)))
 
     assert well in {entry["Metadata_Well"] for entry in gallery.run().table("load_data.csv")}
 
@@ -95,12 +96,35 @@ def test_names_of_another_form_are_read_by_their_pattern(gallery: Gallery) -> No
     assert list(done.table("load_data.csv")[0])[:2] == ["FileName_OrigER", "FileName_OrigDNA"]
 
 
+def test_a_channel_that_is_named_with_a_dash_is_left_out(gallery: Gallery) -> None:
+    done = gallery.run(channels="1=-,5=DNA", expected_images="4")
+    row = done.table("load_data.csv")[0]
+
+    assert (done.code, done.faults) == (0, [])
+    assert [column for column in row if column.startswith("FileName_")] == ["FileName_OrigDNA"]
+    assert done.result["facts"]["channel"] == ["DNA"]
+
+
+def test_a_site_that_has_only_channels_that_are_left_out_is_no_site(gallery: Gallery) -> None:
+    gallery.lay(name(*A01, 1, field=2))
+
+    assert gallery.run(channels="1=-,5=DNA").result["facts"]["site"] == ["A01-1", "N09-1"]
+
+
+@pytest.mark.parametrize("channels", ["1=-,5=-", "1=,5=DNA", "5=-,7=DNA"])
+def test_channels_of_which_none_is_left_are_refused(gallery: Gallery, channels: str) -> None:
+    assert gallery.run(channels=channels).code == 65
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"pattern": "("}, "[load_data] pattern = (: missing )"),
-        ({"pattern": "(?P<well>.+)"}, "it needs the groups site, channel, and well or row and column"),
-        ({"pattern": r"(?P<well>.+)(?P<site>\d)x(?P<channel>.)"}, "nor that of any other image; see [load_data]"),
+        ({"pattern": "(?P<well>.+)"}, "it needs the groups channel, and well or row and column"),
+        (
+            {"pattern": r"(?P<well>.+)(?P<site>\d)x(?P<channel>.)"},
+            "no other image's name can be used either; see [load_data]",
+        ),
         ({"channels": "DNA,ER"}, "[load_data] channels = DNA,ER: it must read 1=DNA,2=ER"),
         ({"channels": "1=../x"}, "names of letters and digits"),
     ],
@@ -146,6 +170,22 @@ def random_image(*shape: int, kind: type = np.uint16) -> Callable[[Path], None]:
     return lambda path: tifffile.imwrite(path, np.random.default_rng(0).integers(0, 99, shape).astype(kind))
 
 
+WITH_ALPHA = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha"]}
+
+
+def written(picture: np.ndarray, **how: object) -> Callable[[Path], None]:
+    return lambda path: tifffile.imwrite(path, picture, **how)
+
+
+def two_pages(*kinds: type) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with tifffile.TiffWriter(path) as file:
+            for kind in kinds:
+                file.write(np.ones((8, 8), kind), contiguous=False)
+
+    return write
+
+
 def cut(keep: float) -> Callable[[Path], None]:
     def spoil(path: Path) -> None:
         random_image(64, 64)(path)
@@ -163,7 +203,27 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], tuple[str, str, str]]] = 
     "two planes": (name(1, 1, 1, plane=2), random_image(8, 8), ("channel_twice", "A01-1", name(1, 1, 1, plane=2))),
     "empty": (name(1, 1, 5), lambda path: path.write_bytes(b""), ("unreadable", "A01-1", name(1, 1, 5))),
     "no TIFF": (name(1, 1, 5), lambda path: path.write_bytes(b"<html>" * 9), ("unreadable", "A01-1", name(1, 1, 5))),
-    "colour": (name(1, 1, 5), random_image(8, 8, 3), ("unreadable", "A01-1", name(1, 1, 5))),
+    **{
+        each: (name(1, 1, 5), write, (rule, "A01-1", name(1, 1, 5)))
+        for each, (rule, write) in {
+            "colour": ("pixel_type", random_image(8, 8, 3)),
+            "grey with alpha": ("pixel_type", written(np.ones((8, 8, 2), np.uint16), **WITH_ALPHA)),
+            "0 is white": ("pixel_type", written(np.ones((8, 8), np.uint16), photometric="miniswhite")),
+            "palette": ("pixel_type", written(np.ones((8, 8), np.uint8), colormap=np.zeros((3, 256), np.uint16))),
+            "12 bits packed": ("pixel_type", written(np.ones((8, 8), np.uint16), bitspersample=12)),
+            "several planes": ("planes", written(np.ones((3, 8, 8), np.uint16), photometric="minisblack")),
+            "another type on the second page": ("pixel_type", two_pages(np.uint16, np.float32)),
+            **{
+                kind: ("compression", written(np.ones((8, 8), np.uint16), compression=kind))
+                for kind in ("zstd", "lerc", "jpegxl")
+            },
+            "jpeg": ("compression", written(np.ones((8, 8), np.uint8), compression="jpeg")),
+        }.items()
+    },
+    **{
+        kind.__name__: (name(1, 1, 5), random_image(8, 8, kind=kind), ("pixel_type", "A01-1", name(1, 1, 5)))
+        for kind in (np.float16, np.float32, np.float64, np.int8, np.int16, np.int32, np.uint32, np.uint64, np.bool_)
+    },
     "bomb": (name(1, 1, 5), claim_many_pixels, ("unreadable", "A01-1", name(1, 1, 5))),
     "cut at 20 %": (name(1, 1, 5), cut(0.2), ("unreadable", "A01-1", name(1, 1, 5))),
     "cut at 60 %": (name(1, 1, 5), cut(0.6), ("unreadable", "A01-1", name(1, 1, 5))),
@@ -174,6 +234,15 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], tuple[str, str, str]]] = 
                             ("well_not_in_platemap", "A01", "map.txt")),
     "wells written A1": ("../map.txt", lambda path: path.write_text("well_position\tbroad_sample\nA1\t\nN09\t\n"),
                          ("well_form", "", "map.txt")),
+    "a well twice": ("../map.txt",
+                     lambda path: path.write_text("well_position\tbroad_sample\nA01\t1\nN09\t\n\nA01\t2\n"),
+                     ("platemap_row", "", "map.txt")),
+    "a compound with a blank": ("../map.txt",
+                                lambda path: path.write_text("well_position\tbroad_sample\nA01\tB1 \nN09\t\n"),
+                                ("platemap_row", "", "map.txt")),
+    "a column of the profiles": ("../map.txt",
+                                 lambda path: path.write_text("well_position\tbroad_sample\tPlate\nA01\t\t\nN09\t\t\n"),
+                                 ("platemap_column", "", "map.txt")),
 }  # fmt: skip
 
 
@@ -205,6 +274,38 @@ def test_a_fault_of_a_site_or_well_can_be_excluded_and_the_exclusion_is_recorded
         assert done.result["facts"]["excluded_sites"] == {"A01-1": rule}
         assert done.result["facts"]["site"] == ["N09-1"]
         assert "1 of the plate's 2 sites are excluded: see preflight.tsv" in done.result["warnings"]
+
+
+GOOD: dict[str, Callable[[Path], None]] = {
+    "8 bits": written(np.ones((8, 8), np.uint8)),
+    "16 bits": written(np.ones((8, 8), np.uint16)),
+    "big endian": written(np.ones((8, 8), np.uint16), byteorder=">"),
+    "BigTIFF": written(np.ones((8, 8), np.uint16), bigtiff=True),
+    "tiled": written(np.ones((32, 32), np.uint16), tile=(16, 16)),
+    "LZW with predictor": written(np.ones((8, 8), np.uint16), compression="lzw", predictor=True),
+    "Deflate": written(np.ones((8, 8), np.uint16), compression="zlib"),
+    "PackBits": written(np.ones((8, 8), np.uint16), compression="packbits"),
+    "ImageJ": written(np.ones((8, 8), np.uint16), imagej=True),
+    "OME": written(np.ones((8, 8), np.uint16), ome=True),
+}
+
+
+@pytest.mark.parametrize("write", GOOD.values(), ids=GOOD)
+def test_every_kind_that_is_measured_rightly_passes(gallery: Gallery, write: Callable[[Path], None]) -> None:
+    for path in gallery.images.iterdir():
+        write(path)
+    done = gallery.run()
+
+    assert (done.code, done.faults) == (0, []), done.said
+
+
+def test_a_smaller_copy_in_the_file_is_no_second_plane(gallery: Gallery) -> None:
+    path = gallery.images / name(*A01, 5)
+    with tifffile.TiffWriter(path) as file:
+        file.write(np.ones((8, 8), np.uint16))
+        file.write(np.ones((4, 4), np.uint16), subfiletype=1)
+
+    assert gallery.run().code == 0
 
 
 def test_a_channel_that_few_sites_have_is_named_there(gallery: Gallery) -> None:

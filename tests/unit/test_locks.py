@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime import locks
+from tasks.runtime.core import locks
 from tests.unit.fakes import wait_until
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from tasks.runtime import locks
+from tasks.runtime.core import locks
 with locks.alone(Path(sys.argv[1]), "painting"):
     print("held", flush=True)
     time.sleep(60)

@@ -6,7 +6,9 @@ import re
 
 import pytest
 
-from tasks import layout, pipeline, sections, setting_checks
+from tasks.dataset import layout
+from tasks.settings import checks, sections
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 
 MANUAL = (layout.REPOSITORY / "luigi.cfg").read_text()
@@ -45,7 +47,7 @@ def test_the_manual_shows_every_setting_with_its_default() -> None:
 def test_every_setting_in_the_manual_is_known_and_has_a_good_value(luigi_cfg: LoadSettings) -> None:
     luigi_cfg(re.sub(r"(?m)^; (?=\w+ =)", "", MANUAL))
 
-    setting_checks.check(pipeline.stage_settings())
+    checks.check(pipeline.stage_settings())
 
 
 def test_the_shipped_luigi_cfg_needs_no_central_scheduler_and_fails_with_an_exit_code() -> None:

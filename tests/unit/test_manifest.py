@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import fingerprint, manifest
+from tasks.dataset.layout import Layout
 from tasks.errors import PublishError
-from tasks.layout import Layout
-from tasks.manifest import Manifest
+from tasks.results import fingerprint, manifest
+from tasks.results.manifest import Manifest
 from tests.unit.fakes import BATCH, PLATE
 
 Files = Mapping[str, tuple[Path, Path]]
@@ -224,6 +224,24 @@ def test_a_file_that_is_not_ours_is_left_as_it_was(name: str, layout: Layout) ->
     assert mine.read_text() == "mine"
     assert manifest.read(place_of(layout)) is None
     assert all(source.exists() for source, _ in moves(layout).values())
+
+
+def test_a_persons_file_in_a_folder_that_is_made_again_is_not_lost(layout: Layout) -> None:
+    publish(layout, "old", OLD_PARTS)
+    mine = moves(layout)["tiles"][1] / "notes.txt"
+    mine.write_text("mine")
+
+    with pytest.raises(PublishError, match=r"tiles holds 1 file that this toolkit did not make .*notes\.txt"):
+        publish(layout, "new")
+
+    assert mine.read_text() == "mine"
+    assert place_of(layout).exists()
+
+    mine.unlink()
+    (mine.parent / ".DS_Store").write_text("of a file browser")
+    publish(layout, "new")
+
+    assert holds(layout)
 
 
 SPOILT = {

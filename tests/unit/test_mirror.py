@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import StoreError
-from tasks.store import bucket
-from tasks.store.bucket import Bucket
-from tasks.store.index import Index
-from tasks.store.mirror import Mirror
+from tasks.results.store.s3 import bucket
+from tasks.results.store.s3.bucket import Bucket
+from tasks.results.store.s3.index import Index
+from tasks.results.store.s3.mirror import Mirror
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
 

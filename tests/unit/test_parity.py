@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import manifest, parity
+from tasks.commands import table_comparison, verify
+from tasks.commands.table_comparison import ParityError, agreement, compare
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError
-from tasks.layout import Layout
-from tasks.parity import ParityError, agreement, compare
-from tasks.verbs import verify
+from tasks.results import manifest
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate, make_manifest
 
@@ -245,4 +245,4 @@ def test_a_real_released_table_agrees_with_itself_and_not_with_another_plates(re
     assert same.good
     assert sum(counts["equal"] for counts in same.families.values()) == 384 * 917
     assert not other.good
-    assert parity.family("Cells_Texture_AngularSecondMoment_AGP_10_00_256") in other.families
+    assert table_comparison.family("Cells_Texture_AngularSecondMoment_AGP_10_00_256") in other.families

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime import images, passing
-from tasks.runtime.docker_engine import DockerEngine
-from tasks.runtime.job import Job
-from tasks.runtime.process_engine import ProcessEngine
+from tasks.runtime.core.job import Job
+from tasks.runtime.engines import passing
+from tasks.runtime.engines.docker_engine import DockerEngine
+from tasks.runtime.engines.process_engine import ProcessEngine
+from tasks.runtime.images import images
 from tests.unit.fakes import make_job
 
 SECRET = "a-secret"

@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError, StoreError
-from tasks.runtime import aws
-from tasks.runtime.array_folder import Array
-from tasks.runtime.aws import Account as Asked
-from tasks.runtime.aws_batch import AwsBatch
-from tasks.runtime.batch_options import Options
-from tasks.runtime.batch_watch import Watch
-from tasks.runtime.job_definitions import Definition
-from tasks.stages import Resources
-from tasks.store import claim
-from tasks.store.bucket import Bucket
-from tasks.store.claim import Claims
+from tasks.results.store.s3 import claim
+from tasks.results.store.s3.bucket import Bucket
+from tasks.results.store.s3.claim import Claims
+from tasks.runtime.arrays.array_folder import Array
+from tasks.runtime.aws import aws
+from tasks.runtime.aws.aws import Account as Asked
+from tasks.runtime.aws.aws_batch import AwsBatch
+from tasks.runtime.aws.batch_options import Options
+from tasks.runtime.aws.batch_watch import Watch
+from tasks.runtime.aws.job_definitions import Definition
 from tests.stages.gallery.service import S3
 from tests.unit.aws_account import ACCOUNT, REGION, Account, Keys, account, deploy, job_role
 from tests.unit.aws_permissions import enforced

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError
-from tasks.runtime import places
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.places import Local, finished, forget
-from tasks.runtime.slots import Slots
-from tasks.stages import Resources
+from tasks.runtime.arrays import places
+from tasks.runtime.arrays.places import Local, finished, forget
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.core.slots import Slots
 from tests.unit.fakes import FakeEngine, good, make_run, make_stage, write_result
 
 

@@ -12,11 +12,13 @@ import pytest
 import tifffile
 
 from tasks import __main__ as command
-from tasks import estimate, fleet, pipeline, planning, plate_sizes, prices, settings
+from tasks.commands import plan as verb
+from tasks.dataset.layout import Layout
 from tasks.errors import DefinitionError, MissingInputError
-from tasks.layout import Layout
-from tasks.runtime import places
-from tasks.verbs import plan as verb
+from tasks.planning import aws_costs, cost_model, cost_plan, plate_sizes
+from tasks.runtime.arrays import places
+from tasks.settings import aws_prices, settings
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate
 
@@ -48,7 +50,7 @@ def test_a_laid_plate_is_measured_by_its_files(luigi_cfg: LoadSettings) -> None:
 
 def test_a_plate_that_is_not_here_has_the_size_that_the_catalogue_gives(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("")
-    plan = planning.make("2020_11_04_CPJUMP1", [], "Perturbation=compound,Cell_type=U2OS,Time=48")
+    plan = cost_plan.make("2020_11_04_CPJUMP1", [], "Perturbation=compound,Cell_type=U2OS,Time=48")
 
     assert len(plan.plates) == 4
     assert plan.bytes_to_fetch == pytest.approx(4 * 60e9, rel=0.01)
@@ -57,7 +59,7 @@ def test_a_plate_that_is_not_here_has_the_size_that_the_catalogue_gives(luigi_cf
 
 
 def test_the_features_of_our_pipeline_are_counted_from_the_channels() -> None:
-    five, eight = (estimate.published_size(8, CELLS).__class__(8, 1, 1, 1, n, 9, 9, CELLS, True) for n in (5, 8))
+    five, eight = (cost_model.published_size(8, CELLS).__class__(8, 1, 1, 1, n, 9, 9, CELLS, True) for n in (5, 8))
 
     assert five.features == pytest.approx(3516, rel=0.01)  # of the demo batch, measured
     assert eight.features == pytest.approx(5795, rel=0.01)  # of the real wells, measured
@@ -66,26 +68,26 @@ def test_the_features_of_our_pipeline_are_counted_from_the_channels() -> None:
 def test_a_cost_is_the_sum_of_its_figures_times_the_quantities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tmp_path / "costs.toml"
     table.write_text("[paint]\nbytes = { image = 3, well = 10 }\ncore_seconds = { site = 0.5 }\n")
-    monkeypatch.setattr(estimate, "COSTS", table)
-    size = estimate.PlateSize(8, 999, 4, 2, 2, 10, 20, CELLS, True)
-    estimate._costs.cache_clear()
-    monkeypatch.setattr(estimate.PlateSize, "features", 7)
+    monkeypatch.setattr(cost_model, "COSTS", table)
+    size = cost_model.PlateSize(8, 999, 4, 2, 2, 10, 20, CELLS, True)
+    cost_model._costs.cache_clear()
+    monkeypatch.setattr(cost_model.PlateSize, "features", 7)
     try:
-        cost = estimate.of_stage("paint", size)
+        cost = cost_model.of_stage("paint", size)
         with pytest.raises(DefinitionError, match="there is no stage 'frame'; known: paint"):
-            estimate.of_stage("frame", size)
+            cost_model.of_stage("frame", size)
     finally:
-        estimate._costs.cache_clear()
+        cost_model._costs.cache_clear()
 
-    assert cost == estimate.Cost(bytes=8 * 3 + 2 * 10, core_seconds=4 * 0.5)
+    assert cost == cost_model.Cost(bytes=8 * 3 + 2 * 10, core_seconds=4 * 0.5)
 
 
 def test_an_audited_site_costs_what_stock_takes_for_it() -> None:
-    size = estimate.PlateSize(8, 999, 4, 2, 2, 1080, 1080, CELLS, True)
-    none, one, all_of_them = (estimate.of_measuring(size, "fast", audited) for audited in (0, 1, 99))
-    stock = estimate.of_measuring(size, "stock", 1)
+    size = cost_model.PlateSize(8, 999, 4, 2, 2, 1080, 1080, CELLS, True)
+    none, one, all_of_them = (cost_model.of_measuring(size, "fast", audited) for audited in (0, 1, 99))
+    stock = cost_model.of_measuring(size, "stock", 1)
 
-    assert none == estimate.of_stage("measure", size)
+    assert none == cost_model.of_stage("measure", size)
     assert one.core_seconds == pytest.approx(none.core_seconds + stock.core_seconds / 4)
     assert all_of_them.core_seconds == pytest.approx(none.core_seconds + stock.core_seconds)
     assert stock.bytes == one.bytes == none.bytes
@@ -95,7 +97,7 @@ def test_a_plan_knows_the_engine_and_the_audit(luigi_cfg: LoadSettings) -> None:
     spent = {}
     for text in ("engine = stock", "audit_sites = 0", "audit_sites = 1"):
         luigi_cfg(f"[measure]\n{text}\n")
-        lines = planning.make(BATCH, [PLATE], "").lines
+        lines = cost_plan.make(BATCH, [PLATE], "").lines
         spent[text] = next(line.cost.core_seconds for line in lines if line.stage == "measure")
 
     assert spent["audit_sites = 0"] < spent["audit_sites = 1"] < spent["audit_sites = 0"] * 1.01
@@ -111,20 +113,19 @@ SIDEWAYS = {
         "consensus",
         "spherize",
     },
-    "only where tables are published": {"localise_load_data"},
     "the demo's": {"seed_checkpoint"},
 }
 
 
-def _has_costs(stage: str, size: estimate.PlateSize) -> bool:
+def _has_costs(stage: str, size: cost_model.PlateSize) -> bool:
     try:
-        return estimate.of_stage(stage, size).core_seconds > 0
+        return cost_model.of_stage(stage, size).core_seconds > 0
     except DefinitionError:
         return False
 
 
 def test_every_stage_that_computes_has_its_costs_but_for_a_look_and_what_is_beside_a_run() -> None:
-    size = estimate.published_size(27_648, CELLS)
+    size = cost_model.published_size(27_648, CELLS)
     computing = {name for name in pipeline.stage_tasks() if not name.startswith("fetch")} - set().union(
         *SIDEWAYS.values()
     )
@@ -137,9 +138,9 @@ def test_a_plan_ends_with_the_report_and_has_the_benchmark_if_it_is_asked_for(
     luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     luigi_cfg("")
-    monkeypatch.setattr(planning, "_to_fetch", lambda *_: (0, 0.0))  # which asks the gallery
+    monkeypatch.setattr(cost_plan, "_to_fetch", lambda *_: (0, 0.0))  # which asks the gallery
     plain, ranked, fetched = (
-        [line.stage for line in planning.make("2020_11_04_CPJUMP1", [], "", *how).lines]
+        [line.stage for line in cost_plan.make("2020_11_04_CPJUMP1", [], "", *how).lines]
         for how in ((), ("images", True), ("profiles", True))
     )
     added = ["replicability", "matching", "gene_compound_matching", "tabulate", "figures", "report"]
@@ -150,8 +151,8 @@ def test_a_plan_ends_with_the_report_and_has_the_benchmark_if_it_is_asked_for(
 
 
 def test_the_published_benchmark_costs_what_was_measured_of_it() -> None:
-    size = estimate.PlateSize(1, 1, 40 * 384, 40 * 384, 8, 1080, 1080, CELLS, True)
-    spent = sum(estimate.of_stage(task.stage, size).core_seconds for task in planning.BENCHMARK)
+    size = cost_model.PlateSize(1, 1, 40 * 384, 40 * 384, 8, 1080, 1080, CELLS, True)
+    spent = sum(cost_model.of_stage(task.stage, size).core_seconds for task in cost_plan.BENCHMARK)
 
     assert spent == pytest.approx(109, rel=0.02)
 
@@ -159,16 +160,16 @@ def test_the_published_benchmark_costs_what_was_measured_of_it() -> None:
 def test_what_is_unknown_is_said(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("")
     with pytest.raises(MissingInputError, match="batch 2020_11_04_CPJUMP1: there is no plate 'BR0'; known: BR00116991"):
-        planning.make("2020_11_04_CPJUMP1", ["BR0"], "")
+        cost_plan.make("2020_11_04_CPJUMP1", ["BR0"], "")
     with pytest.raises(MissingInputError, match="the list of plates of batch unheard is not there"):
-        planning.make("unheard", [], "")
+        cost_plan.make("unheard", [], "")
 
 
 def test_the_plan_is_printed_for_people_and_for_programs(
     luigi_cfg: LoadSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     luigi_cfg("[plan]\ndollars_per_core_hour = 2\n[runtime]\ncores = 4\nmemory_gb = 8\n")
-    plan = planning.make(BATCH, [PLATE], "")
+    plan = cost_plan.make(BATCH, [PLATE], "")
     verb._print(plan)
     for_people = capsys.readouterr().out
     verb._print_json(plan)
@@ -192,13 +193,15 @@ def test_a_plate_of_cpjump1_is_planned_below_what_was_published_of_it(
     engine: str, times_less: float, luigi_cfg: LoadSettings
 ) -> None:
     luigi_cfg(f"[measure]\nengine = {engine}\n")
-    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
-    priced = prices.read(prices.OURS)
+    plan = cost_plan.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    priced = aws_prices.read(aws_prices.OURS)
     measuring = [work for work in plan.works if work.stage in ("load_data", "illumination", "measure")]
     core_hours = sum(work.core_seconds for work in measuring) / 3600
-    cost = fleet.costs(measuring, priced, AS_PUBLISHED["machines"])[0]
-    puts, gets = estimate.of_requests(plan.total, sum(line.jobs for line in plan.lines))
-    dollars = fleet.costs(plan.works, priced, AS_PUBLISHED["machines"])[0].spot_dollars + priced.requests(puts, gets)
+    cost = aws_costs.costs(measuring, priced, AS_PUBLISHED["machines"])[0]
+    puts, gets = cost_model.of_requests(plan.total, sum(line.jobs for line in plan.lines))
+    dollars = aws_costs.costs(plan.works, priced, AS_PUBLISHED["machines"])[0].spot_dollars + priced.requests(
+        puts, gets
+    )
 
     assert core_hours * times_less < AS_PUBLISHED["core_hours"] < core_hours * times_less * 1.5
     assert cost.wall_hours < AS_PUBLISHED["hours"]
@@ -207,7 +210,7 @@ def test_a_plate_of_cpjump1_is_planned_below_what_was_published_of_it(
 
 def test_a_plate_is_cut_into_as_few_jobs_as_may_be(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("[measure]\nsites_per_shard = 100\n")
-    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010", "BR00117011"], "")
+    plan = cost_plan.make("2020_11_04_CPJUMP1", ["BR00117010", "BR00117011"], "")
     jobs = {line.stage: line.jobs for line in plan.lines}
 
     assert (jobs["measure"], jobs["illumination"], jobs["collate"]) == (2 * 35, 2 * 8, 2)
@@ -215,20 +218,20 @@ def test_a_plate_is_cut_into_as_few_jobs_as_may_be(luigi_cfg: LoadSettings) -> N
 
 
 def test_requests_are_of_images_sites_files_and_jobs() -> None:
-    size = estimate.PlateSize(images=32, image_bytes=1, sites=4, wells=2, channels=8, height_pixels=9, width_pixels=9,
+    size = cost_model.PlateSize(images=32, image_bytes=1, sites=4, wells=2, channels=8, height_pixels=9, width_pixels=9,
                               cells_per_site=CELLS, here=True)  # fmt: skip
-    measured, collated = (estimate.of_stage(stage, size) for stage in ("measure", "collate"))
+    measured, collated = (cost_model.of_stage(stage, size) for stage in ("measure", "collate"))
 
     assert (measured.files, measured.reads) == (4 * 7, 32)
     assert (collated.files, collated.reads) == (2, 4 * 7)
-    assert estimate.of_requests(measured + collated, 3) == (2 * 30 + 3 * 18, 2 * 60 + 3 * 17)
+    assert cost_model.of_requests(measured + collated, 3) == (2 * 30 + 3 * 18, 2 * 60 + 3 * 17)
 
 
 def test_what_luigi_cfg_lets_go_is_not_kept(luigi_cfg: LoadSettings) -> None:
     kept = {}
     for text in ("", "[storage]\ndelete = measure\n"):
         luigi_cfg(text)
-        plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+        plan = cost_plan.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
         kept[text] = plan.kept_bytes
         results = {line.stage: line.cost.bytes for line in plan.lines}
 
@@ -267,10 +270,10 @@ def test_programs_get_what_amazon_would_cost(
     monkeypatch.setattr(sys, "argv", ["tasks", *words])
     assert command.main() == 0
     told = json.loads(capsys.readouterr().out)["aws"]
-    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
-    classes = fleet.costs(plan.works, prices.read(prices.OURS), 3)
+    plan = cost_plan.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    classes = aws_costs.costs(plan.works, aws_prices.read(aws_prices.OURS), 3)
 
-    assert [fleet.ClassCost(**each) for each in told["classes"]] == classes
+    assert [aws_costs.ClassCost(**each) for each in told["classes"]] == classes
     assert (told["machines"], told["cheapest"], told["region"]) == (3, [classes[0].name], "us-east-1")
     assert told["request_dollars"] == pytest.approx((told["puts"] * 0.005 + told["gets"] * 0.0004) / 1000)
     assert told["dollars_a_month"] == pytest.approx(plan.kept_bytes / 1e9 * 0.023)
@@ -284,7 +287,7 @@ def test_a_volume_takes_no_requests_and_has_a_price_of_its_own(
     monkeypatch.setattr(sys, "argv", [*words, "--json"])
     assert command.main() == 0
     told = json.loads(capsys.readouterr().out)["aws"]
-    plan = planning.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
+    plan = cost_plan.make("2020_11_04_CPJUMP1", ["BR00117010"], "")
     monkeypatch.setattr(sys, "argv", words)
     assert command.main() == 0
     shown = capsys.readouterr().out

@@ -12,13 +12,14 @@ import pytest
 from luigi.task import flatten
 from stagekit import contracts
 
-from tasks import manifest, pipeline
+from tasks.dataset.layout import Layout
 from tasks.errors import BadNameError, PublishError
-from tasks.fingerprint import Artifact
-from tasks.layout import Layout
-from tasks.pipeline import RunBatch, SelectFeaturesBatch
-from tasks.runtime import engines
-from tasks.runtime.job import Job, Outcome
+from tasks.results import manifest
+from tasks.results.fingerprint import Artifact
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.engines import engines
+from tasks.workflow import pipeline
+from tasks.workflow.pipeline import RunBatch, SelectFeaturesBatch
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, FakeEngine, lay_plate, lay_table, make_manifest, make_run, make_stage, write_result
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import moto
 import pytest
 
-from tasks import prices, settings
 from tasks.errors import SettingsError
+from tasks.settings import aws_prices, settings
 from tests.unit.conftest import LoadSettings
 
 AMAZONS_OWN = Path(moto.__file__).parent / "ec2" / "resources" / "instance_types.json.gz"
@@ -20,7 +20,7 @@ AMAZONS_OWN = Path(moto.__file__).parent / "ec2" / "resources" / "instance_types
 
 def test_our_classes_have_the_vcpus_memory_and_gpus_that_amazon_says() -> None:
     told = json.loads(gzip.decompress(AMAZONS_OWN.read_bytes()))
-    for one in prices.read(prices.OURS).classes:
+    for one in aws_prices.read(aws_prices.OURS).classes:
         amazons = told[one.name]
         gpus = sum(each["Count"] for each in amazons.get("GpuInfo", {}).get("Gpus", []))
 
@@ -30,23 +30,23 @@ def test_our_classes_have_the_vcpus_memory_and_gpus_that_amazon_says() -> None:
 
 
 def test_our_prices_have_a_date_a_region_and_sources() -> None:
-    ours = prices.read(prices.OURS)
+    ours = aws_prices.read(aws_prices.OURS)
 
     assert (ours.region, ours.date) == ("us-east-1", datetime.date(2026, 1, 19))
-    assert "https://aws.amazon.com/ec2/pricing/on-demand/" in prices.OURS.read_text()
+    assert "https://aws.amazon.com/ec2/pricing/on-demand/" in aws_prices.OURS.read_text()
     assert all(0.3 <= one.spot / one.on_demand <= 0.45 for one in ours.classes)
 
 
 def test_requests_are_paid_by_the_thousand() -> None:
-    assert prices.read(prices.OURS).requests(2000, 10_000) == pytest.approx(2 * 0.005 + 10 * 0.0004)
+    assert aws_prices.read(aws_prices.OURS).requests(2000, 10_000) == pytest.approx(2 * 0.005 + 10 * 0.0004)
 
 
 def test_the_cheapest_core_hour_is_that_of_the_class_with_the_cheapest_vcpus_disk_and_all(tmp_path: Path) -> None:
-    text = prices.OURS.read_text()
+    text = aws_prices.OURS.read_text()
     path = tmp_path / "prices.toml"
     path.write_text(text.replace("on_demand = 0.768", "on_demand = 0.768, spot = 0.016"))
     disk = 200 * 0.08 / 730
-    name, dollars = prices.read(path).cheapest_core_hour
+    name, dollars = aws_prices.read(path).cheapest_core_hour
 
     assert name == "m6i.4xlarge"
     assert dollars == pytest.approx((0.016 + disk) / 16)
@@ -71,21 +71,21 @@ def test_the_cheapest_core_hour_is_that_of_the_class_with_the_cheapest_vcpus_dis
     ids=["date", "table", "disk", "spot", "price", "key", "toml", "bool"],
 )
 def test_a_file_of_another_form_is_refused_with_its_rule(tmp_path: Path, old: str, new: str, says: str) -> None:
-    text = prices.OURS.read_text()
+    text = aws_prices.OURS.read_text()
     path = tmp_path / "prices.toml"
     path.write_text(text.replace(old, new, 1))
 
     assert old in text
     with pytest.raises(SettingsError, match=says) as refused:
-        prices.read(path)
+        aws_prices.read(path)
     assert str(path) in str(refused.value)
 
 
 def test_luigi_cfg_names_a_file_of_ones_own_which_is_checked_at_once(luigi_cfg: LoadSettings, tmp_path: Path) -> None:
     luigi_cfg("")
-    assert settings.load().prices == prices.OURS
+    assert settings.load().prices == aws_prices.OURS
 
-    (tmp_path / "own.toml").write_text(prices.OURS.read_text())
+    (tmp_path / "own.toml").write_text(aws_prices.OURS.read_text())
     luigi_cfg("[plan]\nprices = own.toml\n")
     assert settings.load().prices == tmp_path / "own.toml"
 

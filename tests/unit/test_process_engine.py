@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stagekit import child
 
-from tasks import layout
-from tasks.runtime import children, environments, places
-from tasks.runtime.job import Job, Outcome
-from tasks.runtime.process_engine import ProcessEngine
+from tasks.dataset import layout
+from tasks.runtime.arrays import places
+from tasks.runtime.core.job import Job, Outcome
+from tasks.runtime.engines.process_engine import ProcessEngine
+from tasks.runtime.images import environments
 from tests.unit.fakes import make_job, wait_until
 
 PROGRAMS = {
@@ -50,9 +52,9 @@ program.run(main)
 HOST = """
 import sys, threading
 from pathlib import Path
-from tasks import layout, stages
-from tasks.runtime import environments
-from tasks.runtime.process_engine import ProcessEngine
+from tasks.dataset import layout; from tasks.definitions import stages
+from tasks.runtime.images import environments
+from tasks.runtime.engines.process_engine import ProcessEngine
 from tests.unit.fakes import make_job
 layout.CONTAINERS = Path(sys.argv[1])
 environments.python = lambda image: sys.executable
@@ -68,8 +70,8 @@ def folder(containers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (containers / f"easel/{name}.py").write_text(text)
     monkeypatch.setattr(environments, "python", lambda image: Path(sys.executable))
     monkeypatch.setattr(environments, "variables", lambda image: {"PATH": "/usr/bin:/bin"})
-    monkeypatch.setattr(children, "GRACE_SECONDS", 2.0)
-    monkeypatch.setattr(children, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(child, "GRACE_SECONDS", 2.0)
+    monkeypatch.setattr(child, "POLL_SECONDS", 0.02)
     (tmp_path / "images").mkdir()
     return tmp_path / "1of1"
 
@@ -195,6 +197,16 @@ def test_a_cancelled_program_is_stopped_with_its_child(folder: Path) -> None:
     assert [(outcome.exit_code, outcome.cancelled) for outcome in outcomes] == [(143, True)]
     assert wait_until(lambda: not any(is_running(pid) for pid in found))
     assert time.monotonic() - began < 8
+
+
+def test_a_program_that_ended_and_was_not_waited_for_counts_as_gone() -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as started:
+        running = tuple(child.group(started.pid))
+        os.kill(started.pid, signal.SIGKILL)
+
+        assert running == (-started.pid,)
+        assert wait_until(lambda: child.group(started.pid) == ())
+        os.killpg(started.pid, 0)  # it is there until it is waited for
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import layout
+from tasks.dataset import layout
 
 HOST = """
 import sys, threading
 from pathlib import Path
-from tasks.runtime import children
+from tasks.runtime.engines import children
 from tests.unit.fakes import make_job
 held = b"x" * (int(sys.argv[1]) << 20)
 words = [sys.executable, "-c", sys.argv[2]]

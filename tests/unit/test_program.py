@@ -15,7 +15,8 @@ from hypothesis import strategies as some
 from stagekit import program
 from stagekit.program import Report, Shard
 
-from tasks import layout, ledger
+from tasks.dataset import layout
+from tasks.results import ledger
 
 HEAD = """
 import sys, time
@@ -145,8 +146,11 @@ def test_a_units_state_is_one_of_those_known(tmp_path: Path) -> None:
         report.unit("A01-1", "good")
 
 
-@pytest.mark.parametrize("source", sorted((layout.CONTAINERS / "stagekit").glob("*.py")), ids=lambda path: path.name)
-def test_stagekit_is_written_in_python_3_8(source: Path) -> None:
+SHARED = [path for name in ("stagekit", "batch_agent") for path in sorted((layout.CONTAINERS / name).glob("*.py"))]
+
+
+@pytest.mark.parametrize("source", SHARED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_all_images_share_is_written_in_python_3_8(source: Path) -> None:
     assert ast.parse(source.read_text(), feature_version=(3, 8))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import progress
-from tasks.progress import Bar
+from tasks.execution import progress
+from tasks.execution.progress import Bar
+from tasks.runtime.core.events import StageAdvanced
 
 SAID = {
     "nothing yet": (0, 0, 0.0, "0 of 24 sites, 0 failed, 24 left"),
@@ -37,6 +38,13 @@ def test_the_bar_says_what_is_done_failed_and_left(
     assert shown.describe(done, failed) == said
 
 
+@pytest.mark.parametrize(("unit", "several"), [("plate", "plates"), ("batch", "batches"), ("site", "sites")])
+def test_units_are_told_in_the_plural(unit: str, several: str) -> None:
+    assert (
+        progress.Bar("a", unit, 2, lambda percent, said: None).describe(1, 1) == f"1 of 2 {several}, 1 failed, 0 left"
+    )
+
+
 def test_the_scheduler_is_told_of_every_change_once(clock: list[float]) -> None:
     shown, told = bar()
     with shown:
@@ -48,7 +56,7 @@ def test_the_scheduler_is_told_of_every_change_once(clock: list[float]) -> None:
 
 def test_without_a_terminal_a_line_is_logged_now_and_then(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(progress.logger, "info", lambda form, *words: lines.append(form % words))
+    monkeypatch.setattr(progress.logger, "info", lambda form, *words, **_: lines.append(form % words))
     shown, _ = bar()
     with shown:
         for second in range(40):
@@ -65,7 +73,7 @@ def test_a_programs_own_words_are_told_once_and_logged_now_and_then(
     clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(progress.logger, "info", lambda form, *words: lines.append(form % words))
+    monkeypatch.setattr(progress.logger, "info", lambda form, *words, **_: lines.append(form % words))
     shown, told = bar(1)
     with shown:
         for second in range(40):
@@ -74,3 +82,30 @@ def test_a_programs_own_words_are_told_once_and_logged_now_and_then(
 
     assert [said for _, said in told] == [f"{number} of 20 files" for number in range(20)]
     assert lines == ["measure/P: 8 of 20 files", "measure/P: 16 of 20 files"]
+
+
+def test_a_stage_of_many_units_and_a_programs_own_words_are_events_and_a_single_unit_is_none(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[object] = []
+    monkeypatch.setattr(progress.logger, "debug", lambda form, *words, extra: found.append(extra["event"]))
+    many, _ = bar(24)
+    many.update(6, 0)
+    single, _ = bar(1)
+    single.update(0, 0)
+    single.say("2 of 20 files")
+
+    assert found == [
+        StageAdvanced("measure/P", "6 of 24 sites, 0 failed, 18 left, about 0 s"),
+        StageAdvanced("measure/P", "2 of 20 files"),
+    ]
+
+
+def test_no_bar_moves_where_a_command_shows_progress_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    with progress.without_bars():
+        without = bar()[0].bar
+    moving = bar()[0].bar
+
+    assert without is None
+    assert moving is not None

@@ -10,10 +10,11 @@ import pytest
 from rocrate.rocrate import ROCrate
 
 from tasks import __main__ as command
-from tasks import manifest, provenance, settings
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError
-from tasks.layout import Layout
-from tasks.runtime import identity
+from tasks.results import manifest, provenance
+from tasks.runtime.core import identity
+from tasks.settings import settings
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE
 
@@ -114,10 +115,12 @@ def test_a_name_with_markup_stays_text(made: Layout) -> None:
 
 
 def provenance_of(file: Path) -> int:
-    return command.VERBS["provenance"].act(type("", (), {"batch_id": None, "file": file, "json": False})())
+    return command.VERBS["provenance"].act(
+        type("", (), {"batch_id": None, "file": file, "json": False, "cite": False})()
+    )
 
 
 def test_the_verb_writes_the_crate_for_programs_too(made: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    command.VERBS["provenance"].act(type("", (), {"batch_id": BATCH, "file": None, "json": True})())
+    command.VERBS["provenance"].act(type("", (), {"batch_id": BATCH, "file": None, "json": True, "cite": False})())
 
     assert Path(json.loads(capsys.readouterr().out)["crate"]).exists()

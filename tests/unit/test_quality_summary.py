@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import manifest, quality_summary
-from tasks.batch_task import BatchTask
+from tasks.dataset.layout import Layout
 from tasks.errors import PublishError
-from tasks.layout import Layout
-from tasks.profiling import QualityControl
-from tasks.store.store import LocalStore
+from tasks.results import manifest, quality_summary
+from tasks.results.store.store import LocalStore
+from tasks.stage_tasks.plate_set import BatchTask
+from tasks.workflow.profiles import QualityControl
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, make_manifest, make_task
 
@@ -147,7 +147,9 @@ def test_quality_control_is_complete_once_its_rows_stand_there(layout: Layout, m
     monkeypatch.setattr(BatchTask, "complete", lambda task: True)
     task = make_task(QualityControl)
     assert not task.complete()
+    assert [str(layout.quality_summary) in reason for reason in task.also_lacks()] == [True]
     task.run()
 
     assert task.complete()
+    assert list(task.also_lacks()) == []
     assert told(layout) == {(BATCH, PLATE): "384"}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import ledger, manifest, pipeline, setting_checks, settings, stages
-from tasks.errors import ProgramError, SettingsError
-from tasks.explain import explain
-from tasks.layout import Layout
-from tasks.stage_task import Staged
+from tasks.commands.staleness import explain
+from tasks.dataset.layout import Layout
+from tasks.definitions import stages
+from tasks.errors import NoCellsError, ProgramError, SettingsError
+from tasks.results import ledger, manifest
+from tasks.settings import checks, settings
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE
 from tests.unit.measuring_bench import QUICK, SITES, Bench, make, run
@@ -33,10 +36,25 @@ def test_a_stage_with_more_than_that_fails_and_publishes_nothing(listed: Layout,
     assert not (listed.published("analysis", BATCH, PLATE) / "analysis").exists()
 
 
+def test_a_plate_without_any_cell_is_an_error_and_nothing_is_published(listed: Layout, bench: Bench) -> None:
+    bench.cells = 0
+    with pytest.raises(NoCellsError):
+        make("measure").run()
+
+    assert manifest.read(make("measure").manifest_path()) is None
+    assert not (listed.published("analysis", BATCH, PLATE) / "analysis").exists()
+
+
+def test_a_plate_with_a_cell_on_some_site_is_published(listed: Layout, bench: Bench) -> None:
+    bench.cells = 1
+
+    assert run("measure").facts["cells"] >= 1
+
+
 def test_by_default_nothing_may_be_left_out(listed: Layout, bench: Bench, luigi_cfg: LoadSettings) -> None:
     luigi_cfg(QUICK)
     bench.bad = {"A01-2"}
-    with pytest.raises(ProgramError, match=r"it is 0\)"):
+    with pytest.raises(ProgramError, match=r"now 0\)"):
         make("measure").run()
 
     assert settings.max_failed_fraction(stages.stage("measure")) == 0
@@ -98,7 +116,7 @@ def test_a_wrong_setting_is_refused(text: str, says: str, luigi_cfg: LoadSetting
     luigi_cfg(text)
 
     with pytest.raises(SettingsError, match=says):
-        setting_checks.check(pipeline.stage_settings())
+        checks.check(pipeline.stage_settings())
 
 
 def test_the_most_memory_of_a_job_is_what_all_jobs_may_use(luigi_cfg: LoadSettings) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime import locks, queue
-from tasks.runtime.queue import MOST_SECONDS, NoAnswerError, Queue, Seen, Snapshot
+from tasks.runtime.arrays import queue
+from tasks.runtime.arrays.queue import MOST_SECONDS, ElementState, NoAnswerError, Queue, Snapshot
+from tasks.runtime.core import locks
 
 
 class Clock:
@@ -21,7 +22,7 @@ class Clock:
 class Scheduler:
     def __init__(self) -> None:
         self.asked = 0
-        self.answer: queue.Arrays | None = {"7": [Seen(0, 3, queue.RUNS, "RUNNING")]}
+        self.answer: queue.Arrays | None = {"7": [ElementState(0, 3, queue.RUNS, "RUNNING")]}
 
     def __call__(self) -> queue.Arrays:
         self.asked += 1
@@ -43,7 +44,7 @@ def test_two_that_wait_ask_once(tmp_path: Path, clock: Clock) -> None:
 
     assert ask.asked == 1
     assert seen[0] == seen[1]
-    assert seen[1].element("7", 3) == Seen(0, 3, queue.RUNS, "RUNNING")
+    assert seen[1].element("7", 3) == ElementState(0, 3, queue.RUNS, "RUNNING")
     assert seen[1].element("7", 4) is seen[1].element("8", 0) is None
 
 
@@ -74,7 +75,7 @@ def test_a_scheduler_with_a_limit_on_calls_is_asked_more_seldom(tmp_path: Path, 
 
 def test_that_what_has_ended_is_forgotten_is_no_change(tmp_path: Path, clock: Clock) -> None:
     ask = Scheduler()
-    done, runs = Seen(0, 3, queue.DONE, "COMPLETED"), Seen(0, 3, queue.RUNS, "RUNNING")
+    done, runs = ElementState(0, 3, queue.DONE, "COMPLETED"), ElementState(0, 3, queue.RUNS, "RUNNING")
     changed = []
     for answer in ({"7": [runs]}, {"7": [done], "8": [runs]}, {"8": [runs]}, {"8": [done]}, {}):
         ask.answer = answer
@@ -134,9 +135,9 @@ def test_a_file_that_is_no_answer_is_asked_for_anew(tmp_path: Path, clock: Clock
 
 def test_elements_are_counted_by_what_is_said_of_them() -> None:
     seen = [
-        Seen(0, 1, queue.RUNS, "RUNNING, n1"),
-        Seen(5, 5, queue.RUNS, "RUNNING, n1"),
-        Seen(6, 9, "queued", "PENDING"),
+        ElementState(0, 1, queue.RUNS, "RUNNING, n1"),
+        ElementState(5, 5, queue.RUNS, "RUNNING, n1"),
+        ElementState(6, 9, "queued", "PENDING"),
     ]
 
     assert Snapshot(arrays={"7": seen}).states("7") == {"RUNNING, n1": 3, "PENDING": 4}

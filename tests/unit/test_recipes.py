@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import recipes, stages
+from tasks.dataset import layout
+from tasks.definitions import recipes, stages
 from tests.unit.conftest import forget
 
 
@@ -36,6 +37,7 @@ CHANGES = {
     "stagekit/contracts.py": {"recipe"},
     "stagekit/requirements.lock": {"recipe"},
     "stagekit/requirements.in": set(),
+    "batch_agent/element.py": {"recipe"},
     "toolbox/brushes.py": {"recipe", "paint"},
     "toolbox/rags.py": set(),
     "easel/notes.md": set(),
@@ -77,6 +79,26 @@ def test_modules_that_import_each_other_are_hashed(containers: Path) -> None:
     (containers / "easel/pigments.py").write_text("import colours  # again\n")
 
     assert hashes()["paint"] != before["paint"]
+
+
+def test_the_line_that_brings_the_agent_is_no_part_of_the_environment(containers: Path) -> None:
+    dockerfile = containers / "easel/Dockerfile"
+    before, lines = hashes(), dockerfile.read_text().splitlines(keepends=True)
+    dockerfile.write_text("".join(line for line in lines if not line.startswith("COPY batch_agent/")))
+    without = hashes()
+    dockerfile.write_text("".join(lines[:-1]))
+
+    assert {kind for kind in before if before[kind] != without[kind]} == {"recipe"}
+    assert hashes()["environment"] != before["environment"]
+
+
+def test_every_image_of_stages_holds_the_agent_and_no_program_imports_it() -> None:
+    forget()
+    lines = {name: (layout.CONTAINERS / name / "Dockerfile").read_bytes() for name in stages.stage_images()}
+    counted = {name: recipes.program_files(stage) for name, stage in stages.load().items()}
+
+    assert [name for name, text in lines.items() if not recipes.AGENT_LINE.search(text)] == []
+    assert [name for name, files in counted.items() if any(file.parent.name == "batch_agent" for file in files)] == []
 
 
 def test_touching_a_file_changes_no_hash(containers: Path) -> None:

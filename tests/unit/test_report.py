@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ledger, manifest, record
-from tasks import report as reports
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError
-from tasks.layout import Layout
-from tasks.ledger import Ledger
-from tasks.pipeline import Report, RunBatch, RunBenchmark
-from tasks.runtime import engines, locks
+from tasks.results import batch_record, ledger, manifest
+from tasks.results.ledger import Ledger
+from tasks.runtime.core import locks
+from tasks.runtime.engines import engines
+from tasks.workflow import report as reports
+from tasks.workflow.pipeline import Report, RunBatch, RunBenchmark
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, good, lay_experiment, lay_plate, make_manifest
 
@@ -102,7 +103,7 @@ def test_the_deep_profiles_of_the_batch_are_part_of_it(made: Layout) -> None:
     path = made.published("profiles", made.deep_batch(BATCH), PLATE) / f"{PLATE}.csv.gz"
     publish(made, "normalize", {"profiles": path}, batch=made.deep_batch(BATCH))
 
-    assert {run["batch"] for run in record.of_batch(made, BATCH, RATE)["runs"]} == {BATCH, f"{BATCH}_DL"}
+    assert {run["batch"] for run in batch_record.of_batch(made, BATCH, RATE)["runs"]} == {BATCH, f"{BATCH}_DL"}
 
 
 def test_the_program_gets_the_record_and_the_files_that_it_lists_in_their_order(made: Layout) -> None:
@@ -126,7 +127,7 @@ def test_a_picture_that_was_removed_is_not_shown(made: Layout) -> None:
 
 def test_the_record_holds_no_path_of_this_machine(made: Layout) -> None:
     leave_a_failure(made)
-    text = json.dumps(record.of_batch(made, BATCH, RATE))
+    text = json.dumps(batch_record.of_batch(made, BATCH, RATE))
 
     assert str(made.root) not in text
     assert "<data root>/a.tiff is cut" in text
@@ -135,7 +136,7 @@ def test_the_record_holds_no_path_of_this_machine(made: Layout) -> None:
 def test_a_run_that_failed_since_is_told_with_its_error_its_units_and_last_words(made: Layout) -> None:
     report().run()
     leave_a_failure(made)
-    (told,) = record.of_batch(made, BATCH, RATE)["unfinished"]
+    (told,) = batch_record.of_batch(made, BATCH, RATE)["unfinished"]
 
     assert (told["stage"], told["subject"], told["state"]) == ("montage", PLATE, "failed")
     assert told["said"] == f"montage/{PLATE} failed"
@@ -148,8 +149,8 @@ def test_a_run_that_failed_since_is_told_with_its_error_its_units_and_last_words
 def test_a_run_that_is_still_at_work_is_no_failure(made: Layout) -> None:
     Ledger(made.ledger("montage", BATCH, PLATE), "runs/x").begin("plate", 0)
     with locks.alone(made.lock("montage", BATCH, PLATE), ""):
-        during = record.of_batch(made, BATCH, RATE)["unfinished"]
-    (killed,) = record.of_batch(made, BATCH, RATE)["unfinished"]
+        during = batch_record.of_batch(made, BATCH, RATE)["unfinished"]
+    (killed,) = batch_record.of_batch(made, BATCH, RATE)["unfinished"]
 
     assert during == []
     assert killed["said"] == "killed: it left no last word"
@@ -161,18 +162,18 @@ def test_a_failure_that_a_result_has_replaced_is_not_told(made: Layout) -> None:
     again.begin("site", 2)
     again.append(ledger.END, state=ledger.MADE, said="")
 
-    assert record.of_batch(made, BATCH, RATE)["unfinished"] == []
+    assert batch_record.of_batch(made, BATCH, RATE)["unfinished"] == []
 
 
 def test_of_many_units_that_failed_some_are_named_and_all_are_counted(made: Layout) -> None:
     book = leave_a_failure(made)
-    many = {f"A01-{number}": ("failed", 0.0, "cut") for number in range(1, 3 * record.MOST_UNITS)}
+    many = {f"A01-{number}": ("failed", 0.0, "cut") for number in range(1, 3 * batch_record.MOST_UNITS)}
     told = {"job": "1of1", "attempt": 1, "reason": "corrupt_input", "log": "x", "peak_memory_gb": None}
     book.append(ledger.ATTEMPT, **told, units=many)
     book.append(ledger.END, state=ledger.GIVEN_UP, said="failed")
-    (run,) = record.of_batch(made, BATCH, RATE)["unfinished"]
+    (run,) = batch_record.of_batch(made, BATCH, RATE)["unfinished"]
 
-    assert len(run["failed"]) == record.MOST_UNITS
+    assert len(run["failed"]) == batch_record.MOST_UNITS
     assert sum(run["units"].values()) == len({*many, "A01-2"})
 
 
@@ -181,7 +182,7 @@ def test_plates_that_were_not_run_are_listed_with_what_is_known_of_them(luigi_cf
     lay_experiment(layout)
     path = layout.published("quality_control", BATCH, "C1") / "C1_montage.png"
     publish(layout, "montage", {"montage": path}, plate="C1")
-    (plate,) = record.of_batch(layout, BATCH, RATE)["plates"]
+    (plate,) = batch_record.of_batch(layout, BATCH, RATE)["plates"]
 
     assert plate["plate"] == "C1"
     assert plate["conditions"]["Cell_type"] == "A549"
@@ -198,7 +199,7 @@ def test_a_table_of_facts_stays_out_of_the_record(made: Layout) -> None:
     path = made.published("load_data_csv", BATCH, PLATE) / "load_data.csv"
     facts = {"site": ["A01-1"] * 5000, "wells": 24, "seed": "x"}
     publish(made, "load_data", {"load_data": path}, facts=facts)
-    (run,) = [run for run in record.of_batch(made, BATCH, RATE)["runs"] if run["stage"] == "load_data"]
+    (run,) = [run for run in batch_record.of_batch(made, BATCH, RATE)["runs"] if run["stage"] == "load_data"]
 
     assert run["facts"] == {"wells": 24, "seed": "x"}
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from tasks import estimate
-from tasks.layout import Layout
-from tasks.runtime import array_folder, places
-from tasks.runtime.job import Job, Outcome
-from tasks.store.claim import Claims
-from tasks.store.elements import Elements
-from tasks.store.links import Links
-from tasks.store.s3_store import S3Store
+from tasks.dataset.layout import Layout
+from tasks.planning import cost_model
+from tasks.results.store.links import Links
+from tasks.results.store.s3.claim import Claims
+from tasks.results.store.s3.elements import Elements
+from tasks.results.store.s3.s3_store import S3Store
+from tasks.runtime.arrays import array_folder, places
+from tasks.runtime.core.job import Job, Outcome
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
 from tests.stages.gallery.service import S3
@@ -81,7 +81,7 @@ def test_a_job_and_its_files_take_as_many_requests_as_the_plan_says(server: S3Se
         requests(server, tmp_path / f"r{number}", reads, files)
         for number, (reads, files) in enumerate([(0, 1), (20, 1), (0, 21)])
     )
-    each = tomllib.loads(estimate.COSTS.read_text())["requests"]
+    each = tomllib.loads(cost_model.COSTS.read_text())["requests"]
 
     assert (with_files["put"] - bare["put"]) / 20 == pytest.approx(each["puts_a_file"], abs=0.1)
     assert (with_reads["get"] - bare["get"]) / 20 == pytest.approx(each["gets_a_read"], abs=0.1)

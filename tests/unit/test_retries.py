@@ -11,20 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 from stagekit.program import EXIT_CHECK
 
-from tasks import reasons, retries
-from tasks.ledger import Unit
-from tasks.retries import Ended, Policy
-from tasks.runtime.job import Job, Outcome
-from tasks.stages import Resources
+from tasks.definitions.stages import Resources
+from tasks.execution import reasons, retries
+from tasks.execution.retries import Attempt
+from tasks.results.ledger import Unit
+from tasks.runtime.core.job import Job, Outcome
+from tasks.settings.retry_policy import Policy
 
 POLICY = Policy(tries=3, backoff_seconds=10, most_memory_gb=6)
 LONGER = Policy(most_minutes=5)
 SMALL = Resources(cpus=1, memory_gb=2, minutes=1, gpus=0)
 
 
-def make_job(*units: str, attempt: int = 1, memory_gb: float = 2) -> Job:
-    resources = replace(SMALL, memory_gb=memory_gb)
-    return Job("job", "easel", "paint.py", (), (), Path("/x/1of1-aa"), resources, units=units, attempt=attempt)
+def make_job(*units: str, causes: Sequence[str] = (), memory_gb: float = 2) -> Job:
+    resources, tried = replace(SMALL, memory_gb=memory_gb), {"attempt": 1 + len(causes), "causes": tuple(causes)}
+    return Job("job", "easel", "paint.py", (), (), Path("/x/1of1-aa"), resources, units=units, **tried)
 
 
 def cut(job: Job, units: Sequence[str], number: int, count: int) -> Job:
@@ -36,7 +37,7 @@ def told(**states: str) -> dict[str, Unit]:
 
 
 def again(job: Job, reason: str, code: int = 1, said: Mapping[str, Unit] | None = None) -> list[Job]:
-    return retries.again(Ended(job, Outcome(code, 1.0), reason, said or {}), POLICY, cut)
+    return retries.again(Attempt(job, Outcome(code, 1.0), reason, said or {}), POLICY, cut)
 
 
 @pytest.mark.parametrize("reason", retries.TRANSIENT)
@@ -46,14 +47,14 @@ def test_what_may_pass_is_tried_whole_as_often_as_the_policy_says(reason: str, u
     second = again(first, reason)
     third = again(second[0], reason)
 
-    assert second == [replace(first, attempt=2)]
-    assert third == [replace(first, attempt=3)]
+    assert second == [replace(first, attempt=2, causes=(reason,))]
+    assert third == [replace(first, attempt=3, causes=(reason, reason))]
     assert again(third[0], reason) == []
 
 
 @pytest.mark.parametrize("units", [(), ("A",), ("A", "B")], ids=["plate", "unit", "shard"])
 def test_what_somebody_cancelled_is_not_tried_again_and_blames_no_unit(units: tuple[str, ...]) -> None:
-    ended = Ended(make_job(*units), Outcome(143, 1.0, cancelled=True, lost="scancel"), reasons.CANCELLED, {})
+    ended = Attempt(make_job(*units), Outcome(143, 1.0, cancelled=True, lost="scancel"), reasons.CANCELLED, {})
 
     assert retries.again(ended, POLICY, cut) == []
     assert ended.blames_no_unit
@@ -63,23 +64,25 @@ def test_what_somebody_cancelled_is_not_tried_again_and_blames_no_unit(units: tu
 def test_what_took_too_long_alone_has_more_time_once(minutes: float, next_minutes: float) -> None:
     job = make_job("A")
     job = replace(job, resources=replace(job.resources, minutes=minutes))
-    (second,) = retries.again(Ended(job, Outcome(143, 1.0, timed_out=True), reasons.TIMEOUT, {}), LONGER, cut)
+    (second,) = retries.again(Attempt(job, Outcome(143, 1.0, timed_out=True), reasons.TIMEOUT, {}), LONGER, cut)
 
     assert second.resources == replace(job.resources, minutes=next_minutes)
-    assert retries.again(Ended(second, Outcome(143, 1.0), reasons.TIMEOUT, {}), LONGER, cut) == []
+    assert retries.again(Attempt(second, Outcome(143, 1.0), reasons.TIMEOUT, {}), LONGER, cut) == []
 
 
 @pytest.mark.parametrize("units", [("A",), ("A", "B")], ids=["unit", "shard"])
 def test_what_does_not_stand_its_own_check_is_never_blamed_on_a_unit(units: tuple[str, ...]) -> None:
-    ended = Ended(make_job(*units), Outcome(EXIT_CHECK, 1.0), reasons.PROGRAM_ERROR, told(A="failed"))
+    ended = Attempt(make_job(*units), Outcome(EXIT_CHECK, 1.0), reasons.PROGRAM_ERROR, told(A="failed"))
 
     assert retries.again(ended, POLICY, cut) == []
     assert ended.blames_no_unit
 
 
 def test_each_further_try_of_what_may_pass_waits_twice_as_long() -> None:
-    waits = [retries.delay_seconds([(make_job(attempt=attempt), reasons.SERVICE)], POLICY) for attempt in (2, 3, 4)]
-    mixed = [(make_job(attempt=2), reasons.SERVICE), (make_job(attempt=9), reasons.PROGRAM_ERROR)]
+    service = reasons.SERVICE
+    waits = [retries.delay_seconds([(make_job(causes=[service] * count), service)], POLICY) for count in (1, 2, 3)]
+    first = make_job(causes=[reasons.NODE_LOST, reasons.OUT_OF_MEMORY, service])
+    mixed = [(first, service), (make_job(causes=[reasons.PROGRAM_ERROR] * 8), reasons.PROGRAM_ERROR)]
 
     assert waits == [10, 20, 40]
     assert retries.delay_seconds(mixed, POLICY) == 10
@@ -119,7 +122,59 @@ def test_what_failed_alone_is_tried_once_more_only_if_it_may_pass(
     following = again(make_job(*units), reason, code)
 
     assert len(following) == tries
-    assert again(make_job(*units, attempt=2), reason, code) == []
+    assert again(make_job(*units, causes=[reason]), reason, code) == []
+
+
+EARLIER = {
+    "memory": ["out_of_memory"] * 3,
+    "the other": ["service", "service", "node_lost", "node_lost"],
+    "time": ["timeout"],
+    "a crash": ["program_error"],
+}
+
+
+@pytest.mark.parametrize("reason", retries.TRANSIENT)
+@pytest.mark.parametrize("earlier", EARLIER.values(), ids=EARLIER)
+def test_what_failed_for_other_causes_is_tried_as_often_as_if_it_had_not(reason: str, earlier: list[str]) -> None:
+    job, tries = make_job("A", causes=[each for each in earlier if each != reason]), 1
+    while following := again(job, reason):
+        (job,) = following
+        tries += 1
+
+    assert tries == POLICY.tries
+
+
+def test_the_pieces_of_a_shard_have_all_tries_for_what_may_pass() -> None:
+    shard = make_job("A", "B", causes=["service", "service", "node_lost"])
+    piece, _ = again(shard, reasons.CORRUPT_INPUT)
+
+    assert piece.attempt == 5
+    assert len(again(piece, reasons.NODE_LOST)) == 1
+
+
+def test_a_unit_of_a_shard_that_took_too_long_has_more_time_alone() -> None:
+    piece, _ = retries.again(Attempt(make_job("A", "B"), Outcome(143, 1.0), reasons.TIMEOUT, {}), LONGER, cut)
+    (second,) = retries.again(Attempt(piece, Outcome(143, 1.0), reasons.TIMEOUT, {}), LONGER, cut)
+
+    assert second.resources.minutes == 2 * piece.resources.minutes
+
+
+def test_a_unit_of_a_shard_that_crashed_is_tried_alone_once() -> None:
+    piece, _ = again(make_job("A", "B"), reasons.PROGRAM_ERROR, 139)
+
+    assert again(piece, reasons.PROGRAM_ERROR, 139) == []
+
+
+@given(some.lists(some.sampled_from(reasons.ALL), min_size=60, max_size=60))
+def test_whatever_causes_follow_each_other_a_job_is_given_up_after_some_tries(causes: list[str]) -> None:
+    job, tries = make_job("A", "B", "C"), 0
+    for cause in causes:
+        following = again(job, cause, 139)
+        if not following:
+            break
+        job, tries = following[0], tries + 1
+
+    assert tries < 30
 
 
 PIECES = {

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import errors, reasons
-from tasks.fingerprint import Artifact
-from tasks.ledger import Unit
-from tasks.retries import Ended
-from tasks.run import failure
-from tasks.runtime.job import Outcome
+from tasks import errors
+from tasks.execution import reasons
+from tasks.execution.retries import Attempt
+from tasks.execution.stage_run import failure
+from tasks.results.fingerprint import Artifact
+from tasks.results.ledger import Unit
+from tasks.runtime.core.job import Outcome
 from tests.unit.fakes import PLATE, make_run, make_stage
 
 
@@ -155,7 +156,7 @@ def fail(tmp_path: Path) -> Fail:
             (job.folder / "stderr.log").write_text(log)
             words = log.split("\n")
             told = {unit: Unit(unit, "failed", 1.0, f"no nuclei in {unit}") for unit in job.units[:1]}
-            bad.append(Ended(job, outcome, reasons.of(outcome, words), told, "its last word"))
+            bad.append(Attempt(job, outcome, reasons.of(outcome, words, job.folder), told, "its last word"))
         return str(failure(run, bad, allowed))
 
     return text
@@ -170,8 +171,8 @@ def test_a_failure_says_what_the_programs_words_the_units_the_log_and_the_comman
         "    warning: x",
         "    error: P.csv: no row has a negcon",
         "    A01-1: corrupt_input: no nuclei in A01-1",
-        "  hint   the other 1 sites are done and kept; mend the cause and run again, or go on without: [runtime] "
-        "max_failed_fraction = 0.5 in luigi.cfg (it is 0)",
+        "  hint   1 other site succeeded and is kept; remove the cause and run again, or continue without the failed "
+        "sites: [runtime] max_failed_fraction = 0.5 in luigi.cfg (now 0)",
         f"  log    {folder}/stderr.log",
         f"  again  sh {folder}/command",
     ]
@@ -183,7 +184,11 @@ ENDS = {
     "odd code": (Outcome(7, 1), "failed: exit code 7\n", ""),
     "killed": (Outcome(137, 1), "exit code 137 (killed)", ""),
     "crash": (Outcome(70, 1), "exit code 70 (a program that it ran crashed)", ""),
-    "lost": (Outcome(255, 1, lost="the daemon is gone"), "the way to it was lost, 1 times\n    the daemon is gone", ""),
+    "lost": (
+        Outcome(255, 1, lost="the daemon is gone"),
+        "lost contact with it (1 attempt)\n    the daemon is gone",
+        "",
+    ),
     "out of memory": (
         Outcome(137, 1, out_of_memory=True),
         "(out of memory)",
@@ -204,13 +209,15 @@ def test_an_end_is_told_apart_from_others(outcome: Outcome, what: str, hint: str
 
 @pytest.mark.parametrize("sign", errors.HINTS)
 def test_a_known_cause_has_a_hint(sign: str, fail: Fail) -> None:
-    assert f"  hint   {errors.HINTS[sign].format(stage='paint')}" in fail(Outcome(1, 1), log=f"OSError: {sign}\n")
+    assert f"  hint   {errors.HINTS[sign].format(stage='paint')}" in fail(
+        Outcome(1, 1), log=f"OSError: {sign}: '/out/a'\n"
+    )
 
 
 def test_a_failure_counts_the_units_and_shows_first_what_is_no_single_ones(tmp_path: Path) -> None:
     run = make_run(tmp_path, make_stage("site"), shards=3, units=("A01-1", "B01-1", "B01-2", "C01-1"))
     outcomes = [Outcome(1, 1), Outcome(69, 1), Outcome(1, 1)]
-    bad = [Ended(job, outcome, "service", {}, "why") for job, outcome in zip(run.jobs(), outcomes, strict=True)]
+    bad = [Attempt(job, outcome, "service", {}, "why") for job, outcome in zip(run.jobs(), outcomes, strict=True)]
     text = str(failure(run, bad, 0.5))
 
     assert "exit code 69 (the network, a service or the disk fails); 4 of 4 sites failed" in text

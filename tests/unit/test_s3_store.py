@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks import fingerprint, manifest
+from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError, PublishError
-from tasks.fingerprint import Artifact
-from tasks.layout import Layout
-from tasks.manifest import Manifest
-from tasks.store.claim import Claims
-from tasks.store.links import Links
-from tasks.store.s3_store import S3Store
+from tasks.results import fingerprint, manifest
+from tasks.results.fingerprint import Artifact
+from tasks.results.manifest import Manifest
+from tasks.results.store.links import Links
+from tasks.results.store.s3.claim import Claims
+from tasks.results.store.s3.s3_store import S3Store
 from tests.integration import s3_server
 from tests.integration.s3_server import BUCKET, S3Server
 from tests.unit.fakes import BATCH, PLATE
@@ -108,7 +108,7 @@ def test_another_machine_sees_the_result(server: S3Server, open_root: Open) -> N
     assert found is not None
     assert store.lies_there(Artifact(layout.root / place / "P.csv", "", 1, len(FILES["P.csv"])))
     assert store.lies_there(Artifact(layout.root / place / "analysis", "", 2, 15))
-    assert store.here(layout.root / place / "P.csv").read_text() == FILES["P.csv"]
+    assert store.ensure_local(layout.root / place / "P.csv").read_text() == FILES["P.csv"]
 
 
 def test_a_result_that_somebody_deleted_is_not_taken_to_lie_there(server: S3Server, open_root: Open) -> None:

@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from luigi import configuration
 
-from tasks import pipeline, setting_checks, settings, stages
-from tasks.errors import BadNameError, SettingsError
-from tasks.runtime.slots import machine_cores, machine_memory_gb
+from tasks.definitions import stages
+from tasks.errors import SettingsError
+from tasks.runtime.core.slots import machine_cores, machine_memory_gb
+from tasks.settings import checks, luigi_sections, settings
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 
 
 def check(use: LoadSettings, text: str) -> None:
     use(text)
-    setting_checks.check(pipeline.stage_settings())
+    checks.check(pipeline.stage_settings())
 
 
 BAD = {
@@ -54,7 +57,7 @@ def test_what_cannot_be_used_is_named_before_anything_starts(text: str, said: st
 
 @pytest.mark.parametrize(("key", "name"), [("project", "../x"), ("source", "a b")])
 def test_a_bad_project_or_source_is_named(key: str, name: str, luigi_cfg: LoadSettings) -> None:
-    with pytest.raises(BadNameError, match=f"{key} '{name}' is no valid name"):
+    with pytest.raises(SettingsError, match=rf"^luigi.cfg \[dataset\] {key} = {name}: '{name}' is not a name"):
         check(luigi_cfg, f"[dataset]\n{key} = {name}\n")
 
 
@@ -117,6 +120,36 @@ def test_luigi_fails_without_a_traceback_if_a_batch_is_not_there(tmp_path: Path)
     assert done.returncode == 35
     assert "B/barcode_platemap.csv: the list of plates of batch B is not there" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_short_luigi_cfg_lets_a_failed_run_exit_with_its_code_and_wait_for_no_scheduler(tmp_path: Path) -> None:
+    done = luigi(tmp_path, "[dataset]\nproject = mine\n", "RunBatch", "--batch-id", "B")
+
+    assert done.returncode == 35
+    assert "B/barcode_platemap.csv: the list of plates of batch B is not there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "local"),
+    [
+        ("", "true"),
+        ("[core]\nlocal_scheduler = false\n", "false"),
+        ("[core]\ndefault_scheduler_url = http://host:8082\n", "unset"),
+        ("[core]\ndefault-scheduler-host = host\n", "unset"),
+    ],
+    ids=["nothing", "set", "an address", "a host"],
+)
+def test_luigis_own_settings_are_the_toolkits_where_a_person_has_none(
+    text: str, local: str, luigi_cfg: LoadSettings
+) -> None:
+    luigi_cfg(f"{text}\n[retcode]\nmissing_data = 7\n")
+    luigi_sections.complete()
+    given = configuration.get_config()
+
+    assert given.get("core", "local_scheduler", "unset") == local
+    assert given.get("retcode", "missing_data") == "7"
+    assert given.get("retcode", "task_failed") == "30"
 
 
 def test_a_luigi_cfg_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:

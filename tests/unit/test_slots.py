@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError
-from tasks.runtime.slots import Slots, _release
-from tasks.stages import Resources
+from tasks.runtime.core.slots import Slots, _release
 from tests.unit.fakes import SMALL, wait_until
 
 HOLDER = """
 import sys, threading
 from pathlib import Path
-from tasks.runtime.slots import Slots
-from tasks.stages import Resources
+from tasks.runtime.core.slots import Slots
+from tasks.definitions.stages import Resources
 with Slots(Path(sys.argv[1]), 2, 2).taken(Resources(int(sys.argv[2]), 1, 1, 0), threading.Event()) as granted:
     print(granted, flush=True)
     sys.stdin.read()
@@ -97,6 +97,31 @@ def test_big_and_small_jobs_do_not_wait_for_each_other_for_ever(tmp_path: Path) 
         thread.join(10)
 
     assert sorted(done) == [(1, True), (1, True), (2, True), (2, True)]
+
+
+@pytest.mark.parametrize(("patience_seconds", "first"), [(0, "big"), (60, "small")])
+def test_small_jobs_pass_one_that_needs_all_cores_only_for_a_while(
+    tmp_path: Path, patience_seconds: float, first: str
+) -> None:
+    slots, done = Slots(tmp_path, 2, 2, patience_seconds), []
+
+    def work(name: str, cpus: int) -> None:
+        with slots.taken(Resources(cpus, 1, 1, 0), threading.Event()):
+            done.append(name)
+
+    with slots.taken(SMALL, threading.Event()):
+        big = threading.Thread(target=work, args=("big", 2))
+        big.start()
+        if patience_seconds == 0:
+            assert wait_until(lambda: take(slots, 1) == [])  # the big one keeps the slot that is free
+        small = threading.Thread(target=work, args=("small", 1))
+        small.start()
+        small.join(0.5)
+    big.join(10)
+    small.join(10)
+
+    assert done[0] == first
+    assert len(done) == 2
 
 
 def test_a_cancelled_wait_is_not_granted_and_holds_nothing(tmp_path: Path) -> None:

@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tasks import pipeline, placement, setting_checks
+from tasks.definitions.stages import Resources
 from tasks.errors import EngineError, SettingsError
-from tasks.runtime import array_folder, queue
-from tasks.runtime.array_folder import Array
-from tasks.runtime.arrays import Arrays
-from tasks.runtime.job import Job
-from tasks.runtime.places import Local, prepare_folder
-from tasks.runtime.queue import NoAnswerError, Seen
-from tasks.runtime.slurm import ELEMENT, Options, Slurm, extra_flags, flags, spans
-from tasks.stages import Resources
+from tasks.execution import backends
+from tasks.execution.specs import JobSpec
+from tasks.runtime.arrays import array_folder, queue
+from tasks.runtime.arrays.array_folder import ELEMENT, Array
+from tasks.runtime.arrays.arrays import Arrays
+from tasks.runtime.arrays.places import Local, prepare_folder
+from tasks.runtime.arrays.queue import ElementState, NoAnswerError
+from tasks.runtime.core.job import Job
+from tasks.runtime.slurm.slurm import Options, Slurm, extra_flags, flags, spans
+from tasks.settings import checks
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
-from tests.unit.fakes import FakeEngine, good, make_run, make_stage
+from tests.unit.fakes import SMALL, FakeEngine, good, make_run, make_stage
 
 UNITS = ("A01-1", "A02-1", "A03-1")
 
@@ -196,7 +200,7 @@ def test_states_become_ends(commands: Commands) -> None:
         queue.QUEUED,
     ]
     assert found["12"][4].said == "NODE_FAIL, node2"
-    assert found["12"][9] == Seen(9, 1200, queue.QUEUED, "PENDING, Resources")
+    assert found["12"][9] == ElementState(9, 1200, queue.QUEUED, "PENDING, Resources")
     assert [found[array][0].how for array in ("13", "14", "15", "16")] == [
         queue.REFUSED,
         queue.REFUSED,
@@ -210,7 +214,7 @@ def test_states_become_ends(commands: Commands) -> None:
 @pytest.mark.parametrize("line", ["exceeded memory limit (426217472 > 104857600), being killed", "oom_kill event"])
 def test_an_element_that_slurmd_ended_for_its_memory_is_told_from_its_log(tmp_path: Path, line: str) -> None:
     log = tmp_path / "element-0.log"
-    failed, done = (Seen(0, 0, how, "x") for how in (queue.FAILED, queue.DONE))
+    failed, done = (ElementState(0, 0, how, "x") for how in (queue.FAILED, queue.DONE))
     without = Slurm().judged(failed, log)
     log.write_text(f"slurmstepd: error: StepId=5.batch {line}\n")
 
@@ -329,7 +333,7 @@ def test_a_stage_may_have_another_partition_than_the_others(luigi_cfg: LoadSetti
         "[runtime]\nplace = slurm\n[slurm]\npartition = short\nqos = normal\nmax_running = 5\n"
         "[measure]\nslurm_partition = long\nslurm_extra = --nice=3\n"
     )
-    measure, other = (placement.options(make_stage(name=name)) for name in ("measure", "paint"))
+    measure, other = (backends.options(make_stage(name=name)) for name in ("measure", "paint"))
 
     assert (measure.partition, measure.qos, measure.extra, measure.max_running) == ("long", "normal", ("--nice=3",), 5)
     assert (other.partition, other.qos, other.extra) == ("short", "normal", ())
@@ -339,22 +343,26 @@ def test_what_needs_a_network_runs_here_unless_the_nodes_have_one(luigi_cfg: Loa
     engine = FakeEngine(good)
     fetching, other = make_stage(network=True), make_stage()
     luigi_cfg("[runtime]\nplace = slurm\n")
-    here = [type(placement.of(stage, engine)) for stage in (fetching, other)]
+    here = [type(backends.of(stage, engine)) for stage in (fetching, other)]
     luigi_cfg("[runtime]\nplace = slurm\n[slurm]\nnetwork = nodes\n")
-    nodes = [type(placement.of(stage, engine)) for stage in (fetching, other)]
+    nodes = [type(backends.of(stage, engine)) for stage in (fetching, other)]
     luigi_cfg("[runtime]\nplace = local\n")
 
     assert here == [Local, Arrays]
     assert nodes == [Arrays, Arrays]
-    assert isinstance(placement.of(other, engine), Local)
+    assert isinstance(backends.of(other, engine), Local)
 
 
 def test_shards_are_a_multiple_of_the_cores_here_and_as_few_as_may_be_on_a_cluster(luigi_cfg: LoadSettings) -> None:
+    dozens = JobSpec(SMALL, units_per_job=12)
     luigi_cfg("[runtime]\ncores = 8\nmemory_gb = 8\n")
-    here = placement.shards(100, 12)
+    here = backends.job_count(100, dozens)
     luigi_cfg("[runtime]\nplace = slurm\ncores = 8\n")
 
-    assert (here, placement.shards(100, 12), placement.shards(3, 12)) == (16, 9, 1)
+    assert here == 16
+    assert backends.job_count(100, dozens) == 9
+    assert backends.job_count(3, dozens) == 1
+    assert backends.job_count(100, replace(dozens, most_jobs=1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -370,7 +378,7 @@ def test_shards_are_a_multiple_of_the_cores_here_and_as_few_as_may_be_on_a_clust
 def test_a_wrong_setting_ends_the_run_before_it_starts(luigi_cfg: LoadSettings, text: str, says: str) -> None:
     luigi_cfg(text)
     with pytest.raises(SettingsError) as caught:
-        setting_checks.check(pipeline.stage_settings())
+        checks.check(pipeline.stage_settings())
 
     assert says in str(caught.value)
 

@@ -12,12 +12,13 @@ import pytest
 import yaml
 from luigi.task import flatten
 
-from tasks import layout as layouts
-from tasks import pipeline, recipes, stages
+from tasks.dataset import layout as layouts
+from tasks.dataset.plate_groups import Group
+from tasks.definitions import recipes, stages
 from tasks.errors import DefinitionError
-from tasks.plate_task import LaidTask
-from tasks.selection import Group
-from tasks.stage_task import Staged
+from tasks.stage_tasks.plate import ProvidedTask
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 
@@ -41,7 +42,7 @@ def make(name: str) -> Staged:
 
 
 def offered(task: luigi.Task) -> list[str]:
-    return [task.name] if isinstance(task, LaidTask) else list(task.definition.outputs)
+    return [task.name] if isinstance(task, ProvidedTask) else list(task.definition.outputs)
 
 
 def test_every_stage_has_one_task_and_one_compose_service() -> None:
@@ -69,7 +70,7 @@ def test_every_public_base_is_pinned_by_digest() -> None:
 def offers_of(task: Staged) -> Counter[str]:
     """Return how often each name is offered to a task."""
     offers = Counter(output for required in flatten(task.requires()) for output in offered(required))
-    offers.update(task.files().keys())
+    offers.update(task.spec().files.keys())
     return offers
 
 
@@ -80,7 +81,8 @@ def test_every_input_of_a_stage_is_offered_once(name: str, luigi_cfg: LoadSettin
     offers = offers_of(task)
     most = 2 if name in JOINING else 1  # a file of each of the two groups
 
-    asked = {*task.definition.inputs} - {"blocklist"}  # which is there only if luigi.cfg names one
+    # There only if luigi.cfg names one, or the plate was added with one.
+    asked = {*task.definition.inputs} - {"blocklist", "planes"}
     assert [name for name in asked if not 1 <= offers[name] <= most] == []
 
 
@@ -101,7 +103,7 @@ def test_a_task_requires_only_what_its_stage_reads(name: str, luigi_cfg: LoadSet
     ]
 
     assert useless == []
-    assert set(task.files()) <= set(task.definition.inputs)
+    assert set(task.spec().files) <= set(task.definition.inputs)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -109,7 +111,7 @@ def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: Lo
     lay_plate(luigi_cfg(""))
     task = make_task(TASKS[name])
     inputs = {name: [] for name in task.definition.inputs}
-    given = task.flags() | task.asides()
+    given = {**task.spec().parameters, **task.job_spec().flags}
     flags = tuple(word for name, value in given.items() for word in (f"--{name}", value))
     run = make_run(Path("/runs"), task.definition, **inputs)
     said = {word for word in (*run.jobs()[0].words, *flags) if word.startswith("--")} - {"--method"}

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import layout as layouts
-from tasks import measuring, stages
-from tasks.layout import Layout
+from tasks.dataset import layout as layouts
+from tasks.dataset.layout import Layout
+from tasks.definitions import stages
+from tasks.stage_tasks.stage import Staged
+from tasks.workflow import image_analysis, pipeline
 from tests.unit.conftest import LoadSettings, forget
 from tests.unit.fakes import BATCH, lay_plate, lay_profiles
 from tests.unit.test_graph import PLATE, changed, fingerprints, publish_all
@@ -24,7 +26,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copytree(layouts.CONTAINERS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(layouts, "CONTAINERS", folder)
     monkeypatch.setattr(layouts, "BASES", folder / "bases.toml")
-    monkeypatch.setattr(measuring, "PIPELINES", folder / "cellprofiler/pipelines")
+    monkeypatch.setattr(image_analysis, "PIPELINES", folder / "cellprofiler/pipelines")
     forget()
     yield folder
     forget()
@@ -111,7 +113,8 @@ def test_a_changed_image_makes_stale_what_reads_images(plate: Layout) -> None:
 
 def test_a_changed_platemap_makes_stale_what_reads_it(plate: Layout) -> None:
     before = fingerprints()
-    add_a_line(platemap_of(plate))
+    with open(platemap_of(plate), "a", encoding="utf-8") as handle:
+        handle.write("P24\tanother\n")
 
     assert changed(before) == stages_where(reads="platemap")
     assert {"load_data", "annotate"} <= set(changed(before))
@@ -126,3 +129,29 @@ def test_what_is_touched_and_not_changed_makes_nothing_stale(plate: Layout, tree
 
     assert len(touched) > 50
     assert changed(before) == []
+
+
+@pytest.mark.parametrize(
+    ("section", "before", "after", "stage"),
+    [
+        ("normalize", "least_spread = 0", "least_spread = 0.1", pipeline.Normalize),
+        (
+            "select_features",
+            "outlier_cutoff = 100",
+            "outlier_cutoff = 100\noperations = variance_threshold,drop_outliers",
+            pipeline.SelectFeatures,
+        ),
+    ],
+)
+def test_a_setting_that_came_later_counts_only_where_it_changes_something(
+    section: str, before: str, after: str, stage: type[Staged], luigi_cfg: LoadSettings
+) -> None:
+    name = before.partition(" ")[0]
+    luigi_cfg(f"[{section}]\n{before}\n")
+    without = stage(batch_id=BATCH, plate=PLATE)
+    luigi_cfg(f"[{section}]\n{after}\n")
+    with_it = stage(batch_id=BATCH, plate=PLATE)
+
+    assert name in without.spec().parameters  # the program is given it all the same
+    assert name not in without.spec().fingerprinted()
+    assert name in with_it.spec().fingerprinted()

@@ -11,12 +11,12 @@ from collections.abc import Callable
 import pytest
 
 from tasks import __main__ as command
-from tasks import ledger, status
+from tasks.dataset.layout import Layout
 from tasks.errors import EngineError, ProgramError, PublishError
-from tasks.layout import Layout
-from tasks.ledger import Ledger
-from tasks.runtime import locks
-from tasks.runtime.job import Job, Outcome
+from tasks.results import ledger, status
+from tasks.results.ledger import Ledger
+from tasks.runtime.core import locks
+from tasks.runtime.core.job import Job, Outcome
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, write_units
 from tests.unit.measuring_bench import SITES, Bench, make, run
@@ -209,7 +209,7 @@ def test_a_stage_that_fails_before_its_first_job_is_in_the_ledger_too(
     def none_usable(wanted: str, image: str) -> None:
         raise EngineError("no engine can run the image 'cellprofiler'\n  docker: no daemon")
 
-    monkeypatch.setattr("tasks.runtime.engines.choose", none_usable)
+    monkeypatch.setattr("tasks.runtime.engines.engines.choose", none_usable)
     with pytest.raises(EngineError):
         make("measure").run()
     found = state_of(listed)
@@ -234,7 +234,7 @@ def test_an_error_of_ours_is_in_the_ledger_by_its_name(listed: Layout, monkeypat
     def bug(*_: object, **__: object) -> None:
         raise KeyError("colour")
 
-    monkeypatch.setattr("tasks.attempts.gather", bug)
+    monkeypatch.setattr("tasks.execution.attempts.gather", bug)
     with pytest.raises(KeyError):
         make("measure").run()
 

@@ -9,11 +9,15 @@ from pathlib import Path
 import luigi
 import pytest
 
-from tasks import manifest, pipeline, settings, storage, trash
+from tasks.dataset.layout import Layout
 from tasks.errors import SettingsError
-from tasks.layout import Layout
-from tasks.runtime import locks
-from tasks.runtime.job import Job, Outcome
+from tasks.results import manifest
+from tasks.results.store import trash
+from tasks.runtime.core import locks
+from tasks.runtime.core.job import Job, Outcome
+from tasks.settings import settings
+from tasks.stage_tasks import intermediates
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, any_stage, build, lay_plate, lay_table
 
@@ -51,7 +55,7 @@ def test_what_luigi_cfg_does_not_name_is_kept(stub_engine: FakeEngine, luigi_cfg
     build(run_plate())
 
     assert analysis(layout).exists()
-    assert [each.maker.stage for each in storage.intermediates(run_plate())] == ["measure"]
+    assert [each.maker.stage for each in intermediates.intermediates(run_plate())] == ["measure"]
 
 
 def test_a_stage_that_has_to_read_it_again_has_it_made_again_and_only_it(
@@ -79,10 +83,10 @@ def test_what_a_stage_waits_for_stays(stub_engine: FakeEngine, luigi_cfg: LoadSe
     layout = luigi_cfg(DELETE)
     lay_plate(layout)
     build(pipeline.Measure(batch_id=BATCH, plate=PLATE))
-    (found,) = storage.intermediates(run_plate())
+    (found,) = intermediates.intermediates(run_plate())
 
     assert set(found.waits_for) == {"aggregate", "collate", "montage"}
-    assert storage.free(run_plate()) == 0
+    assert intermediates.free(run_plate()) == 0
     assert analysis(layout).exists()
 
 
@@ -92,11 +96,11 @@ def test_what_a_run_is_at_stays(stub_engine: FakeEngine, luigi_cfg: LoadSettings
     build(run_plate())
     luigi_cfg(DELETE)
     with locks.alone(layout.lock("aggregate", BATCH, PLATE), "aggregate"):
-        meanwhile = storage.free(run_plate())
+        meanwhile = intermediates.free(run_plate())
         there = analysis(layout).exists()
 
     assert (meanwhile, there) == (0, True)
-    assert storage.free(run_plate()) > 0
+    assert intermediates.free(run_plate()) > 0
     assert not analysis(layout).exists()
 
 
@@ -135,7 +139,7 @@ def test_fetched_images_go_too_and_what_was_read_of_them_is_remembered(
     build(run_plate())
     before = pipeline.LoadData(batch_id=BATCH, plate=PLATE).fingerprint()
     luigi_cfg(DELETE)
-    storage.free(run_plate())
+    intermediates.free(run_plate())
 
     assert not folder.exists()
     assert run_plate().complete()
@@ -160,7 +164,9 @@ def say_that_they_were_fetched(layout: Layout, folder: Path) -> None:
 def test_a_stage_that_is_no_intermediate_is_refused(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("[storage]\ndelete = annotate\n")
 
-    with pytest.raises(SettingsError, match=r"\[storage\] delete = annotate.*known: fetch_images, measure"):
+    with pytest.raises(
+        SettingsError, match=r"\[storage\] delete = annotate.*known: fetch_images, import_images, measure"
+    ):
         settings.load()
 
 
@@ -174,9 +180,9 @@ def test_a_crash_between_the_manifest_and_the_deletion_loses_nothing(
     with monkeypatch.context() as crash:
         crash.setattr(trash, "remove", lambda path, trash: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            storage.free(run_plate())
+            intermediates.free(run_plate())
     told = json.loads(layout.manifest("measure", BATCH, PLATE).read_text())
 
     assert "freed" in told["outputs"]["analysis"]
     assert pipeline.Measure(batch_id=BATCH, plate=PLATE, kept=True).complete()  # it lies there whole
-    assert storage.free(run_plate()) > 0
+    assert intermediates.free(run_plate()) > 0

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from tasks import __main__ as command
-from tasks import manifest, prices, rate, record, settings, usage
-from tasks.layout import Layout
-from tasks.runtime import places
-from tasks.runtime.job import Job, Outcome
-from tasks.usage import Usage
+from tasks.dataset.layout import Layout
+from tasks.results import batch_record, manifest, usage
+from tasks.results.usage import Usage
+from tasks.runtime.arrays import places
+from tasks.runtime.core.job import Job, Outcome
+from tasks.settings import aws_prices, rate, settings
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, SMALL, make_manifest
 
@@ -147,7 +148,9 @@ def test_on_amazon_a_core_hour_costs_what_a_vcpu_of_the_cheapest_class_does(
         there.setattr(settings, "load", lambda: given)
         hired = rate.of_core_hour()
     slow = min(
-        (each.spot + 200 * 0.08 / 730) / each.vcpus for each in prices.read(prices.OURS).classes if not each.gpus
+        (each.spot + 200 * 0.08 / 730) / each.vcpus
+        for each in aws_prices.read(aws_prices.OURS).classes
+        if not each.gpus
     )
 
     assert here == rate.Rate(2.0, "luigi.cfg [plan] dollars_per_core_hour")
@@ -156,7 +159,7 @@ def test_on_amazon_a_core_hour_costs_what_a_vcpu_of_the_cheapest_class_does(
 
 
 def test_the_record_of_the_report_tells_the_price_and_what_each_run_used(used: Layout) -> None:
-    told = record.of_batch(used, BATCH, RATE)
+    told = batch_record.of_batch(used, BATCH, RATE)
 
     assert told["rate"] == RATE
     assert sorted(run["used"].get("core_seconds", 0) for run in told["runs"]) == [0, 3600.0, 7200.0]

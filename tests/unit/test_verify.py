@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks import manifest
-from tasks.layout import Layout
-from tasks.runtime import engines
-from tasks.verbs import verify
+from tasks.commands import verify
+from tasks.dataset.layout import Layout
+from tasks.results import manifest
+from tasks.runtime.engines import engines
 from tests.unit.conftest import LoadSettings
 from tests.unit.fakes import BATCH, PLATE, FakeEngine, make_manifest
 from tests.unit.test_fetch_task import IMAGES, Gallery, fetch_images

@@ -12,16 +12,20 @@ from typing import Any
 
 import pytest
 
-from tasks import pipeline, placement, setting_checks, settings
+from tasks.dataset.layout import Layout
+from tasks.definitions.stages import Resources
 from tasks.errors import SettingsError
-from tasks.layout import Layout
-from tasks.runtime import array_folder, images, job_definitions
-from tasks.runtime.element_files import MountedFolder, seen_below
-from tasks.runtime.fleet_engine import FleetEngine
-from tasks.runtime.job import Job, Mount
-from tasks.runtime.job_definitions import Definition, says
-from tasks.runtime.volumes import Mounted, parsed
-from tasks.stages import Resources
+from tasks.execution import backends
+from tasks.runtime.arrays import array_folder
+from tasks.runtime.aws import job_definitions
+from tasks.runtime.aws.element_files import MountedFolder, seen_below
+from tasks.runtime.aws.fleet_engine import FleetEngine
+from tasks.runtime.aws.job_definitions import Definition, says
+from tasks.runtime.aws.volumes import Mounted, parsed
+from tasks.runtime.core.job import Job, Mount
+from tasks.runtime.images import images
+from tasks.settings import checks, settings
+from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 from tests.unit.element_machine import CONTAINERS
 from tests.unit.fake_batch import HOME, forget, use
@@ -117,7 +121,7 @@ def test_what_aws_adds_to_a_volume_is_no_change_but_an_access_point_is_one() -> 
 def test_a_volume_of_another_form_is_named(luigi_cfg: LoadSettings, text: str) -> None:
     luigi_cfg(f"[aws_batch]\nvolume = {text}\n")
     with pytest.raises(SettingsError) as caught:
-        setting_checks.check(pipeline.stage_settings())
+        checks.check(pipeline.stage_settings())
 
     assert f"luigi.cfg [aws_batch] volume: {text!r} is no volume: efs:fs-<id>" in str(caught.value)
 
@@ -143,7 +147,7 @@ def test_jobs_of_such_a_data_root_are_arrays_whose_folders_their_elements_see(
     layout = luigi_cfg(f"{ON_A_FOLDER}volume = host:/mnt/fsx\nregion = us-east-1\n")
     monkeypatch.setattr(images, "pushed", lambda image: f"registry/{image}@sha256:0")
     stage = make_stage()
-    place: Any = placement.of(stage, placement.engine(stage))
+    place: Any = backends.of(stage, backends.engine(stage))
     mounted = Mounted(parsed("host:/mnt/fsx", ""), layout.root, f"{os.getuid()}:{os.getgid()}")  # type: ignore[arg-type]
 
     assert place.scheduler.definition.mounted == place.engine.mounted == mounted
@@ -186,7 +190,7 @@ def element(job: Job, *words: str, index: int = 0) -> subprocess.CompletedProces
     if told["words"][0] == "python":
         path.write_text(json.dumps({**told, "words": [sys.executable, *told["words"][2:]]}))
     variables = {"PYTHONPATH": str(CONTAINERS), "PROXY": "proxy ", "AWS_BATCH_JOB_ID": f"6c7f:{index}", "OTHER": "no"}
-    command = [sys.executable, "-m", "stagekit.element", *words]
+    command = [sys.executable, "-m", "batch_agent.element", *words]
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 

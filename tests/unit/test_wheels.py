@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tasks.errors import EngineError
-from tasks.runtime import images, wheels
+from tasks.runtime.images import images, wheels
 from tests.unit.conftest import forget
 
 LOCK = "numpy==2 --hash=sha256:0\nturpentine==1.2+cpu \\\n    --hash=sha256:1\n    # via easel==3+not-a-pin\n"
@@ -64,6 +66,26 @@ def test_a_wheel_that_cannot_be_fetched_can_be_laid_by_hand(easel: Path, monkeyp
     (easel / "wheels/turpentine-1.2+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
 
     assert wheels.lay("easel", "requirements.lock") == ["--find-links", str(easel / "wheels")]
+
+
+@pytest.mark.parametrize("has_pip", [True, False], ids=["pip", "no_pip"])
+def test_an_environment_without_pip_takes_the_pip_that_uv_brings(
+    has_pip: bool, easel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip = Pip()
+    monkeypatch.setattr(subprocess, "run", pip)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if has_pip else None)
+    wheels.lay("easel", "requirements.lock")
+    words = pip.calls[0][: pip.calls[0].index("download")]
+
+    assert words == ([sys.executable, "-m", "pip"] if has_pip else [str(wheels.uv()), "tool", "run", "pip"])
+
+
+def test_uv_is_found_where_its_package_put_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = wheels.uv()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python3"))
+
+    assert wheels.uv().samefile(beside)
 
 
 def test_an_image_whose_wheels_the_index_has_fetches_nothing_itself(

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define LEVELS 256
+#define CELLS (LEVELS * LEVELS)
+#define COUNTERS 4
 #define FEATURES 13
 #define DIRECTIONS 4
 /* Where the rounding of mahotas's own sums reaches a ten-thousand-millionth: its answer is then taken, not ours. */
@@ -39,6 +41,30 @@ static void count_pairs(const uint8_t *grey, int32_t height, int32_t width, int3
                 matrix->seen[matrix->seen_count++] = cell;
             matrix->total += 2; /* symmetric: (a, b) and (b, a) */
         }
+    }
+}
+
+/* Count all neighbours in one direction, whatever their levels. `counts` holds COUNTERS * CELLS zeros, and is left so:
+ * pixels beside each other have the same level often, and a counter that has just grown is slow to grow again. */
+static void count_all_pairs(const uint8_t *grey, int32_t height, int32_t width, int32_t dy, int32_t dx, int32_t *counts,
+                            Matrix *matrix)
+{
+    int32_t start = dx < 0 ? -dx : 0, end = dx > 0 ? width - dx : width;
+    for (int32_t y = 0; y + dy < height; y++) {
+        const uint8_t *here = grey + (size_t)y * width, *there = grey + (size_t)(y + dy) * width;
+        for (int32_t x = start; x < end; x++)
+            counts[x % COUNTERS * CELLS + here[x] * LEVELS + there[x + dx]]++;
+    }
+    for (int32_t cell = 0; cell < CELLS; cell++) {
+        int32_t n = 0, a = cell / LEVELS, b = cell % LEVELS, both = a < b ? cell : b * LEVELS + a;
+        for (int counter = 0; counter < COUNTERS; counter++) {
+            n += counts[counter * CELLS + cell];
+            counts[counter * CELLS + cell] = 0;
+        }
+        if (n > 0 && matrix->pairs[both] == 0)
+            matrix->seen[matrix->seen_count++] = both;
+        matrix->pairs[both] += n;
+        matrix->total += 2 * (int64_t)n;
     }
 }
 
@@ -116,9 +142,9 @@ static int features_of(Matrix *matrix, int32_t size, double *f)
 
 static const int32_t DELTAS[DIRECTIONS][2] = {{0, 1}, {1, 1}, {1, 0}, {1, -1}};
 
-/* Measure one grey picture in four directions. */
-static int measure(const uint8_t *grey, int32_t height, int32_t width, int32_t distance, Matrix *matrix,
-                   double *features)
+/* Measure one grey picture in four directions; with `counts`, level 0 is a level like any other. */
+static int measure(const uint8_t *grey, int32_t height, int32_t width, int32_t distance, int32_t *counts,
+                   Matrix *matrix, double *features)
 {
     int32_t size = 0;
     int state = OK;
@@ -126,7 +152,10 @@ static int measure(const uint8_t *grey, int32_t height, int32_t width, int32_t d
         size = grey[i] >= size ? grey[i] + 1 : size;
     for (int direction = 0; direction < DIRECTIONS; direction++) {
         int32_t dy = DELTAS[direction][0] * distance, dx = DELTAS[direction][1] * distance;
-        count_pairs(grey, height, width, dy, dx, matrix);
+        if (counts != NULL)
+            count_all_pairs(grey, height, width, dy, dx, counts, matrix);
+        else
+            count_pairs(grey, height, width, dy, dx, matrix);
         int found = features_of(matrix, size, features + direction * FEATURES);
         state = found > state ? found : state;
     }
@@ -149,6 +178,14 @@ void haralick_objects(const uint8_t *grey, const int32_t *labels, int32_t width,
                 crop[(size_t)y * columns + x] = labels[from + x] == label ? grey[from + x] : 0;
         }
         double *own = features + (size_t)(label - 1) * DIRECTIONS * FEATURES;
-        state[label - 1] = measure(crop, rows, columns, distance, &matrix, own);
+        state[label - 1] = measure(crop, rows, columns, distance, NULL, &matrix, own);
     }
+}
+
+/* Measure a whole picture, in which level 0 is a level like any other; the state is that of an object. */
+int32_t haralick_image(const uint8_t *grey, int32_t height, int32_t width, int32_t distance, int32_t *counts,
+                       int32_t *pairs, int32_t *seen, double *features)
+{
+    Matrix matrix = {pairs, seen, 0, 0};
+    return measure(grey, height, width, distance, counts, &matrix, features);
 }

@@ -15,10 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stages import warm
+
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "containers" / "benchmark"
 sys.path.insert(0, str(PROGRAMS))  # the modules that need numpy and pandas only are tested in this process
 
+LIBRARIES = ("pandas", "scipy.stats", "matplotlib.figure", "umap", "jinja2")
+"""What the programs import, and takes long."""
 NEGCON = "Metadata_control_type == 'negcon'"
 COMMON = {
     "definition": "final", "behaviour": "corrected", "permutations": 2000, "seed": 0, "threshold": 0.05,
@@ -63,8 +67,8 @@ def run_program(python: Path, folder: Path, name: str, **flags: Any) -> Outcome:
     flags = {key: folder / value if key.startswith("write_") else value for key, value in flags.items()}
     # Compiling UMAP takes longer than a small one does; test_run_benchmark draws a compiled one.
     own = {"PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1", "NUMBA_DISABLE_JIT": "1"}
-    words = [str(python), str(PROGRAMS / f"{name}.py"), *words_of(flags)]
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, **own})
+    words = [str(PROGRAMS / f"{name}.py"), *words_of(flags)]
+    done = warm.process(python, LIBRARIES, tuple(own.items())).run(words, {**os.environ, **own})
     result = folder / "out" / "result.json"
     told = json.loads(result.read_text()) if result.exists() else {}
     return Outcome(done.returncode, done.stderr, folder, **told)

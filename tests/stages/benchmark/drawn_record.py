@@ -53,6 +53,7 @@ class DrawnRecord:
             )
         files["figures"] = [folder / "figures"]
         files["feature_sets"] = [self._compared(folder / "compared")]
+        files |= {name: [path] for name, path in self._doses(folder / "dosed").items()}
         (folder / "record.json").write_text(json.dumps(self.record(files)))
         return {"record": folder / "record.json", **files}
 
@@ -123,6 +124,15 @@ class DrawnRecord:
         rows = [["replicability", self.word, name, 9, 0.1, 0.2, 0.3, 0.25] for name in ("cellprofiler", "deepprofiler")]
         _table(folder / "feature_sets.csv", ",", [columns, *rows])
         return folder
+
+    def _doses(self, folder: Path) -> dict[str, Path]:
+        folder.mkdir()
+        Image.new("RGB", FIGURE, "white").save(folder / "dose_response_01.png")
+        columns = ["perturbation", "wells", "doses", "unit", "activity_at_highest", "spearman", "q_value", "curve"]
+        columns += ["ec50", "ec50_low", "ec50_high"]
+        rows = [[self.word, 16, 8, "uM", 7.5, 0.9, 0.001, "fitted", 0.3125, 0.25, 0.5]]
+        rows.append(["idle", 16, 8, "uM", 0.1, 0.05, 0.8, "not fitted: flat", "", "", ""])
+        return {"dose_response": _table(folder / "d.csv", ",", [columns, *rows]), "dose_figures": folder}
 
     def _summary(self, path: Path) -> Path:
         columns = ["Plate_Name", "Well_Count", "Profile_Count", "Cells_per_well_Median"]

@@ -148,6 +148,43 @@ def test_labels_come_from_the_first_table_and_column_that_has_any(ranked, consen
     assert done.facts["perturbations"] == 2
 
 
+def test_a_perturbation_may_have_a_row_for_each_of_its_targets(ranked, consensus, tmp_path):
+    path = consensus("compounds", dict.fromkeys(COMPOUNDS, ""))
+    one, several, blanks = (tmp_path / f"{name}.tsv" for name in ("one", "several", "blanks"))
+    one.write_text("broad_sample\ttarget_list\n" + "".join(f"{name}\t{text}\n" for name, text in COMPOUNDS.items()))
+    rows = [f"{name}\t{part}\n" for part in "FEDCBA" for name, text in COMPOUNDS.items() if part in text]
+    several.write_text("broad_sample\ttarget_list\n" + "".join(rows))
+    blanks.write_text(one.read_text().replace("|", " | "))
+    tables = [ranked("matching", consensus=[path], annotations=[table]).table("ap") for table in (one, several, blanks)]
+
+    assert len(tables[0]) == 8
+    for table in tables[1:]:
+        same(sorted_rows(table), sorted_rows(tables[0]))
+
+
+def test_the_targets_of_two_tables_are_united(ranked, consensus, tmp_path):
+    path = consensus("compounds", dict.fromkeys(("c1", "c2", "c3", "c4"), ""))
+    for name, rows in {"a": "c1\tA\nc2\tA\nc3\tB\n", "b": "c1\tB\nc4\tC\n"}.items():
+        (tmp_path / f"{name}.tsv").write_text("broad_sample\ttarget_list\n" + rows)
+    done = ranked("matching", consensus=[path], annotations=[tmp_path / "a.tsv", tmp_path / "b.tsv"])
+
+    assert sorted(done.table("ap")["label"]) == ["A", "A", "B", "B"]
+
+
+def test_targets_are_found_where_a_perturbation_is_told_by_its_dose_too(ranked, consensus, tmp_path):
+    path = consensus("compounds", dict.fromkeys(COMPOUNDS, ""))
+    table = pd.read_csv(path, dtype={"Metadata_retrieved": str}, keep_default_na=False)
+    table["Metadata_broad_sample"] = table["Metadata_label"]
+    table.assign(Metadata_label=table["Metadata_label"] + "_0.5", Metadata_dose="0.5").to_csv(path, index=False)
+    targets = tmp_path / "targets.tsv"
+    targets.write_text("broad_sample\ttarget_list\n" + "".join(f"{name}\t{text}\n" for name, text in COMPOUNDS.items()))
+    done = ranked("matching", consensus=[path], annotations=[targets])
+    expected = ranked("matching", consensus=[consensus("reference", COMPOUNDS)])
+
+    assert len(done.table("ap")) == 8
+    same(sorted_rows(done.table("ap")), sorted_rows(expected.table("ap")))
+
+
 @pytest.mark.parametrize(
     ("task", "said"),
     [
@@ -163,6 +200,18 @@ def test_where_nothing_was_retrieved_the_result_says_so(ranked, consensus, task,
         assert done.code == 0, done.stderr
         assert said in done.note
         assert done.table("map").empty
+
+
+def test_two_groups_without_a_common_feature_are_not_ranked_and_say_so(ranked, consensus):
+    paths = [consensus("compounds", COMPOUNDS), consensus("guides", GUIDES, column="gene")]
+    table = pd.read_csv(paths[1], dtype={"Metadata_retrieved": str}, keep_default_na=False)
+    table.rename(columns=lambda name: name.replace("Cells_", "Nuclei_")).to_csv(paths[1], index=False)
+    done = ranked("gene_compound_matching", consensus=paths)
+
+    assert done.code == 0, done.stderr
+    assert "no feature in common" in done.note
+    assert done.table("map").empty
+    assert done.facts["features_in_common"] == 0
 
 
 def test_compounds_without_a_common_target_are_said_to_have_none(ranked, consensus):

@@ -180,6 +180,16 @@ def test_a_plate_of_metadata_only_is_left_out_and_named(ranked, plates, wells):
     assert nothing.table("map").empty
 
 
+def test_a_feature_that_a_plate_lacks_is_left_out_and_named(ranked, plates, wells):
+    files = plates(wells)
+    wells[wells["Metadata_Plate"] == "B2"].drop(columns="Cells_b").to_csv(files[1], index=False)
+    done = ranked("replicability", profiles=files)
+
+    assert done.facts["features_not_on_every_plate"] == 1
+    assert any("Cells_b" in warning for warning in done.warnings)
+    assert done.facts["features"] == 5
+
+
 def test_plates_without_a_common_feature_say_so(ranked, plates, wells, tmp_path):
     files = plates(wells)
     other = wells.rename(columns={f"Cells_{letter}": f"Nuclei_{letter}" for letter in "abcdef"})
@@ -188,6 +198,45 @@ def test_plates_without_a_common_feature_say_so(ranked, plates, wells, tmp_path)
 
     assert done.code == 0, done.stderr
     assert "the plates have no feature in common, so nothing can be ranked" in done.note
+
+
+def test_a_plate_of_metadata_only_is_among_those_that_the_group_lacks(ranked, plates, wells):
+    files = plates(wells)
+    wells[wells["Metadata_Plate"] == "B2"].filter(like="Metadata_").to_csv(files[1], index=False)
+
+    assert ranked("replicability", profiles=files, missing="B9").table("fr")["left_out"].tolist() == ["B9 B2"]
+
+
+def test_doses_of_a_perturbation_are_told_unless_they_tell_replicates(ranked, plates, wells):
+    wells.insert(3, "Metadata_dose", np.where(wells["Metadata_broad_sample"] == "P1", wells.index % 3, 1).astype(str))
+    merged, apart = (
+        ranked("replicability", profiles=plates(wells), same_by=columns)
+        for columns in ("Metadata_broad_sample", "Metadata_broad_sample,Metadata_dose")
+    )
+
+    assert "column Metadata_dose: 1 compounds have several doses" in merged.note
+    assert "P1 (" in merged.note
+    assert "dose" not in apart.note
+
+
+def test_a_feature_that_decides_alone_how_similar_profiles_are_is_told_with_its_value(ranked, plates, wells):
+    quiet = ranked("replicability", profiles=plates(wells))
+    treated = wells["Metadata_broad_sample"] != ""
+    wells["Cells_a"] = np.where(treated, 46_317.0, 0.1)
+    loud = ranked("replicability", profiles=plates(wells))
+
+    assert quiet.facts["dominant_features"] == {}
+    assert loud.facts["dominant_features"] == {"Cells_a": pytest.approx(treated.mean())}
+    (warning,) = [each for each in loud.warnings if "Cells_a" in each]
+    assert "46317" in warning
+
+
+def test_a_sample_with_a_blank_behind_it_is_refused_by_its_line(ranked, plates, wells):
+    wells.loc[3, "Metadata_broad_sample"] += " "
+    done = ranked("replicability", profiles=plates(wells))
+
+    assert done.code == 65
+    assert "line 5: Metadata_broad_sample is" in done.stderr
 
 
 def test_an_empty_well_is_no_perturbation(ranked, plates, wells):

@@ -123,7 +123,7 @@ def test_a_plate_that_was_not_finished_says_at_which_stage(page):
 
 
 def test_a_batch_without_pictures_and_benchmark_has_a_report_too(page):
-    kinds = ("pictures", "montage", "summary", "comparison", "figures", "feature_sets")
+    kinds = ("pictures", "montage", "summary", "comparison", "figures", "feature_sets", "dose_response", "dose_figures")
     kinds += ("replicability_map", "matching_map", "gene_compound_matching_map")
     text, done = page(without=kinds)
 
@@ -190,3 +190,21 @@ def test_what_was_made_jointly_has_a_row_of_its_own_and_a_plate_without_a_result
 )
 def test_a_small_sum_is_shown_with_more_decimals(whole, digits):
     assert usage.decimals(whole) == digits
+
+
+@pytest.mark.parametrize("doubts", [[], ["suspicious cells: nuclei are 8 px wide. Set [cells] pixel_um"]])
+def test_suspicious_cells_are_told_and_all_is_not_well(program, tmp_path, doubts):
+    flags = PLAIN.write(tmp_path)
+    record = PLAIN.record({name: paths for name, paths in flags.items() if name != "record"})
+    record["unfinished"] = []
+    for run in record["runs"]:
+        run["units"] = {"ok": 9}
+        run["facts"] = {"suspicious": doubts} if run["stage"] == "measure" and run["subject"] == "P1" else {}
+    (tmp_path / "record.json").write_text(json.dumps(record))
+    done = program("report", plate="B", **flags, write_report="B_report.html")
+    text = (done.folder / "B_report.html").read_text()
+
+    assert done.code == 0, done.stderr
+    assert ("Suspicious cells:" in text) == bool(doubts)
+    assert all(doubt in text for doubt in doubts)
+    assert not (doubts and "All is well" in text)

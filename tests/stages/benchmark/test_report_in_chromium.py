@@ -116,7 +116,7 @@ def test_every_picture_is_one(page):
              await it.decode(); return it.naturalWidth; }))"""
     )
 
-    assert len(wide) == 7
+    assert len(wide) == 8
     assert min(wide) > 0
 
 

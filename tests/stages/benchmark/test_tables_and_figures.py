@@ -41,8 +41,8 @@ def results(ranked, plates, wells, consensus):
 def tabulate(program):
     """Return a function that joins results; a task that is not given has no group."""
 
-    def run(results, definition: str = "final", batch_id: str = BATCH, published=PUBLISHED):
-        flags = {"definition": definition, "batch_id": batch_id, "published": published}
+    def run(results, definition: str = "final", batch_id: str = BATCH, published=PUBLISHED, incomplete: str = ""):
+        flags = {"definition": definition, "batch_id": batch_id, "published": published, "incomplete": incomplete}
         for task in ("replicability", "matching", "gene_compound_matching"):
             for kind in ("ap", "map", "fr"):
                 found = [results[task].folder / f"g_{task}_{kind}.csv"] if task in results else []
@@ -116,6 +116,64 @@ def test_other_definitions_are_compared_with_their_own_numbers_only(results, tab
     assert row["agrees"] == said
     assert bool(row["map_published"]) is (definition == "2022")
     assert bool(row["fr_published"]) is (definition == "copairs")
+
+
+def test_a_group_that_lacks_plates_is_not_comparable_and_nor_is_its_pair(results, tabulate, tmp_path):
+    published = tmp_path / "published.toml"
+    groups = {
+        "replicability": "compound_U2OS_long",
+        "matching": "compound_U2OS_long",
+        "gene_compound_matching": "compound_U2OS_long-compound_U2OS_long",
+    }
+    facts = [f"[{task}]\n{name} = {{ labels = 9, fr = [0.5, 0.5], map = 0.5 }}\n" for task, name in groups.items()]
+    published.write_text(f'batch = "{BATCH}"\nfeatures = "cellprofiler"\n' + "".join(facts))
+    whole, absent = results(), results(missing="B9")
+    for ranked in (whole, absent):
+        path = ranked["gene_compound_matching"].folder / "g_gene_compound_matching_fr.csv"
+        path.write_text(path.read_text().replace(",a-b,", f",{groups['gene_compound_matching']},"))
+    unasked = tabulate(whole, published=published, incomplete="compound_U2OS_long")
+    complete, without = tabulate(whole, published=published), tabulate(absent, published=published)
+
+    assert complete.code == 0, complete.stderr
+    assert set(read(unasked, "comparison")["agrees"]) == {"not comparable"}
+    assert set(read(without, "comparison")["agrees"]) == {"not comparable"}
+    assert set(read(complete, "comparison")["agrees"]) <= {"yes", "no"}
+    assert all("left_out" not in read(without, f"{task}_fr") for task in groups)
+
+
+@pytest.mark.parametrize("definition", ["final", "2022", "copairs"])
+def test_no_table_has_a_column_twice(results, tabulate, definition):
+    done = tabulate(results(definition=definition), definition)
+
+    assert done.code == 0, done.stderr
+    for path in done.folder.glob("cellprofiler_*.csv"):
+        header = path.read_text().splitlines()[0].split(",")
+        assert len(set(header)) == len(header), path.name
+
+
+def test_a_column_of_the_profiles_that_says_other_than_the_label_keeps_its_values(results, tabulate):
+    ranked = results()
+    done = tabulate(ranked)
+    table = read(done, "gene_compound_matching_ap")
+    own = ranked["gene_compound_matching"].table("ap")
+
+    assert table["Metadata_gene"].tolist() == own["label"].tolist()
+    assert read(done, "replicability_ap")["Metadata_broad_sample"].tolist() == (
+        ranked["replicability"].table("ap")["label"].tolist()
+    )
+
+
+@pytest.mark.parametrize("definition", ["final", "2022", "copairs"])
+def test_a_task_without_pairs_of_groups_has_the_columns_of_one_with_them(results, tabulate, definition):
+    ranked = results(definition=definition)
+    paired = tabulate(ranked, definition)
+    alone = tabulate({task: ranked[task] for task in ("replicability", "matching")}, definition)
+
+    for kind in ("ap", "map", "fr"):
+        table, expected = (read(done, f"gene_compound_matching_{kind}") for done in (alone, paired))
+        told = [name for name in expected if not name.startswith("Metadata_") or name == "Metadata_gene"]
+        assert table.empty
+        assert sorted(table) == sorted(told), kind
 
 
 def test_another_batch_is_compared_with_nothing(results, tabulate):

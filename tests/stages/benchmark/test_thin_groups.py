@@ -27,7 +27,7 @@ THIN = {
     "one plate": (of_one_plate, "one plate only (B1): replicates on other plates are not there to be found", 5),
     "no negcon": (without_controls, "no well is a negative control", 0),
     "no replicate": (without_replicates, "6 labels have no replicate", 0),
-    "controls only": (of_controls_only, "", 0),
+    "controls only": (of_controls_only, "no well is treated: all 12 are negative controls", 0),
 }
 
 

@@ -22,6 +22,7 @@ void sum_resampled(const double *, int32_t, const int32_t *, const int32_t *, co
                    double *, double *);
 void haralick_objects(const uint8_t *, const int32_t *, int32_t, const int32_t *, int32_t, int32_t, uint8_t *,
                       int32_t *, int32_t *, double *, int32_t *);
+int32_t haralick_image(const uint8_t *, int32_t, int32_t, int32_t, int32_t *, int32_t *, int32_t *, double *);
 int32_t dense_ranks(const float *, int32_t, uint64_t *, int32_t *, int32_t *);
 void describe(const int64_t *, int64_t, const float *, float, double *, double *, float *, double *);
 int64_t colocalize(const int64_t *, int64_t, int32_t, const float *, const int32_t *, const double *, const double *,
@@ -120,6 +121,12 @@ static void fuzz_haralick(int32_t height, int32_t width)
     }
     NEW(uint8_t, crop, largest);
     haralick_objects(grey, labels, width, boxes, objects, 1 + below(12), crop, pairs, seen, features, state);
+    int32_t *counts = calloc(4 * 65536, sizeof *counts);
+    haralick_image(grey, height, width, 1 + below(12), counts, pairs, seen, features);
+    for (int32_t i = 0; i < 4 * 65536; i++)
+        if (counts[i] != 0)
+            abort();
+    free(counts);
     for (int32_t i = 0; i < 65536; i++)
         if (pairs[i] != 0)
             abort();

@@ -32,6 +32,7 @@ SETTINGS = {
     "MeasureTexture": [
         {"images_or_objects": "Objects", "gray_levels": "256", "scale": "3"},
         {"images_or_objects": "Both", "gray_levels": "8", "scale": "1"},
+        {"images_or_objects": "Both", "gray_levels": "256", "scale": "10"},
     ],
     "MeasureObjectIntensity": [{}],
     "MeasureObjectIntensityDistribution": [

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
+from tasks.workflow import segmentation
 from tests import real_files
+from tests.stages import warm
 
 REPOSITORY = Path(__file__).parents[3]
 FOLDER = REPOSITORY / "containers" / "cellprofiler"
 REAL_IMAGES = real_files.REAL_DATA / "images"
 NUMBERS = {"Mito": 1, "AGP": 2, "RNA": 3, "ER": 4, "DNA": 5, "HighZBF": 6, "LowZBF": 7, "Brightfield": 8}
 PLATE = "BR00117013"
+LIBRARIES = (
+    "javabridge",
+    "bioformats.formatreader",
+    "boto3",
+    "cellprofiler_core.pipeline",
+    "cellprofiler_core.worker",
+    "cellprofiler_core.utilities.zmq",
+    "centrosome.filter",
+    "inflect",
+    "mahotas.features",
+    "matplotlib.figure",
+)
+"""What CellProfiler imports, and takes long; not its modules, among which it looks for plugins. No Java is started."""
+ONE_THREAD = (("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1"))
+"""As each CellProfiler is run."""
 
 
 @dataclass(frozen=True)
@@ -164,23 +183,18 @@ class Programs:
     python: Path
     scratch: Path
     containers: Path = REPOSITORY / "containers"
+    forked: bool = True
+    """Fork the program and its CellProfiler; else start both, libraries and all, as a stage is."""
 
     def run(self, program: str, *words: object) -> Outcome:
         output = Path(words[words.index("--output") + 1])
         temporary = self.scratch / "tmp"
         temporary.mkdir(exist_ok=True)
-        ran = subprocess.run(
-            [self.python, self.containers / "cellprofiler" / program, *map(str, words)],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(self.containers),
-                "TMPDIR": str(temporary),
-                "MPLCONFIGDIR": str(temporary),
-            },
-            cwd=self.scratch,
-            capture_output=True,
-            text=True,
-        )
+        command = [str(self.containers / "cellprofiler" / program), *map(str, words)]
+        own = {"PYTHONPATH": str(self.containers)}
+        environment = {**os.environ, **own, "TMPDIR": str(temporary), "MPLCONFIGDIR": str(temporary)}
+        process = warm.process(self.python, LIBRARIES, ONE_THREAD) if self.forked else warm.Cold(self.python)
+        ran = process.run(command, environment, self.scratch)
         return Outcome(ran.returncode, ran.stderr, output)
 
     def illumination(
@@ -207,12 +221,14 @@ class Programs:
         pipeline: Path | None = None,
         engine: str = "fast",
         audit_sites: int = 0,
+        cells: Mapping[str, str] | None = None,
     ) -> Outcome:
+        found = {**segmentation.plain(), **(cells or {})}
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
             "--engine", engine, "--audit_sites", audit_sites, "--shard", shard,
-            "--write_analysis", output / "files/analysis", "--output", output,
+            "--write_analysis", output / "files/analysis", "--output", output, *words_of(found),
         )  # fmt: skip
 
     def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:
@@ -222,13 +238,35 @@ class Programs:
         )  # fmt: skip
 
 
-def rendered(programs: Programs, channels: tuple[str, ...], name: str = "analysis.cppipe") -> str:
-    """Return the text of one of our pipelines, as the programs render it."""
-    words = f"import pathlib, pipelines; text = pipelines.read(pathlib.Path({str(FOLDER / 'pipelines' / name)!r}))"
+def words_of(flags: Mapping[str, str]) -> list[str]:
+    """Return flags as words of a command line."""
+    return [word for name, value in flags.items() for word in (f"--{name}", value)]
+
+
+def rendered(
+    programs: Programs,
+    channels: tuple[str, ...],
+    name: str = "analysis.cppipe",
+    cells: Mapping[str, str] | None = None,
+) -> str:
+    """Return the text of one of our pipelines, as the programs render it; `cells` is what `measure` is told."""
+    flags = words_of({**segmentation.plain(), **(cells or {})})
+    return _rendered(programs.python, channels, name, tuple(flags))
+
+
+@functools.cache
+def _rendered(python: Path, channels: tuple[str, ...], name: str, flags: tuple[str, ...]) -> str:
+    words = f"""
+import argparse, pathlib, pipelines, segmentation
+text = pipelines.read(pathlib.Path({str(FOLDER / "pipelines" / name)!r}))
+flags = argparse.ArgumentParser()
+segmentation.add_flags(flags)
+text = segmentation.fill('x', text, flags.parse_args({list(flags)!r}), {list(channels)!r})
+"""
     show = f"print(pipelines.render('x', text, {list(channels)!r}).text, end='')"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(REPOSITORY / "containers")])}
     ran = subprocess.run(
-        [programs.python, "-c", f"{words}; {show}"], env=environment, capture_output=True, text=True, check=False
+        [python, "-c", f"{words}\n{show}"], env=environment, capture_output=True, text=True, check=False
     )
     return ran.stdout or ran.stderr
 

@@ -19,7 +19,8 @@ from typing import Any
 import cellprofiler_core.pipeline
 from cellprofiler_core.preferences import set_headless
 
-KEPT = ("LoadData", "CorrectIlluminationApply", "ExportToSpreadsheet")
+FIRST = 10  # modules, of ours: LoadData, CorrectIlluminationApply and an ImageMath for each of eight channels
+LAST = "ExportToSpreadsheet"
 OBJECTS = "Nuclei, Cells, Cytoplasm"
 MADE = "MitoInCells, AGPStretched, Specks"
 PLAIN = "AGP, Brightfield"
@@ -134,7 +135,7 @@ def main() -> None:
     pipeline = cellprofiler_core.pipeline.Pipeline()
     pipeline.load(ours)
     for module in reversed(pipeline.modules(False)):
-        if module.module_name not in KEPT or module.module_num > 2 and module.module_name != KEPT[-1]:
+        if module.module_num > FIRST and module.module_name != LAST:
             pipeline.remove_module(module.module_num)
     for module in [*found(), *made(), *measured(), *made_of_measurements()]:
         module.set_module_num(len(pipeline.modules(False)))  # before the export

@@ -22,9 +22,9 @@ def plate(tmp_path_factory: pytest.TempPathFactory) -> Plate:
 
 @pytest.fixture(scope="module")
 def whole(plate: Plate, cellprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Return the plate in one shard, two of its sites audited."""
+    """Return the plate in one shard, two of its sites audited; it is started, and the runs that are compared forked."""
     scratch = tmp_path_factory.mktemp("whole")
-    return Programs(cellprofiler_python, scratch).measure(plate, scratch / "out", audit_sites=2)
+    return Programs(cellprofiler_python, scratch, forked=False).measure(plate, scratch / "out", audit_sites=2)
 
 
 def test_the_manifest_says_which_sites_were_audited_and_that_every_value_agrees(whole: Outcome):

@@ -42,8 +42,9 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Plate:
 
 @pytest.fixture(scope="module")
 def whole(cellprofiler_python: Path, crops: Plate, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Return the plate measured in one run, which is started as a stage is; those it is compared with are forked."""
     scratch = tmp_path_factory.mktemp("whole")
-    return Programs(cellprofiler_python, scratch).measure(crops, scratch / "out")
+    return Programs(cellprofiler_python, scratch, forked=False).measure(crops, scratch / "out")
 
 
 def table(path: Path) -> list[dict[str, str]]:

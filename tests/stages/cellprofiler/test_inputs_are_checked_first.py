@@ -71,6 +71,48 @@ def test_a_colour_image_is_named(programs: Programs, plate: Plate, tmp_path: Pat
     assert "is no single grey plane" in refused(programs, plate, tmp_path)
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.int8, np.int16, np.uint32, np.float32], ids=lambda kind: kind.__name__)
+def test_pixels_of_a_type_that_would_be_measured_wrongly_are_named(
+    programs: Programs, plate: Plate, tmp_path: Path, kind: type
+):
+    tifffile.imwrite(plate.image("A01", "1", "RNA"), np.ones((64, 64), kind))
+
+    assert f"A01-1: {plate.image('A01', '1', 'RNA').name} holds {kind.__name__.strip('_')}" in refused(
+        programs, plate, tmp_path
+    )
+
+
+def test_pixels_in_either_order_of_bytes_are_good(programs: Programs, plate: Plate, tmp_path: Path):
+    path = plate.image("A01", "1", "RNA")
+    tifffile.imwrite(path, tifffile.imread(path), byteorder=">")
+    plate.image("B02", "1", "RNA").unlink()  # so that nothing is measured
+
+    assert path.name not in refused(programs, plate, tmp_path)
+
+
+@pytest.mark.parametrize("level", [0, 300])
+def test_a_channel_whose_every_pixel_is_the_same_is_named(programs: Programs, plate: Plate, tmp_path: Path, level: int):
+    for well, site in plate.sites:
+        tifffile.imwrite(plate.image(well, site, "RNA"), np.full((64, 64), level, np.uint16))
+    outcome = programs.illumination(plate, tmp_path / "out", shard="RNA")
+
+    assert (outcome.code, outcome.units()) == (65, {"RNA": "failed"})
+    assert f"channel RNA: every pixel of every image is {level}: the channel is empty" in outcome.stderr
+    assert not outcome.cellprofiler_started()
+
+
+@pytest.mark.parametrize(("most", "told"), [(4095, True), (4096, False), (255, False)])
+def test_images_of_a_12_bit_camera_are_told(programs: Programs, plate: Plate, tmp_path: Path, most: int, told: bool):
+    for well, site in plate.sites:
+        pixels = tifffile.imread(plate.image(well, site, "RNA")).clip(0, most)
+        pixels[0, 0] = most
+        tifffile.imwrite(plate.image(well, site, "RNA"), pixels)
+    outcome = programs.illumination(plate, tmp_path / "out", shard="RNA")
+
+    assert outcome.code == 0, outcome.stderr
+    assert ("as of a 12-bit camera" in outcome.stderr) == told
+
+
 def test_a_row_that_stands_there_twice_is_named(programs: Programs, plate: Plate, tmp_path: Path):
     lines = plate.table(True).read_text().splitlines()
     plate.table(True).write_text("\n".join([*lines, lines[-1]]) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -16,8 +17,8 @@ EIGHT = ("Mito", "AGP", "RNA", "ER", "DNA", "HighZBF", "LowZBF", "Brightfield")
 def test_every_channel_is_corrected_and_measured(programs: Programs, channels):
     text = rendered(programs, channels)
 
-    assert re.findall(r"Select the input image:Orig(\w+)", text) == list(channels)
-    assert re.findall(r"Select images to measure:(.*)", text) == [", ".join(channels)] * 5
+    assert re.findall(r"Select the input image:Orig(\w+)", text) == sorted(channels)
+    assert re.findall(r"Select images to measure:(.*)", text) == [", ".join(sorted(channels))] * 5
 
 
 def test_a_rendered_pipeline_has_neither_placeholder_nor_comment(programs: Programs):
@@ -26,6 +27,18 @@ def test_a_rendered_pipeline_has_neither_placeholder_nor_comment(programs: Progr
     assert "$" not in text
     assert not re.search(r"^#", text, re.MULTILINE)
     assert text.startswith("CellProfiler Pipeline: http")
+
+
+@pytest.mark.parametrize(
+    ("channels", "sha256"),
+    [
+        (EIGHT, "45592e1de17e61dfbc468389007774db06f5063ac99262424657bfee5e320f59"),
+        (EIGHT[:5], "1ed74591009bebff48ec4270bc9abd5dc4db22acec5b6170166fde2de6d25194"),
+    ],
+    ids=["8", "5"],
+)
+def test_by_default_the_pipeline_is_that_of_before_there_were_settings(programs: Programs, channels, sha256: str):
+    assert hashlib.sha256(rendered(programs, channels).encode()).hexdigest() == sha256
 
 
 def test_the_module_count_of_our_pipelines_is_right(programs: Programs):
@@ -54,14 +67,17 @@ def test_a_pipeline_without_placeholders_is_used_as_it_is(programs: Programs, tm
     assert "no DNA" not in outcome.stderr  # our rule for our template, not for another's pipeline
 
 
-@pytest.mark.parametrize("missing", ["DNA", "RNA"])
-def test_a_plate_without_dna_or_rna_is_refused_by_name(programs: Programs, tmp_path: Path, missing: str):
+@pytest.mark.parametrize(("missing", "setting"), [("DNA", "nuclei_channel"), ("RNA", "cells_channel")])
+def test_a_plate_without_the_channel_of_nuclei_or_cells_is_refused_with_the_setting(
+    programs: Programs, tmp_path: Path, missing: str, setting: str
+):
     channels = tuple(name for name in ("DNA", "RNA", "AGP") if name != missing)
     plate = make_plate(tmp_path / "plate", channels=channels, sites=(("A01", "1"),))
     outcome = programs.measure(plate, tmp_path / "out")
 
     assert outcome.code == 65
     assert f"the plate has no {missing} channel" in outcome.stderr
+    assert f"[cells] {setting}" in outcome.stderr
     assert not outcome.cellprofiler_started()
 
 

@@ -66,7 +66,6 @@ def test_a_replacement_that_cannot_be_loaded_ends_the_run_before_its_first_site(
 
 WITHOUT_REPLACEMENT = {
     "Select where to measure correlation:": ("Within objects", "Both"),
-    "Measure whole images or objects?:": ("Objects", "Both"),
     "Calculate intensity Zernikes?:": ("None", "Magnitudes only"),
 }
 
@@ -83,7 +82,6 @@ def test_every_measurement_that_has_no_replacement_is_told(programs: Programs, p
     assert outcome.code == 0, outcome.stderr[-2000:]
     assert outcome.facts()["ran_stock"] == {
         "MeasureColocalization ran its stock code: whole images have no replacement": "DNA and RNA",
-        "MeasureTexture ran its stock code: whole images have no replacement": "DNA",
         "MeasureObjectIntensityDistribution ran its stock code: those of intensities have no replacement": (
             "Zernike moments"
         ),

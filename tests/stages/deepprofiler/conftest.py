@@ -11,7 +11,7 @@ from tests.stages.deepprofiler.plate import IMAGES, Plate, call
 
 
 @pytest.fixture(scope="session")
-def seeded(deepprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return a function that gives a network's drawn checkpoint; each is made once."""
     folder = tmp_path_factory.mktemp("checkpoints")
 
@@ -21,7 +21,7 @@ def seeded(deepprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory) 
             plate = Plate(folder / "plate")
             plate.draw(cells=20)
             flags = {"barcode": plate.barcode, "features": network, "seed": seed, "write_checkpoint": path}
-            done = call(deepprofiler_python, "seed_checkpoint", folder / "out", network, **plate.inputs, **flags)
+            done = call("deepprofiler", "seed_checkpoint", folder / "out", network, **plate.inputs, **flags)
             assert done.code == 0, done.stderr
         return path
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +13,24 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from tasks.runtime import environments
+from tasks.runtime.images import environments
+from tests.stages import warm
 
 ROOT = Path(__file__).parents[3]
 CONTAINERS = ROOT / "containers"
 PROGRAMS = CONTAINERS / "deepprofiler"
 IMAGES = ("deepprofiler", "deep_torch")
 """One an engine of `[deep_profile] engine`."""
+LIBRARIES = {"deepprofiler": ("tensorflow", "h5py", "tifffile"), "deep_torch": ("torch", "h5py", "tifffile")}
+"""What the programs import, and takes long. Neither library starts a thread before it computes."""
+VARIABLES = (
+    ("OMP_NUM_THREADS", "1"),
+    ("TF_CPP_MIN_LOG_LEVEL", "2"),
+    ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
+    ("TF_NUM_INTEROP_THREADS", "1"),
+    ("TF_NUM_INTRAOP_THREADS", "1"),
+)
+"""What networks.py says before it imports TensorFlow."""
 NETWORKS = ("cell_painting_cnn", "imagenet_efficientnet_b0")
 BARCODE = "00117013"  # a number to every careless reader
 CHANNELS = ("Mito", "AGP", "RNA", "ER", "DNA")
@@ -104,13 +114,23 @@ def write_csv(path: Path, rows: Sequence[Sequence[object]]) -> None:
 
 
 def call(
-    python: Path, program: str, output: Path, plate: str = BARCODE, programs: Path = PROGRAMS, **flags: object
+    image: str,
+    program: str,
+    output: Path,
+    plate: str = BARCODE,
+    programs: Path | None = None,
+    forked: bool = True,
+    **flags: object,
 ) -> Outcome:
-    """Run a program as a stage is run."""
-    words = [str(python), str(programs / f"{program}.py"), "--plate", plate, "--output", str(output)]
+    """Run a program of an image, or of a folder, as a stage is run; or start it, libraries and all, as a stage is."""
+    environments.make(image)
+    programs = programs or CONTAINERS / image
+    words = [str(programs / f"{program}.py"), "--plate", plate, "--output", str(output)]
     words += [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     environment = {**os.environ, "PYTHONPATH": str(CONTAINERS), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    python = environments.python(image)
+    process = warm.process(python, LIBRARIES[image], VARIABLES) if forked else warm.Cold(python)
+    done = process.run(words, environment)
     result, units = output / "result.json", output / "units.jsonl"
     told = json.loads(result.read_text()) if result.exists() else {}
     lines = [json.loads(line) for line in units.read_text().splitlines()] if units.exists() else []
@@ -120,14 +140,18 @@ def call(
 
 
 def profile(
-    image: str, plate: Plate, checkpoint: Path, output: Path, programs: Path | None = None, **flags: object
+    image: str,
+    plate: Plate,
+    checkpoint: Path,
+    output: Path,
+    programs: Path | None = None,
+    forked: bool = True,
+    **flags: object,
 ) -> Outcome:
     """Run an image's deep_profile, or that of a folder, on a plate; features lie below output/files."""
-    environments.make(image)
     given = {"features": "cell_painting_cnn", "batch_size": 128, "device": "cpu", "checkpoint_sha256": ""}
     given |= {"shard": "1/1", "write_embeddings": output / "files", "checkpoint": checkpoint, **plate.inputs}
-    programs = programs or CONTAINERS / image
-    return call(environments.python(image), "deep_profile", output, plate.barcode, programs, **(given | flags))
+    return call(image, "deep_profile", output, plate.barcode, programs, forked, **(given | flags))
 
 
 def features(output: Path) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.runtime import environments
+from tasks.runtime.images import environments
 from tests.stages.deepprofiler.plate import CONTAINERS
 
 CUT = """

@@ -29,11 +29,11 @@ cli([f"--root={folder}", "--config=c.json", "--exp=mine", "--gpu=-1", "profile"]
 
 @pytest.fixture(scope="module")
 def profiled(image, seeded, tmp_path_factory) -> tuple[Plate, Outcome, Path]:
-    """A plate, profiled in one run: the plate, what was told, the run's folder."""
+    """A plate, profiled in one run that is started as a stage is: the plate, what was told, the run's folder."""
     folder = tmp_path_factory.mktemp("profiled")
     plate = Plate(folder / "plate")
     plate.draw()
-    return plate, profile(image, plate, seeded(CNN), folder / "out"), folder / "out"
+    return plate, profile(image, plate, seeded(CNN), folder / "out", forked=False), folder / "out"
 
 
 @pytest.fixture

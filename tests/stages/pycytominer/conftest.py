@@ -15,12 +15,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.stages import warm
+
 ROOT = Path(__file__).parents[3]
 PROGRAMS = ROOT / "containers" / "pycytominer"
 PLATE = "00117013"  # a number to every careless reader
 WHITENING_BY_HAND = Path(__file__).with_name("whitening_by_hand.py").read_text()
 """A program of the pycytominer environment: it takes the file to write, then the plates."""
 COMPARTMENTS = ("Cells", "Cytoplasm", "Nuclei")
+LIBRARIES = ("pandas", "pycytominer", "pyarrow.parquet", "kneed")
+"""What most programs import, and takes long."""
+OWN = {"PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1"}
+
+
+def forked(python: Path, words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program, its path first, in a fork of a process of the environment."""
+    return warm.process(python, LIBRARIES, tuple(OWN.items())).run(words, {**os.environ, **OWN})
 
 
 @dataclass
@@ -34,15 +44,14 @@ class Outcome:
 
 
 @pytest.fixture
-def stage(pycytominer_python: str, tmp_path: Path) -> Callable[..., Outcome]:
+def stage(pycytominer_python: Path, tmp_path: Path) -> Callable[..., Outcome]:
     """Return a function that runs a program as a stage is run: stage("annotate", profiles=..., ...)."""
 
     def run(program: str, plate: str = PLATE, output: Path = tmp_path / "out", **flags: Any) -> Outcome:
-        words = [pycytominer_python, str(PROGRAMS / f"{program}.py"), "--plate", plate, "--output", str(output)]
+        words = [str(PROGRAMS / f"{program}.py"), "--plate", plate, "--output", str(output)]
         for name, value in with_copies(flags).items():
             words += [f"--{name}", *(map(str, value) if isinstance(value, list) else [str(value)])]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "containers"), "OPENBLAS_NUM_THREADS": "1"}
-        done = subprocess.run(words, capture_output=True, text=True, env=environment)
+        done = forked(pycytominer_python, words)
         result = output / "result.json"
         told = json.loads(result.read_text()) if result.exists() else {}
         return Outcome(done.returncode, done.stderr, **told)
@@ -62,11 +71,14 @@ def with_copies(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def oracle(pycytominer_python: str) -> Callable[..., None]:
+def oracle(pycytominer_python: Path, tmp_path: Path) -> Callable[..., None]:
     """Return a function that runs a script in the pycytominer environment; `sys.argv[1:]` are the paths given."""
 
     def run(script: str, *paths: Path) -> None:
-        subprocess.run([pycytominer_python, "-W", "ignore", "-c", script, *map(str, paths)], check=True)
+        program = tmp_path / "oracle.py"
+        program.write_text(script)
+        done = forked(pycytominer_python, [str(program), *map(str, paths)])
+        assert done.returncode == 0, done.stderr
 
     return run
 

@@ -13,6 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tasks.dataset.plate_layouts.conversion import convert
+from tasks.dataset.plate_layouts.marking import Controls
+
 PLATE = "00117013"
 PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 MANY = """
@@ -20,10 +23,10 @@ import json, sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
 import annotate, profiles
-from stagekit import contracts
+from stagekit import contracts, outside
 for job in json.loads(Path(sys.argv[2]).read_text()):
     wells, platemap, external, written = map(Path, job)
-    tables = profiles.read_text(platemap, contracts.PLATEMAP), profiles.read_text(external, contracts.EXTERNAL_METADATA)
+    tables = profiles.read_text(platemap, outside.PLATEMAP), profiles.read_text(external, outside.EXTERNAL_METADATA)
     profiles.write(annotate.join(profiles.read(wells), *tables), written, contracts.ANNOTATED_PROFILES)
 """
 
@@ -71,6 +74,22 @@ def test_an_empty_broad_sample_finds_the_dmso_row(annotate, written):
     assert wells["Metadata_control_type"].to_dict() == {"A01": "poscon_cp", "A02": "negcon", "A03": ""}
 
 
+def test_a_converted_layout_of_a_laboratory_is_annotated(annotate, tables, written, tmp_path):
+    layout = tmp_path / "mine.csv"
+    layout.write_text("Well;Compound;Conc (nM);MoA\na1;drug;1,5;mek\nA02;DMSO;;\nA3;drug;30;mek\n")
+    made = convert(layout, PLATE, {}, Controls(), None)
+    for name, (header, *rows) in (("platemap", made.platemap), ("external_metadata", made.external_metadata)):
+        tables[name] = pd.DataFrame(rows, columns=header)
+
+    assert annotate().code == 0
+
+    wells = written().set_index("Metadata_Well")
+    assert wells["Metadata_broad_sample"].to_dict() == {"A01": "drug", "A02": "DMSO", "A03": "drug"}
+    assert wells["Metadata_control_type"].to_dict() == {"A01": "", "A02": "negcon", "A03": ""}
+    assert wells["Metadata_dose"].to_dict() == {"A01": "0.0015", "A02": "", "A03": "0.03"}
+    assert wells["Metadata_MoA"].to_dict() == {"A01": "mek", "A02": "", "A03": "mek"}
+
+
 def test_metadata_come_first_and_every_text_is_exact(annotate, written):
     annotate()
 
@@ -106,16 +125,25 @@ HARMS = {
     "well in no platemap": (change("profiles", 1, "Metadata_Well", "P24"), "not in the platemap: P24"),
     "well named a1": (
         change("platemap", 0, "well_position", "a1"),
-        "row 2: well_position is 'a1', not a well like A01",
+        "platemap.txt: line 2: well_position is 'a1', not a well like A01",
     ),
     "well twice in the platemap": (
         change("platemap", 1, "well_position", "A01"),
-        "well_position A01 stands there twice",
+        "platemap.txt: line 3: well_position A01 is on line 2 already",
     ),
-    "perturbation twice": (change("external_metadata", 0, "broad_sample", "B1"), "broad_sample B1 stands there twice"),
-    "two DMSO rows": (change("external_metadata", 0, "broad_sample", ""), "broad_sample (empty) stands there twice"),
-    "well twice in the profiles": (change("profiles", 1, "Metadata_Well", "A01"), "A01 stands there twice"),
-    "column in both": (change("external_metadata", slice(None), "solvent", "x"), "have the column solvent already"),
+    "perturbation twice": (
+        change("external_metadata", 0, "broad_sample", "B1"),
+        "line 3: broad_sample B1 is on line 2 already",
+    ),
+    "two DMSO rows": (
+        change("external_metadata", 0, "broad_sample", ""),
+        "line 4: broad_sample (empty) is on line 2 already",
+    ),
+    "well twice in the profiles": (change("profiles", 1, "Metadata_Well", "A01"), "A01 is on line 2 already"),
+    "column in both": (
+        change("external_metadata", slice(None), "solvent", "x"),
+        "the column solvent: the other table has it too",
+    ),
     "no control_type": (
         lambda tables: tables["external_metadata"].pop("control_type"),
         "needs the column control_type",
@@ -123,7 +151,26 @@ HARMS = {
     "no broad_sample": (lambda tables: tables["platemap"].pop("broad_sample"), "needs the column broad_sample"),
     "an index column": (lambda tables: tables["profiles"].insert(0, "Unnamed: 0", 1), "stray index column"),
     "a strange column": (lambda tables: tables["profiles"].insert(0, "count", 1), "column count starts with none"),
-    "no plate": (change("profiles", 0, "Metadata_Plate", ""), "row 2: Metadata_Plate is empty"),
+    "no plate": (change("profiles", 0, "Metadata_Plate", ""), "line 2: Metadata_Plate is empty"),
+    "a compound with a blank behind it": (
+        change("platemap", 0, "broad_sample", "B1 "),
+        "platemap.txt: line 2: broad_sample is 'B1 '",
+    ),
+    "a control with a blank behind it": (
+        change("external_metadata", 2, "control_type", "negcon "),
+        "external_metadata.tsv: line 4: control_type is 'negcon '",
+    ),
+    "a column of the profiles in the platemap": (
+        lambda tables: tables["platemap"].insert(1, "Object_Count", "7"),
+        "platemap.txt: the column Object_Count: ",
+    ),
+    "a column of these profiles in the compounds": (
+        lambda tables: (
+            tables["profiles"].insert(2, "Metadata_batch", "x"),
+            tables["external_metadata"].insert(1, "batch", "x"),
+        ),
+        "external_metadata.tsv: the column batch: ",
+    ),
     "a text feature": (change("profiles", slice(None), "Cells_A", "high"), "not a complete table of numbers"),
 }
 
@@ -138,6 +185,45 @@ def test_tables_that_do_not_fit_are_an_error(annotate, tables, harm, words, tmp_
     assert outcome.code == 65
     assert words in outcome.stderr
     assert not (tmp_path / "augmented.csv.gz").exists()
+
+
+def test_the_line_of_a_fault_counts_blank_lines(annotate, save, tables):
+    path = save(tables["profiles"].assign(Metadata_Well=["A01", "A02", "A3"]), "wells.csv.gz")
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    path.write_bytes(gzip.compress("\n\n".join(lines).encode()))
+    outcome = annotate(profiles=path)
+
+    assert outcome.code == 65
+    assert "wells.csv.gz: line 7: Metadata_Well is 'A3'" in outcome.stderr
+
+
+def test_a_row_of_profiles_that_is_cut_is_an_error_and_no_missing_value(annotate, save, tables):
+    path = save(tables["profiles"], "wells.csv.gz")
+    text = gzip.decompress(path.read_bytes()).decode()
+    path.write_bytes(gzip.compress(text.replace("A02,2.0", "A02").encode()))
+    outcome = annotate(profiles=path)
+
+    assert outcome.code == 65
+    assert "wells.csv.gz: line 3 has 2 fields" in outcome.stderr
+
+
+def test_doses_of_a_compound_are_told_with_the_column_of_the_platemap(annotate, tables):
+    tables["platemap"]["broad_sample"] = ["B1", "B1", "B2"]
+    tables["platemap"]["dose_uM"] = ["0.1", "10", "1"]
+    outcome = annotate()
+
+    assert outcome.code == 0, outcome.stderr
+    (warning,) = [each for each in outcome.warnings if "dose" in each]
+    assert "platemap.txt: column dose_uM: 1 compounds" in warning
+    assert "B1 (0.1, 10)" in warning
+    assert "B2" not in warning
+
+
+def test_doses_in_the_column_that_tells_replicates_apart_are_no_warning(annotate, tables):
+    tables["platemap"]["broad_sample"] = ["B1", "B1", "B2"]
+    tables["platemap"]["dose"] = ["0.1", "10", "1"]
+
+    assert [each for each in annotate().warnings if "dose" in each] == []
 
 
 def test_a_cut_profile_file_is_an_error(annotate, save, tables, tmp_path):

@@ -90,9 +90,38 @@ def test_replicates_may_be_told_by_several_columns(consensus, written):
 
 def test_a_feature_that_is_missing_in_a_well_is_left_out_not_taken_for_zero(consensus, plates, written):
     plates[1].loc[3, "Nuclei_T_04"] = np.nan
-    consensus("modz")
+    outcome = consensus("modz")
 
     assert "Nuclei_T_04" not in written()
+    assert outcome.facts["features_dropped"] == {"Nuclei_T_04": 1}
+    assert outcome.facts["features"] == 14
+    assert any("Nuclei_T_04" in warning and "P2" in warning for warning in outcome.warnings)
+
+
+def test_a_plate_of_metadata_only_is_left_out_and_named_and_takes_no_feature_away(consensus, plates, written):
+    plates[1] = plates[1].filter(like="Metadata_")
+    outcome = consensus("median")
+
+    assert outcome.facts["plates_left_out"] == ["plate1.csv.gz"]
+    assert len(written().filter(like="Nuclei_").columns) == 15
+
+
+def test_where_every_feature_has_a_gap_there_is_an_error_and_no_empty_profile(consensus, plates):
+    plates[1].loc[3, [name for name in plates[1] if name.startswith("Nuclei_")]] = np.nan
+    outcome = consensus("median")
+
+    assert outcome.code == 65
+    assert "no feature has a value in every well" in outcome.stderr
+
+
+def test_doses_that_are_merged_are_told_unless_they_tell_replicates(consensus, plates):
+    for table in plates:
+        table.insert(1, "Metadata_dose", ["", "1", "1", "1", "", "2", "1", "1", "", "3", "1", "1"])
+    merged, apart = consensus("median"), consensus("median", "Metadata_broad_sample,Metadata_dose")
+
+    assert any("Metadata_dose" in warning and "B1 (1, 2, 3)" in warning for warning in merged.warnings)
+    assert apart.code == 0, apart.stderr
+    assert apart.warnings == []
 
 
 def test_an_unknown_column_is_named_with_those_there_are(consensus):

@@ -18,7 +18,8 @@ PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 
 @pytest.fixture
 def normalize(stage, save, annotated, tmp_path):
-    defaults = {"method": "mad_robustize", "samples": NEGCON, "min_negcon_wells": 2, "on_few_negcon": "warn"}
+    defaults = {"method": "mad_robustize", "samples": NEGCON, "least_spread": 0}
+    defaults |= {"min_negcon_wells": 2, "on_few_negcon": "warn"}
 
     def run(table: pd.DataFrame = annotated, **flags):
         path = save(table, "augmented.csv.gz")
@@ -93,6 +94,21 @@ def test_without_enough_negative_controls_the_file_holds_metadata_only(normalize
     assert outcome.warnings[-1] in outcome.stderr
 
 
+@pytest.mark.parametrize(("method", "least"), [("mad_robustize", 2), ("spherize", 0)])
+def test_a_plate_without_negative_controls_ends_as_the_settings_say(normalize, annotated, written, method, least):
+    annotated["Metadata_control_type"] = ""
+    warned = normalize(annotated, method=method, min_negcon_wells=least)
+    left = list(written())
+    refused = normalize(annotated, method=method, min_negcon_wells=least, on_few_negcon="error")
+
+    assert warned.code == 0, warned.stderr
+    assert warned.facts["reference_wells"] == 0
+    assert left == list(annotated.columns[:4])
+    assert "0 wells match" in warned.warnings[-1]
+    assert refused.code == 65
+    assert "0 wells match" in refused.stderr
+
+
 def test_a_lab_may_make_too_few_negative_controls_an_error(normalize):
     outcome = normalize(min_negcon_wells=9, on_few_negcon="error")
 
@@ -102,9 +118,9 @@ def test_a_lab_may_make_too_few_negative_controls_an_error(normalize):
 
 @pytest.mark.parametrize(
     ("samples", "words"),
-    [("Metadata_control_type == 'none'", "no row has"), ("Metadata_typo == 1", "no query"), ("negcon", "no query")],
+    [("Metadata_typo == 1", "no query"), ("negcon", "no query")],
 )
-def test_samples_that_choose_nothing_are_an_error(normalize, samples, words):
+def test_samples_that_are_no_query_are_an_error(normalize, samples, words):
     outcome = normalize(samples=samples)
 
     assert outcome.code == 65
@@ -149,6 +165,7 @@ def test_negative_controls_of_a_real_plate_have_median_0_and_mad_1(stage, real_d
         profiles=real_data / "profiles/2020_11_04_CPJUMP1" / plate / name,
         method="mad_robustize",
         samples=NEGCON,
+        least_spread=0,
         min_negcon_wells=2,
         on_few_negcon="error",
         write_profiles=tmp_path / "normalized.csv.gz",

@@ -34,13 +34,20 @@ def scaled(annotated, save) -> Path:
 
 FLAGS = {
     "annotate": {"behaviour": "corrected"},
-    "normalize": {"method": "mad_robustize", "samples": "all", "min_negcon_wells": 2, "on_few_negcon": "warn"},
+    "normalize": {
+        "method": "mad_robustize",
+        "samples": "all",
+        "least_spread": 0,
+        "min_negcon_wells": 2,
+        "on_few_negcon": "warn",
+    },
     "select_features": {
         "operations": "drop_na_columns",
         "na_cutoff": 0.05,
         "corr_threshold": 0.9,
         "freq_cut": 0.05,
         "unique_cut": 0.1,
+        "outlier_cutoff": 500,
         "behaviour": "corrected",
         "location_features": "auto",
         "blocklist": [],

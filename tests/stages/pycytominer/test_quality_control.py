@@ -37,7 +37,7 @@ def images_of(table: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture
 def check(stage, save, tmp_path):
-    def run(*tables: pd.DataFrame):
+    def run(*tables: pd.DataFrame, suspicious: str = "{}"):
         paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
         images = [save(images_of(table), f"load_data{number}.csv") for number, table in enumerate(tables)]
         return stage(
@@ -48,6 +48,7 @@ def check(stage, save, tmp_path):
             batch="2020_11_04_CPJUMP1",
             low_count=0.25,
             edge_effect=0.2,
+            suspicious=suspicious,
             write_summary=tmp_path / "summary.tsv",
             write_pictures=[tmp_path / f"quality{number}.png" for number in range(len(tables))],
         )
@@ -155,6 +156,15 @@ def test_the_same_plate_gives_the_same_bytes(check, tmp_path):
     assert (tmp_path / "quality0.png").read_bytes() == first
 
 
+def test_a_feature_with_a_gap_that_replicates_are_compared_without_is_named(check):
+    plate = draw("P1", 1)
+    plate.loc[3, "Cells_T_05"] = np.nan
+    outcome = check(plate)
+
+    assert outcome.code == 0, outcome.stderr
+    assert any("Cells_T_05" in warning for warning in outcome.warnings)
+
+
 def test_a_plate_that_is_given_twice_is_refused(check):
     outcome = check(draw("P1", 1), draw("P1", 2))
 
@@ -171,9 +181,19 @@ def test_tables_of_different_plates_are_refused(stage, save, tmp_path):
         batch="b",
         low_count=0.25,
         edge_effect=0.2,
+        suspicious="{}",
         write_summary=tmp_path / "summary.tsv",
         write_pictures=tmp_path / "quality.png",
     )
 
     assert outcome.code == 65
     assert "of different plates: P1, P2" in outcome.stderr
+
+
+def test_what_is_suspicious_of_the_cells_of_a_plate_is_among_its_faults(check, summary):
+    outcome = check(draw("P1", 1), draw("P2", 2), suspicious='{"P2": ["suspicious cells: nuclei are 8 px wide"]}')
+    faults = summary().set_index("Plate_Name")["Faults"].to_dict()
+
+    assert outcome.code == 0, outcome.stderr
+    assert "suspicious cells: nuclei are 8 px wide" in faults["P2"]
+    assert "suspicious" not in faults["P1"]

@@ -44,6 +44,7 @@ PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
 @pytest.fixture
 def select(stage, save, tmp_path):
     defaults = {"operations": PUBLISHED, "na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
+    defaults["outlier_cutoff"] = 500
 
     def run(*tables: pd.DataFrame, **flags):
         paths = [save(table, f"plate{number}.csv.gz") for number, table in enumerate(tables)]
@@ -301,6 +302,7 @@ def test_the_published_settings_keep_665_of_the_real_plates_904_features(stage, 
         corr_threshold=0.9,
         freq_cut=0.05,
         unique_cut=0.1,
+        outlier_cutoff=500,
         behaviour="as_published",
         location_features="auto",
         blocklist=[],
@@ -359,3 +361,37 @@ def test_a_blocklist_that_no_operation_uses_is_told(select, tmp_path):
     outcome = select(random_plate(0), operations="drop_na_columns", blocklist=[path])
 
     assert "mine.txt is not used" in outcome.warnings[0]
+
+
+@pytest.fixture
+def far_out() -> pd.DataFrame:
+    """Return a plate with features that reach 46,317, -700 and 499 in one well."""
+    table = random_plate(0).fillna(1.0)
+    for name, value in {"Cells_Texture_20": 46_317.0, "Cells_Texture_21": -700.0, "Cells_Texture_22": 499.0}.items():
+        table.loc[7, name] = value
+    return table
+
+
+def test_a_kept_feature_that_reaches_far_is_told_with_its_value_plate_and_well(select, far_out, kept):
+    outcome = select(random_plate(1), far_out, operations="variance_threshold")
+
+    assert {"Cells_Texture_20", "Cells_Texture_21", "Cells_Texture_22"} <= {*kept(1)}
+    assert outcome.facts["extreme_values"] == {"Cells_Texture_20": 46_317.0, "Cells_Texture_21": -700.0}
+    (warning,) = [each for each in outcome.warnings if "Cells_Texture_20" in each]
+    assert f"46317 in {PLATE} A08" in warning
+
+
+def test_drop_outliers_leaves_such_features_out_and_says_why(select, far_out, kept, excluded):
+    outcome = select(far_out, operations="drop_outliers", outlier_cutoff=600)
+
+    assert [*excluded()["drop_outliers"]] == ["Cells_Texture_20", "Cells_Texture_21"]
+    assert "46317" in excluded()["drop_outliers"]["Cells_Texture_20"]
+    assert not {"Cells_Texture_20", "Cells_Texture_21"} & {*kept()}
+    assert "Cells_Texture_22" in kept()
+    assert outcome.facts["extreme_values"] == {}
+    assert not any("Cells_Texture_20" in each for each in outcome.warnings)
+
+
+@pytest.mark.parametrize("cutoff", ["0", "-1", "far"])
+def test_an_outlier_cutoff_is_above_0(select, far_out, cutoff):
+    assert select(far_out, outlier_cutoff=cutoff).code == 2

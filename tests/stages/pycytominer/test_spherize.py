@@ -58,6 +58,8 @@ def test_every_value_is_what_the_formula_gives(spherize, by_hand, written, featu
     made = np.concatenate([written(number).iloc[:, 4:].to_numpy() for number in (0, 1)])
 
     assert outcome.code == 0, outcome.stderr
+    assert outcome.facts["features_without_spread"] == ["Cells_Texture_03"]
+    assert any("Cells_Texture_03" in warning for warning in outcome.warnings)
     np.testing.assert_allclose(made, by_hand(2), rtol=6e-5, atol=1e-7)
 
 

@@ -1,4 +1,4 @@
-"""Haralick's texture features of objects, as mahotas.features.haralick(ignore_zeros=True) gives them."""
+"""Haralick's texture features of objects and of whole images, as mahotas.features.haralick gives them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import mahotas.features
 import numpy as np
 import scipy.ndimage
 
+from kernels.assumptions import Unsuited
 from kernels.library import BYTES, DOUBLES, INT, INTS, function
 
 DIRECTIONS, FEATURES, LEVELS = 4, 13, 256
+COUNTERS = 4  # as in haralick.c
 FRAGILE, EMPTY = 1, 2  # states of an object, as haralick.c names them
 _haralick = function(
     "haralick_objects", [BYTES, INTS, INT, INTS, INT, INT, BYTES, INTS, INTS, DOUBLES, INTS]
 )  # fmt: skip
+_haralick_image = function("haralick_image", [BYTES, INT, INT, INT, INTS, INTS, INTS, DOUBLES], INT)
 
 
 class Objects:
@@ -51,3 +54,15 @@ def haralick(grey: np.ndarray, objects: Objects, distance: int) -> np.ndarray:
         own = grey[where] * (objects.labels[where] == index + 1)
         features[index] = mahotas.features.haralick(own, distance=distance, ignore_zeros=True)
     return np.ascontiguousarray(features[objects.present].transpose(1, 2, 0))
+
+
+def haralick_of_image(grey: np.ndarray, distance: int) -> np.ndarray:
+    """Return (direction, feature) of a whole image; raise Unsuited if it has no neighbours at this distance."""
+    features = np.empty((DIRECTIONS, FEATURES))
+    pairs, seen = np.zeros(LEVELS * LEVELS, np.int32), np.empty(LEVELS * LEVELS, np.int32)
+    grey = np.ascontiguousarray(grey)
+    counts = np.zeros(COUNTERS * LEVELS * LEVELS, np.int32)
+    state = _haralick_image(grey, *grey.shape, distance, counts, pairs, seen, features)
+    if state == EMPTY:
+        raise Unsuited(f"it has no pixels that lie {distance} apart")
+    return mahotas.features.haralick(grey, distance=distance) if state == FRAGILE else features

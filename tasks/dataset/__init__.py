@@ -1,0 +1,1 @@
+"""What lies under the data root: paths, the catalogue of plates, tables, groups of plates."""

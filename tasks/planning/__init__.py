@@ -1,0 +1,1 @@
+"""What a run would cost: sizes of plates, core-hours, prices."""

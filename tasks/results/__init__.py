@@ -1,0 +1,1 @@
+"""What lies under the data root once a stage has run: manifests, ledgers, status, provenance."""

@@ -1,0 +1,1 @@
+"""Container images: built, pushed, pulled, converted to SIF files, or installed as environments."""

@@ -1,0 +1,1 @@
+"""luigi.cfg as frozen, checked values."""
