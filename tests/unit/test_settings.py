@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import configparser
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 from luigi import configuration
 
+from tasks.dataset.layout import REPOSITORY
 from tasks.definitions import stages
 from tasks.errors import SettingsError
 from tasks.runtime.core.slots import machine_cores, machine_memory_gb
@@ -150,6 +153,24 @@ def test_luigis_own_settings_are_the_toolkits_where_a_person_has_none(
     assert given.get("core", "local_scheduler", "unset") == local
     assert given.get("retcode", "missing_data") == "7"
     assert given.get("retcode", "task_failed") == "30"
+
+
+def test_what_a_short_luigi_cfg_leaves_out_is_as_the_clones_own_says() -> None:
+    manual = configparser.ConfigParser(interpolation=None)
+    manual.read(REPOSITORY / "luigi.cfg", encoding="utf-8")
+
+    assert {section: dict(manual[section]) for section in luigi_sections.DEFAULTS} == luigi_sections.DEFAULTS
+
+
+def test_a_clone_whose_own_luigi_cfg_was_cut_short_runs(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "tasks", tmp_path / "tasks")
+    for name in ("containers", "data"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    (tmp_path / "luigi.cfg").write_text("[runtime]\nengine = process\n")
+    words = [sys.executable, "-m", "tasks", "status", "--batch-id", "B"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "nothing was run here yet\n"), done.stderr
 
 
 def test_a_luigi_cfg_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> None:
