@@ -67,7 +67,7 @@ $(VENV)/.tested: requirements-test.lock $(VENV)/.documented
 	@touch $@
 
 lock: $(VENV)/.installed
-	$(COMPILE) pyproject.toml --python-version 3.11 --extra build --extra test -o requirements-test.lock
+	$(COMPILE) pyproject.toml --python-version 3.11 --extra build --extra release --extra test -o requirements-test.lock
 	$(COMPILE) pyproject.toml --python-version 3.11 --extra build -c requirements-test.lock -o requirements.lock
 	$(COMPILE) pyproject.toml --python-version 3.11 --extra build --extra docs -c requirements-test.lock -o requirements-docs.lock
 	$(COMPILE) containers/luigid/requirements.in --python-version 3.11 -o containers/luigid/requirements.lock

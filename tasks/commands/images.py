@@ -8,11 +8,13 @@ import logging
 import os
 import shutil
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from tasks.commands import release
 from tasks.definitions import recipes, stages
 from tasks.errors import EngineError, unknown
 from tasks.runtime.images import conversion, environments, images, sif
@@ -33,7 +35,9 @@ REGISTRY: dict[str, Any] = {"required": True, "type": _registry, "metavar": "HOS
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="build|push|pull|convert|prepare|list")
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="build|push|pull|convert|prepare|release|list"
+    )
     build = actions.add_parser("build", help="build images with docker, and lock their digests")
     build.add_argument("images", nargs="*", help="all images if none is named")
     build.add_argument(
@@ -54,7 +58,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     pull = actions.add_parser("pull", help="pull the images of these recipes from a registry, and lock their digests")
     pull.add_argument("images", nargs="*", help="all images if none is named")
     pull.add_argument(
-        "--registry", required=True, type=_registry, metavar="HOST/PATH", help="where <image>:<recipe> lies"
+        "--registry",
+        type=_registry,
+        metavar="HOST/PATH",
+        help="where <image>:<recipe> lies; without it a released version pulls its own images, by digest",
     )
     pull.add_argument("--variant", default="", help="as of build")
     convert = actions.add_parser("convert", help="make SIF files of the images, for Apptainer and Singularity")
@@ -70,10 +77,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     convert.add_argument("--variant", default="", help="as of build")
     prepare = actions.add_parser("prepare", help="make the environments of the process engine")
     prepare.add_argument("images", nargs="*", help="all images that stages run in if none is named")
+    _add_release(actions)
     listing = actions.add_parser(
         "list", help="show every image: its digest, where it was pushed, its SIF file, its environment"
     )
     listing.add_argument("--json", action="store_true", help="print a list for programs")
+
+
+def _add_release(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = actions.add_parser(
+        "release", help="push images, and make what a release carries: lock, bills of materials, provenance, wheel"
+    )
+    parser.add_argument("images", nargs="*", help="all images that stages run in if none is named")
+    parser.add_argument("--registry", required=True, type=_registry, metavar="HOST/PATH", help="where to put them")
+    parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="a new folder for what is made")
+    parser.add_argument(
+        "--rehearsal", action="store_true", help="of any commit, upon any base, with whatever advisories there are"
+    )
+    parser.add_argument("--advisories", default="", metavar="URL", help="an OSV service to ask in place of PyPI's")
 
 
 def act(args: argparse.Namespace) -> int:
@@ -84,11 +105,16 @@ def act(args: argparse.Namespace) -> int:
             print(f"{image} {images.push(image, args.registry, args.variant)}", flush=True)
     elif args.action == "pull":
         for image in _named(args.images):
-            print(f"{image} {images.pull(image, args.registry, args.variant)}")
+            digest = images.pull(image, args.registry or "", args.variant)
+            print(f"{image} {digest}")
     elif args.action == "convert":
         settings.load()
         for image in _named(args.images) if args.images else stages.stage_images():
             print(f"{image} {conversion.convert(image, args.origin, args.variant)}", flush=True)
+    elif args.action == "release":
+        names = _named(args.images) if args.images else stages.stage_images()
+        source = ["--vulnerability-service=osv", f"--osv-url={args.advisories}"] if args.advisories else []
+        release.make(names, args.registry, args.to, args.rehearsal, source)
     elif args.action == "prepare":
         prepare(_named(args.images) if args.images else stages.stage_images())
     elif args.json:

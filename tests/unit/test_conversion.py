@@ -143,7 +143,12 @@ def test_a_registry_tells_digests_labels_and_size(asks: str, file: str, service:
     found = registry.find(name_at(service), "tag")
 
     assert found == registry.Held(
-        sha256(service.manifest), sha256(service.text), {images.RECIPE_LABEL: "abc"}, compressed_bytes=7
+        sha256(service.manifest),
+        sha256(service.text),
+        {images.RECIPE_LABEL: "abc"},
+        compressed_bytes=7,
+        media_type=registry.MANIFESTS[1],
+        manifest_bytes=len(service.manifest),
     )
 
 

@@ -20,13 +20,14 @@ from stagekit import whole
 from tasks.dataset import layout
 from tasks.definitions import recipes, stages
 from tasks.errors import EngineError, RecipeError, unknown
-from tasks.runtime.images import wheels
+from tasks.runtime.images import released, wheels
 
 logger = logging.getLogger(__name__)
 
 BUILD = "python -m tasks images build"
 PUSH = "python -m tasks images push --registry HOST/PATH"
 RECIPE_LABEL = "org.platewright.recipe"
+BASE_LABEL = "org.opencontainers.image.base.name"
 RECIPE_DIGITS = 12
 """How many digits of the recipe's hash name an image in a registry."""
 _writing = threading.Lock()
@@ -119,20 +120,31 @@ def _shown_if_it_fails(command: list[str]) -> int:
     return done.returncode
 
 
-def pull(image: str, registry: str, variant: str = "") -> str:
-    """Pull the image of this very recipe from a registry and lock its digest; return the digest."""
-    name = f"{registry}/{image}:{remote_tag(image, variant)}"
+def pull(image: str, registry: str = "", variant: str = "") -> str:
+    """Pull the image of this very recipe and lock its digest; return the digest.
+
+    From a registry it is pulled by its recipe's tag. Without one it is the released version's own, by digest.
+    """
+    name = f"{registry}/{image}:{remote_tag(image, variant)}" if registry else _released(image, variant)
     if subprocess.run(["docker", "pull", name], check=False).returncode:
-        message = f"{name} could not be pulled; docker's words are above; an image bears its recipe's hash as tag, so"
-        raise EngineError(f"{message} this recipe may never have been pushed: {BUILD} {image}")
+        reason = "an image bears its recipe's hash as tag, so this recipe may never have been pushed"
+        reason = reason if registry else "the registry may ask for a login, or have deleted it"
+        raise EngineError(f"{name} could not be pulled; docker's words are above; {reason}: {BUILD} {image}")
     words = ["docker", "image", "inspect", "--format", "{{json .}}", name]
     found = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     if (found["Config"]["Labels"] or {}).get(RECIPE_LABEL) != recipes.recipe_hash(image):
         raise RecipeError(f"{name} does not bear this recipe's label; {BUILD} {image}")
     subprocess.run(["docker", "tag", name, tag(image)], check=True)
-    held = (each for each in found["RepoDigests"] if each.startswith(f"{registry}/{image}@"))
+    place = f"{registry}/{image}" if registry else name.partition("@")[0]
+    held = (each for each in found["RepoDigests"] if each.startswith(f"{place}@"))
     write_lock(image, found["Id"], variant, next(held, ""))
     return str(found["Id"])
+
+
+def _released(image: str, variant: str) -> str:
+    if variant:
+        raise EngineError(f"a release has no image of the variant {variant}; type: {BUILD} {image} --variant {variant}")
+    return released.image(image).reference
 
 
 def push(image: str, registry: str, variant: str = "") -> str:
@@ -171,7 +183,7 @@ def build_options(image: str, bases: Mapping[str, str], variant: str = "") -> li
     if variant:
         arguments["LOCK"] = lock_of(image, variant)
     options = ["--file", str(definition.folder / "Dockerfile"), "--tag", tag(image)]
-    options += ["--label", f"{RECIPE_LABEL}={recipes.recipe_hash(image)}"]
+    options += ["--label", f"{RECIPE_LABEL}={recipes.recipe_hash(image)}", "--label", f"{BASE_LABEL}={base}"]
     return options + [word for name, value in arguments.items() for word in ("--build-arg", f"{name}={value}")]
 
 

@@ -36,15 +36,18 @@ class Held:
     """The digest of its configuration: the image's id, as in images.lock."""
     labels: Mapping[str, str]
     compressed_bytes: int
+    media_type: str
+    """Of the manifest."""
+    manifest_bytes: int
 
 
 def find(name: str, tag: str) -> Held:
-    """Return what HOST/PATH/IMAGE is at a tag; raise EngineError if the registry does not have or give it."""
+    """Return what HOST/PATH/IMAGE is at a tag or digest; raise EngineError if the registry does not have or give it."""
     host, _, path = name.partition("/")
     base = f"{'http' if is_plain(name) else 'https'}://{host}/v2/{path}"
     try:
         text = _get(f"{base}/manifests/{tag}", host, ", ".join(MANIFESTS))
-        manifest = json.loads(text)
+        manifest = {"mediaType": MANIFESTS[1], **json.loads(text)}
         config = archives.of(_get(f"{base}/blobs/{manifest['config']['digest']}", host, "*/*"))
     except (URLError, OSError, ValueError, KeyError) as error:
         message = (
@@ -55,7 +58,8 @@ def find(name: str, tag: str) -> Held:
     if config.digest != manifest["config"]["digest"]:
         raise EngineError(f"{name}:{tag}: the configuration that {host} sends is not {manifest['config']['digest']}")
     size = sum(layer["size"] for layer in manifest["layers"])
-    return Held(f"sha256:{hashlib.sha256(text).hexdigest()}", config.digest, config.labels, size)
+    own = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    return Held(own, config.digest, config.labels, size, manifest["mediaType"], len(text))
 
 
 def is_plain(name: str) -> bool:
