@@ -58,7 +58,8 @@ def check_file(path: Path) -> None:
         )
         raise SettingsError(message) from error
     except configparser.ParsingError as error:
-        number, line = error.errors[0]
+        number = error.errors[0][0]
+        line = repr(text.splitlines()[number - 1])  # error.errors has it as repr() before Python 3.13, as it is since
         message = f"{path}, line {number}: {line} is no setting; write <name> = <value>, or begin a comment with ;"
         raise SettingsError(message) from error
     for section in parser.sections():
