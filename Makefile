@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 # One more than cores: some tests wait for an engine while others work.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+DEALT = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope
 # Programs of an image import each other by bare names, so the types of each image's folder are checked by itself.
 IMAGES := $(patsubst containers/%/stages.toml,%,$(wildcard containers/*/stages.toml))
 INSTALL := $(UV) pip install -q --python $(BIN)/python --no-deps
 COMPILE := $(UV) pip compile -q --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: demo test unit check docs campaign bench setup lock clean
+.PHONY: demo test unit slow check docs campaign bench setup lock clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/python -m tasks demo
@@ -19,10 +20,15 @@ demo: $(VENV)/.installed
 test: $(VENV)/.tested
 	@$(BIN)/python -m tests.engines.report
 	$(MAKE) --no-print-directory check
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadscope
+	$(DEALT)
 
 unit: $(VENV)/.tested
 	$(BIN)/pytest tests/unit
+
+# `make test` without what `make check` and `make unit` do.
+slow: $(VENV)/.tested
+	@$(BIN)/python -m tests.engines.report
+	$(DEALT) tests/integration tests/stages
 
 check: $(VENV)/.tested
 	$(BIN)/ruff check .

@@ -20,8 +20,9 @@ GROUPS = {
 }
 """Files that share what is slow to set up: a Slurm site with its SIF files, an account of AWS, a chain in Docker."""
 ALONE = ("test_faults_in_docker",)
-"""It kills the Docker daemon, so it waits until nobody uses it: when the others have only small files left."""
-LAST = "tests/unit/"
+"""It kills the Docker daemon, so it waits until nobody uses it: the others have small files meanwhile."""
+SMALL = ("tests/stages/", "tests/unit/")
+"""Folders whose files fill what the long ones leave, in this order."""
 
 _GROUP_OF = {name: group for group, names in GROUPS.items() for name in names}
 
@@ -33,13 +34,13 @@ def group(nodeid: str) -> str:
 
 
 def rank(nodeid: str) -> tuple[int, int]:
-    """Return a sort key: long groups, then single files, then what needs an engine alone, then the unit tests."""
+    """Return a sort key: long groups, then whole runs, then what needs an engine alone, then the small files."""
     name = group(nodeid)
     if name in GROUPS:
         return (0, list(GROUPS).index(name))
     if PurePosixPath(name).stem in ALONE:
         return (2, 0)
-    return (3 if name.startswith(LAST) else 1, 0)
+    return (next((place for place, folder in enumerate(SMALL, 3) if name.startswith(folder)), 1), 0)
 
 
 class Timetable(LoadScopeScheduling):

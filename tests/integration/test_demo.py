@@ -259,21 +259,6 @@ def test_what_was_made_with_drawn_weights_says_so(deep_demo):
     assert record["facts"]["cells"] == sum(deep_demo.cells(BATCH, PLATES[0]).values())
 
 
-def test_another_engine_makes_the_same_deep_profiles_of_the_demo(deep_demo, monkeypatch):
-    before = {plate: deep_demo.profiles(plate, "_augmented", f"{BATCH}_DL") for plate in PLATES}
-    monkeypatch.setitem(deep_demo.extra, "deep_profile", {"engine": "torch"})
-    done = deep_demo.luigi("RunBatch", "--batch-id", BATCH, "--features", "deepprofiler", "--report", "false")
-
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert f"deep_profile_torch/{PLATES[0]}" in done.stderr
-    for plate, one in before.items():
-        other = deep_demo.profiles(plate, "_augmented", f"{BATCH}_DL")
-        values, others = (features(table).to_numpy(float) for table in (one, other))
-        assert list(one.Metadata_Well) == list(other.Metadata_Well)
-        assert np.linalg.norm(values - others, axis=1).max() < 1e-4 * np.linalg.norm(values, axis=1).min()
-    assert np.isfinite(features(spherized(deep_demo)).to_numpy(float)).all()
-
-
 def test_the_demo_tells_programs_what_lies_there(demo):
     done = demo[0].tasks("demo", "--json")
     told = json.loads(done.stdout)

@@ -131,19 +131,25 @@ def weighted(in_docker, cut, tmp_path_factory) -> tuple[Toolkit, Toolkit]:
     return there, here
 
 
-@pytest.mark.parametrize(("engine", "folder"), [("deepprofiler", "embeddings"), ("torch", "embeddings_torch")])
-def test_deep_features_agree_with_the_process_engine(engine, folder, weighted, monkeypatch):
-    found = []
-    for toolkit in weighted:
-        monkeypatch.setitem(toolkit.extra, "deep_profile", {"engine": engine})
-        done = toolkit.luigi("RunPlate", *SUBJECT, "--features", "deepprofiler")
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        paths = sorted((toolkit.dataset / "workspace_dl" / folder / "cell_painting_cnn" / BATCH / PLATE).rglob("*.npz"))
-        found.append({path.parent.name: np.load(path)["features"] for path in paths})
+def deep_profile(toolkit: Toolkit, task: str, folder: str) -> dict[str, np.ndarray]:
+    """Run a task that makes deep features of each well; return them."""
+    done = toolkit.luigi(task, *SUBJECT, *(("--features", "deepprofiler") if task == "RunPlate" else ()))
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    found = (toolkit.dataset / "workspace_dl" / folder / "cell_painting_cnn" / BATCH / PLATE).rglob("*.npz")
+    return {path.parent.name: np.load(path)["features"] for path in found}
 
-    assert list(found[0]) == list(found[1]) == sorted(FOUR_WELLS)
+
+@pytest.mark.parametrize(
+    ("here", "there", "folder"),
+    [("DeepProfile", "RunPlate", "embeddings"), ("DeepProfileTorch", "DeepProfileTorch", "embeddings_torch")],
+)
+def test_deep_features_agree_with_the_process_engine(here, there, folder, weighted):
+    """In containers they go on to profiles, once: both engines' are averaged and annotated by the same programs."""
+    ours, theirs = (deep_profile(*made, folder) for made in zip(weighted, (there, here), strict=True))
+
+    assert sorted(ours) == sorted(theirs) == sorted(FOUR_WELLS)
     for well in FOUR_WELLS:
-        np.testing.assert_allclose(found[0][well], found[1][well], atol=1e-3 * found[1][well].std())
+        np.testing.assert_allclose(ours[well], theirs[well], atol=1e-3 * theirs[well].std())
 
 
 def test_changing_the_engine_makes_nothing_stale(in_docker):

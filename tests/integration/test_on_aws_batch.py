@@ -30,7 +30,9 @@ PLATE = PLATES[0]
 SUBJECT = ("--batch-id", BATCH, "--plate", PLATE)
 PUSHED = "gallery"
 IMAGES = (PUSHED, "cellprofiler", "pycytominer", "benchmark")
-QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "1"}}
+ELEMENTS = 2
+"""Two wells each."""
+QUICK = {"retries": {"backoff_seconds": "0.5"}, "measure": {"sites_per_shard": "2"}}
 RUNS = "/.work/runs/"
 MEASURED = (RUNS, "/measure/", "/workspace/analysis/")
 """What Measure makes, and the folders of earlier runs."""
@@ -164,7 +166,7 @@ def test_a_batch_is_made_on_aws_batch(fleet, in_the_cloud):
 
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert submitted(fleet, toolkit)["measure"] == submitted(fleet, toolkit)["report"] == 1
-    assert re.search(r"platewright-measure-.*, 4 elements", done.stderr)
+    assert re.search(rf"platewright-measure-.*, {ELEMENTS} elements", done.stderr)
     assert fleet.containers() == {}
 
 
@@ -219,14 +221,14 @@ def test_verify_finds_all_as_it_was_made_and_names_what_is_not(fleet, start):
     assert f"{PLATE}.csv.gz" in json.loads(bad.stdout)["faults"][0]
 
 
-def measuring(fleet: Fleet, toolkit: Toolkit, count: int = 4) -> dict[str, Any]:
-    """Return the containers that measure, once there are so many."""
+def measuring(fleet: Fleet, toolkit: Toolkit) -> dict[str, Any]:
+    """Return the containers that measure, once there are all."""
 
     def found() -> dict[str, Any]:
         mine = [path.read_text().strip() for path in toolkit.root.glob(".work/runs/*/*/measure/*/*/*/arrays/*/id")]
         return {job: each for array in mine for job, each in fleet.containers(array).items()}
 
-    assert wait_for(lambda: len(found()) >= count, 180)
+    assert wait_for(lambda: len(found()) >= ELEMENTS, 180)
     return found()
 
 
@@ -262,7 +264,7 @@ def test_another_machine_adopts_what_a_killed_controller_left(fleet, start):
 
     assert done.returncode == 0, done.stderr[-3000:]
     assert "adopted" in done.stderr
-    assert len(before) == 4
+    assert len(before) == ELEMENTS
     assert submitted(fleet, toolkit)["measure"] == 1
 
 

@@ -28,14 +28,16 @@ def test_files_that_start_nodes_or_accounts_share_a_worker() -> None:
     assert starts <= {*timetable.GROUPS["cluster"], *timetable.GROUPS["aws"]}
 
 
-def test_long_groups_come_first_and_unit_tests_last() -> None:
+def test_long_groups_come_first_and_what_waits_for_all_containers_before_the_small_files() -> None:
     files = ["unit/test_a.py", "integration/test_faults_in_docker.py", "integration/test_demo.py", "stages/x/test_b.py"]
+    files += ["integration/test_claims.py"]
     ids = [f"tests/{file}::test_it[1]" for file in files]
 
     assert [files[ids.index(each)] for each in sorted(ids, key=timetable.rank)] == [
         "integration/test_demo.py",
-        "stages/x/test_b.py",
+        "integration/test_claims.py",
         "integration/test_faults_in_docker.py",
+        "stages/x/test_b.py",
         "unit/test_a.py",
     ]
 

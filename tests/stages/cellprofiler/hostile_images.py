@@ -102,7 +102,7 @@ SCENES: dict[str, Callable[[Random], Scene]] = {
     "single pixels": under(single_pixels()),
     "touching": under(numbered((64, 70), 16)),
     "missing numbers": under(missing_numbers()),
-    "crowd": under(numbered((150, 150), 5)),
+    "crowd": under(numbered((90, 90), 5)),
 }
 
 

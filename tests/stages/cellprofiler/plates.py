@@ -140,7 +140,7 @@ def crop_plate(folder: Path, channels: tuple[str, ...], wells: int = 4, size: in
 
 def shaded_functions(plate: Plate, size: int) -> None:
     """Write illumination functions that are brighter towards the edge, another for each channel."""
-    plate.illumination.mkdir(parents=True)
+    plate.illumination.mkdir(parents=True, exist_ok=True)
     y, x = np.mgrid[:size, :size] / size - 0.5
     for channel in plate.channels:
         function = 1 + 0.4 * np.hypot(y, x) + 0.01 * NUMBERS[channel]

@@ -1,6 +1,6 @@
 """A pipeline of other modules and settings than ours has the same values with both engines, and says what ran stock.
 
-Both are computed here, on crops of the four real wells; tests/bench/fast_cellprofiler.py --pipeline second takes them
+Both are computed here, on crops of two real wells; tests/bench/fast_cellprofiler.py --pipeline second takes all four
 whole.
 """
 
@@ -28,7 +28,7 @@ def measured(cellprofiler_python: Path, tmp_path_factory: pytest.TempPathFactory
     """Return what each engine makes of the wells."""
     scratch = tmp_path_factory.mktemp("second")
     programs = Programs(cellprofiler_python, scratch)
-    plate = crop_plate(scratch / "plate", tuple(NUMBERS), wells=4, size=192)
+    plate = crop_plate(scratch / "plate", tuple(NUMBERS), wells=2, size=192)
     pipeline = second_pipeline(programs, scratch / "second.cppipe")
     return {name: programs.measure(plate, scratch / name, pipeline=pipeline, engine=name) for name in ("fast", "stock")}
 
@@ -43,7 +43,7 @@ def compared(measured: dict[str, Outcome]) -> Comparison:
 def test_every_value_of_every_table_is_the_same(compared: Comparison):
     assert compared.first == []
     assert compared.all.bad == 0
-    assert compared.all.values > 100_000
+    assert compared.all.values > 50_000
     for table in ("Cells.csv", "Nuclei.csv"):
         assert {family for name, family in compared.tallies if name == table} >= FAMILIES - {"Texture"}
     for table in ("Cells.csv", "Cytoplasm.csv", "Image.csv"):
