@@ -94,9 +94,7 @@ def _outlying(names: Sequence[str], values: np.ndarray, thresholds: Thresholds) 
     """Exclude features with a value beyond the cutoff, above or below 0."""
     table = pd.DataFrame(values, columns=list(names), copy=False)
     found = {each.feature: each.value for each in extremes.find(table, thresholds.outlier_cutoff)}
-    return {
-        name: f"reaches {found[name]:.5g}, beyond {thresholds.outlier_cutoff:g}" for name in names if name in found
-    }
+    return {name: f"reaches {found[name]:.5g}, beyond {thresholds.outlier_cutoff:g}" for name in names if name in found}
 
 
 def _blocked(names: Sequence[str], thresholds: Thresholds) -> Reasons:

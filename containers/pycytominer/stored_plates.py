@@ -33,7 +33,7 @@ class StoredPlates:
     """The values of plates in a file that bears no name, so that nothing of it stays when the program is killed."""
 
     def __init__(self, folder: Path) -> None:
-        self.file = tempfile.TemporaryFile(dir=folder)
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  open as long as the program runs
         self.places: List[_Place] = []
 
     def add(self, features: pd.DataFrame) -> None:
@@ -46,21 +46,37 @@ class StoredPlates:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            message = f"no room for the values of plate {len(self.places) + 1} ({values.nbytes / 1e6:.0f} MB)"
-            raise program.ServiceError(f"{message} in the run's folder; all plates are kept there: free disk") from error
+            message = f"the disk of the run's folder has no room for the values of plate {len(self.places) + 1}"
+            raise program.ServiceError(f"{message} ({values.nbytes / 1e6:.0f} MB each); free some") from error
         self.places.append(_Place(start, len(features), list(features.columns)))
 
-    def plate(self, at: int, names: Sequence[str]) -> pd.DataFrame:
-        """Return some features of a plate, a well a row."""
-        return pd.DataFrame(self._read(self.places[at], names).T, columns=list(names))
+    def features(self) -> List[str]:
+        """Return the features that any plate has, in the order in which they come."""
+        return list(dict.fromkeys(name for place in self.places for name in place.features))
+
+    def whole(self, at: int) -> List[str]:
+        """Return the features of a plate of which every well has a value."""
+        names = self.places[at].features
+        lacking = np.isnan(self.read(at, names)).any(axis=1)
+        return [name for name, lacks in zip(names, lacking, strict=True) if not lacks]
+
+    def plate(self, at: int, names: Optional[Sequence[str]] = None) -> pd.DataFrame:
+        """Return some features of a plate (all, if none are named), a well a row."""
+        wanted = self.places[at].features if names is None else list(names)
+        return pd.DataFrame(self.read(at, wanted).T, columns=wanted)
+
+    def table(self, names: Sequence[str]) -> Features:
+        """Return some features of all plates; each must have them."""
+        return Features(self, names, range(len(self.places)))
 
     def judged(self, names: Sequence[str]) -> Features:
         """Return some features of all plates that have any; each such plate must have these."""
         return Features(self, names, [at for at, place in enumerate(self.places) if place.features])
 
-    def _read(self, place: _Place, names: Sequence[str]) -> np.ndarray:
-        """Return a feature a row: of the file is read what lies between the first and the last of them."""
-        order = {name: at for at, name in enumerate(place.features)}
+    def read(self, at: int, names: Sequence[str]) -> np.ndarray:
+        """Return features of a plate, one a row: of the file is read what lies between the first and the last."""
+        place = self.places[at]
+        order = {name: number for number, name in enumerate(place.features)}
         wanted = np.array([order[name] for name in names], dtype="int64")
         if not len(wanted):
             return np.empty((0, place.wells))
@@ -80,7 +96,7 @@ class Features:
     def columns(self, names: Optional[Sequence[str]] = None) -> np.ndarray:
         """Return some features (all, if none are named) of all wells, a well a row."""
         wanted = self.names if names is None else names
-        parts = [self.stored._read(self.stored.places[at], wanted) for at in self.plates]
+        parts = [self.stored.read(at, wanted) for at in self.plates]
         return np.concatenate(parts, axis=1).T if parts else np.empty((0, len(wanted)))
 
     def blocks(self) -> Iterator[Tuple[List[str], np.ndarray]]:

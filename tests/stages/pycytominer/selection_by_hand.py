@@ -10,7 +10,6 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, Tuple
 
 import correlation
 import extremes
@@ -45,7 +44,7 @@ def drawn(seed: int) -> pd.DataFrame:
     return pd.DataFrame(values, columns=[f"Cells_Texture_{number:02d}" for number in range(FEATURES)])
 
 
-def ours(table: pd.DataFrame, values_at_once: int) -> Dict[str, Dict[str, str]]:
+def ours(table: pd.DataFrame, values_at_once: int) -> dict[str, dict[str, str]]:
     """Return what the program excludes, with so many values in memory at once."""
     stored_plates.VALUES_AT_ONCE = correlation.VALUES_AT_ONCE = values_at_once
     with tempfile.TemporaryDirectory() as folder:
@@ -55,7 +54,7 @@ def ours(table: pd.DataFrame, values_at_once: int) -> Dict[str, Dict[str, str]]:
         return selection.excluded(stored.judged(list(table)), OPERATIONS, THRESHOLDS)
 
 
-def by_hand(table: pd.DataFrame) -> Dict[str, Dict[str, str]]:
+def by_hand(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     """Return what the rules exclude of the whole table, column by column."""
     counted = {name: table[name].value_counts() for name in table}
     rare = [name for name, counts in counted.items() if len(counts) < 2 or counts.iloc[1] / counts.iloc[0] < 0.05]
@@ -79,14 +78,14 @@ def _counted(counts: pd.Series, wells: int) -> str:
     return f"{len(counts)} different values in {wells} wells, the most common {first} times, the next {second}"
 
 
-def correlated(table: pd.DataFrame, threshold: float) -> Dict[str, str]:
+def correlated(table: pd.DataFrame, threshold: float) -> dict[str, str]:
     """Exclude of each pair with r above the threshold the feature with the larger sum of |r|; say why."""
     r = correlate(table.to_numpy(dtype="float64"))
     # Rounded, so that of two equal features it is always the later one that goes, on every machine.
     sums = np.round(np.abs(r).sum(axis=0), 9)
     rank = np.empty(len(sums), dtype="int64")
     rank[np.argsort(sums, kind="stable")] = np.arange(len(sums))
-    lost: Dict[str, str] = {}
+    lost: dict[str, str] = {}
     for at, name in enumerate(table.columns):
         winners = np.flatnonzero((r[at] > threshold) & (rank < rank[at]))
         if len(winners):
@@ -108,7 +107,7 @@ def correlate(values: np.ndarray) -> np.ndarray:
     return r
 
 
-def _standardize(values: np.ndarray) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _standardize(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return every column with mean 0 and spread 1, 0 for a missing value; where values are; which columns are flat."""
     standard, there, flat = np.zeros(values.shape), np.isfinite(values), np.zeros(values.shape[1], dtype=bool)
     for at in range(values.shape[1]):
