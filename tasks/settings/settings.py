@@ -36,6 +36,8 @@ RESOURCE_KEYS: Mapping[str, Number] = {
 SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
 """What of [slurm] a stage's section may override, by a key that begins with slurm_."""
 MOST_ON_A_NODE_GB = 64.0
+WAITING_WORKERS = 20
+"""Plates at once where jobs run elsewhere: a worker is a process of this machine that waits for them."""
 
 
 @dataclass(frozen=True)
