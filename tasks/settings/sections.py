@@ -113,7 +113,7 @@ class runtime(luigi.Config):  # noqa: N801
         least=1,
         auto=True,
         unit="stages",
-        description="at once; auto: as many as keep all cores busy, on a cluster or AWS 20; [core] workers goes before it",
+        description="at once; auto: one a core, on a cluster or AWS 20; [core] workers goes before it",
     )
     max_failed_fraction = Number(**fraction(0.0), description="of a plate's sites, that may be left out")
 

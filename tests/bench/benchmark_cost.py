@@ -43,7 +43,8 @@ for plates in (4, 16, 30):
     number = np.arange(wells) % 384
     label = np.array([f"B{at % 80}" if at < 320 else "" for at in number], dtype=object)
     plate = np.repeat([f"P{at}" for at in range(plates)], 384).astype(object)
-    asked = problems.replicability(pd.DataFrame({"plate": plate}), values, label, number >= 320, plate, np.full(wells, "", dtype=object))
+    nothing = np.full(wells, "", dtype=object)
+    asked = problems.replicability(pd.DataFrame({"plate": plate}), values, label, number >= 320, plate, nothing)
     spent, made = [], []
     for way in (ranking.average_precisions, all_pairs):
         before = time.process_time()

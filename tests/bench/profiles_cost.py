@@ -102,8 +102,8 @@ def one_plate(features: int, holes: float) -> None:
     _, ours = cost("the correlation filter, ours", lambda: judge(values, "correlation_threshold"))
     theirs = {"features": list(values), "operation": "correlation_threshold", "corr_threshold": 0.9}
     kept, slow = cost("the correlation filter, pycytominer's", lambda: pycytominer.feature_select(values, **theirs))
-    same = set(values) - set(kept) == set(lists["correlation_threshold"])
-    print(f"  pycytominer's / ours {slow / ours:.1f}; the same features are excluded: {same}")
+    alike = set(values) - set(kept) == set(lists["correlation_threshold"])
+    print(f"  pycytominer's / ours {slow / ours:.1f}; the same features are excluded: {alike}")
 
 
 def judge(table: Any, operations: str = "variance_threshold,correlation_threshold,drop_na_columns,blocklist") -> Any:
