@@ -170,6 +170,27 @@ def test_sums_plate_by_plate_exclude_what_the_whole_table_excludes(pycytominer_p
         assert all(expected.values())
 
 
+FULL = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+import pandas as pd, stored_plates
+from stagekit import program
+stored = stored_plates.StoredPlates(Path(sys.argv[2]))
+stored.file = open("/dev/full", "r+b")
+try:
+    stored.add(pd.DataFrame({"Cells_T": [1.0] * 384}))
+except program.ServiceError as error:
+    Path(sys.argv[2], "said").write_text(str(error))
+"""
+
+
+def test_a_full_disk_is_no_fault_of_the_plates_and_is_told(oracle, tmp_path):
+    oracle(FULL, PROGRAMS, tmp_path)
+
+    assert "no room for the values of plate 1" in (tmp_path / "said").read_text()
+
+
 def test_the_table_says_why_each_feature_goes(select, kept, excluded):
     table = random_plate(0)
     outcome = select(table)
