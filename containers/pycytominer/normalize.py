@@ -1,6 +1,6 @@
 """Scale every feature of a plate against all its wells, or against those that a query chooses, as pycytominer does.
 
-Two are our own. mad_robustize gives pycytominer's numbers to the last bit, in a seventieth of its time. To spherize is
+Two methods are our own. mad_robustize gives pycytominer's numbers to the last bit, in less time. To spherize is
 whitening.py, the resource's way, in which the stage `spherize` whitens a set of plates.
 """
 
