@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Sequence
+from typing import Iterator, Literal, Sequence, Tuple
 
 import numpy as np
 
@@ -45,17 +45,39 @@ def average_precisions(
 ) -> np.ndarray:
     """Return the average precision of every query; `values` holds a profile a row.
 
-    A block of queries is ranked at a time, so memory grows with the profiles, not with their square.
+    A query is compared with its own positives and negatives only, so time grows with the profiles where those of a
+    query do not (the controls of a plate), and memory never with their square.
     """
     unit = unit_rows(values)
     found = np.empty(len(queries))
-    for start in range(0, len(queries), QUERIES_AT_ONCE):
-        block = queries[start : start + QUERIES_AT_ONCE]
-        similar = np.round(unit[[query.row for query in block]] @ unit.T, DIGITS)
-        similar = np.abs(similar) if absolute else similar
-        for at, (query, row) in enumerate(zip(block, similar), start):
-            found[at] = average_precision(row[query.positives], row[query.negatives], ties)
+    # Replicates have the same first row, themselves among them; the wells of a plate the same first control.
+    replicates = [min(query.row, query.positives[0]) for query in queries]
+    controls = [query.negatives[0] for query in queries]
+    alike = dict(_similarities(unit, queries, [query.positives for query in queries], replicates, absolute))
+    for at, unlike in _similarities(unit, queries, [query.negatives for query in queries], controls, absolute):
+        found[at] = average_precision(alike[at], unlike, ties)
     return found
+
+
+def _similarities(
+    unit: np.ndarray, queries: Sequence[Query], rows: Sequence[np.ndarray], kin: Sequence[int], absolute: bool
+) -> Iterator[Tuple[int, np.ndarray]]:
+    """Yield (place of a query, its similarity to each of its rows).
+
+    Queries with the same number in `kin` share rows and are compared together: a block is one matrix product with the
+    rows that any of its queries has.
+    """
+    order = np.argsort(kin, kind="stable").tolist()
+    for start in range(0, len(order), QUERIES_AT_ONCE):
+        block = order[start : start + QUERIES_AT_ONCE]
+        own = np.zeros(len(unit), dtype=bool)
+        for at in block:
+            own[rows[at]] = True
+        place = np.cumsum(own) - 1
+        similar = np.round(unit[[queries[at].row for at in block]] @ unit[own].T, DIGITS)
+        similar = np.abs(similar) if absolute else similar
+        for at, row in zip(block, similar, strict=True):
+            yield at, row[place[rows[at]]]
 
 
 def unit_rows(values: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
-"""Scale every feature of a plate against all its wells, or against those that a query chooses, by pycytominer.
+"""Scale every feature of a plate against all its wells, or against those that a query chooses, as pycytominer does.
 
-Only to spherize is our own: whitening.py, the resource's way, in which the stage `spherize` whitens a set of plates.
+Two methods are our own. mad_robustize gives pycytominer's numbers to the last bit, in less time. To spherize is
+whitening.py, the resource's way, in which the stage `spherize` whitens a set of plates.
 """
 
 from __future__ import annotations
@@ -76,17 +77,29 @@ def vary(table: pd.DataFrame, chosen: pd.Series, method: str, report: program.Re
 
 def scale(table: pd.DataFrame, chosen: pd.Series, method: str, least_spread: float = 0.0) -> pd.DataFrame:
     """Return the metadata and the scaled features, each of which must vary in the chosen wells."""
-    from pycytominer import normalize  # takes two seconds, which a plate without negative controls need not wait for
-
     metadata, features = table[profiles.metadata_of(table)], profiles.features_of(table)
     if not features:
         return metadata
-    marked = pd.concat([chosen.rename(CHOSEN), table[features]], axis="columns")
-    scaled = normalize(marked, features=features, samples=CHOSEN, method=method, mad_robustize_epsilon=0)
+    scaled = _by_mad(table[features], chosen) if method == "mad_robustize" else _others(table[features], chosen, method)
     raised = spread.of(table.loc[chosen, features].to_numpy(), method).raised(least_spread)
     low = [name for name, factor in zip(features, raised, strict=True) if factor > 1]
     scaled[low] = scaled[low] / raised[raised > 1]
     return metadata.join(scaled[features])
+
+
+def _by_mad(features: pd.DataFrame, chosen: pd.Series) -> pd.DataFrame:
+    """Return (x - median) / (1.4826 MAD) of the chosen wells, a missing value left out."""
+    wells = features[chosen].to_numpy()
+    center = np.nanmedian(wells, axis=0)
+    width = np.nanmedian(np.abs(wells - center), axis=0) / (1 / spread.MAD_TO_SIGMA)  # as scipy has it: the same bits
+    return pd.DataFrame((features.to_numpy() - center) / width, columns=features.columns, index=features.index)
+
+
+def _others(features: pd.DataFrame, chosen: pd.Series, method: str) -> pd.DataFrame:
+    from pycytominer import normalize  # takes two seconds, which no other method need wait for
+
+    marked = pd.concat([chosen.rename(CHOSEN), features], axis="columns")
+    return normalize(marked, features=list(features), samples=CHOSEN, method=method)
 
 
 def whiten(table: pd.DataFrame, chosen: pd.Series, plate: str, report: program.Report) -> pd.DataFrame:

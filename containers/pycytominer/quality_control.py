@@ -11,12 +11,14 @@ import json
 from pathlib import Path
 from typing import Dict, List
 
+import agreement
 import numpy as np
 import pandas as pd
 import plate_faults
 import plate_picture
 import profiles
 from stagekit import contracts, outside, program
+from stored_plates import StoredPlates
 
 
 def main() -> None:
@@ -36,15 +38,15 @@ def main() -> None:
     if not len(args.profiles) == len(args.load_data) == len(args.write_pictures):
         flags.error("--profiles, --load_data and --write_pictures take a file a plate")
     with program.Report(args.output) as report:
-        tables = [profiles.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
+        stored = StoredPlates(args.output)
+        tables = [_read(path, stored) for path in args.profiles]
         _check_distinct(tables)
-        agreement = agreements(tables)
-        _tell_gaps(tables, report)
+        agreed = _agreements(tables, stored, report)
         rows = []
-        for table, path, picture in zip(tables, args.load_data, args.write_pictures, strict=True):
+        for at, (table, path, picture) in enumerate(zip(tables, args.load_data, args.write_pictures, strict=True)):
             images = profiles.read_text(path, outside.of_load_data(contracts.LOAD_DATA))
             _check_same_plate(table, images, path)
-            rows.append(_judge(table, images, agreement, args, picture))
+            rows.append(_judge(table, stored.plate(at), images, agreed[at], args, picture))
         summary = pd.DataFrame(rows)
         summary.to_csv(args.write_summary, sep="\t", index=False, lineterminator="\n")
         report.fact("faults", {row["Plate_Name"]: row["Faults"] for row in rows if row["Faults"]})
@@ -53,17 +55,25 @@ def main() -> None:
                 report.warn(f"{row['Plate_Name']}: {row['Faults']}")
 
 
+def _read(path: Path, stored: StoredPlates) -> pd.DataFrame:
+    """Return the metadata of a plate; its features go to the file of all plates."""
+    table = profiles.read(path, contracts.SCALED_PROFILES)
+    stored.add(table[profiles.features_of(table)])
+    return table[profiles.metadata_of(table)]
+
+
 def _judge(
-    table: pd.DataFrame, images: pd.DataFrame, agreement: pd.Series, args: argparse.Namespace, picture: Path
-) -> Dict[str, object]:
+    table: pd.DataFrame, features: pd.DataFrame, images: pd.DataFrame, agreed: np.ndarray, args: argparse.Namespace,
+    picture: Path,
+) -> Dict[str, object]:  # fmt: skip
     """Draw a plate, and return its row of the table: the resource's columns, then ours."""
     plate = str(table["Metadata_Plate"].iloc[0])
     wells = table.set_index("Metadata_Well")
     shown = pd.DataFrame(index=wells.index)
     counts = wells.get("Metadata_Object_Count")
     shown["cells"] = np.nan if counts is None else pd.to_numeric(counts)
-    shown["replicates"] = agreement[plate]
-    shown["neighbours"] = plate_faults.neighbours(wells[profiles.features_of(wells)])
+    shown["replicates"] = agreed
+    shown["neighbours"] = plate_faults.neighbours(features.set_index(wells.index))
     faults = plate_faults.find(shown["cells"], list(images["Metadata_Well"].unique()), args.low_count, args.edge_effect)
     faults += args.suspicious.get(plate, [])
     plate_picture.draw(plate, shown, faults, picture)
@@ -97,28 +107,22 @@ def _check_same_plate(table: pd.DataFrame, images: pd.DataFrame, path: Path) -> 
         raise program.DataError(f"{message}; give --profiles and --load_data in the same order")
 
 
-def _tell_gaps(tables: List[pd.DataFrame], report: program.Report) -> None:
-    """Warn of features that not every well of the set has a value of: replicates are compared without them."""
-    joined = pd.concat(tables, ignore_index=True)
-    features = profiles.features_of(joined)
-    gaps = [name for name in features if joined[name].isna().any()]
+def _agreements(tables: List[pd.DataFrame], stored: StoredPlates, report: program.Report) -> List[np.ndarray]:
+    """Return for each plate how well its wells agree with their replicates on all plates.
+
+    Features that some well of the set lacks take no part, with a warning.
+    """
+    whole, features = [{*stored.whole(at)} for at in range(len(tables))], stored.features()
+    gaps = [name for name in features if not all(name in own for own in whole)]
     if gaps:
         shown = f"{', '.join(gaps[:5])}{', ...' if len(gaps) > 5 else ''}"
         message = f"{len(gaps)} of {len(features)} features lack a value in some well of the set"
         report.warn(f"{message}; replicates are compared without them: {shown}")
-
-
-def agreements(tables: List[pd.DataFrame]) -> pd.Series:
-    """Return each well's mean correlation with its replicates on all plates, by (plate, well); NaN without any."""
-    joined = pd.concat(tables, ignore_index=True)
-    features = [name for name in profiles.features_of(joined) if joined[name].notna().all()]
-    unit = plate_faults.standardized(joined[features].to_numpy())
-    found = np.full(len(joined), np.nan)
-    for members in joined.groupby("Metadata_broad_sample").indices.values():
-        if len(members) > 1 and features:
-            own = (unit[members] ** 2).sum(axis=1)  # 1, the correlation of a well with itself; 0 without spread
-            found[members] = (unit[members] @ unit[members].sum(axis=0) - own) / (len(members) - 1)
-    return pd.Series(found, index=pd.MultiIndex.from_frame(joined[["Metadata_Plate", "Metadata_Well"]]))
+    lacking = {*gaps}
+    compared = stored.table([name for name in features if name not in lacking])
+    samples = np.concatenate([table["Metadata_broad_sample"].to_numpy(dtype="object") for table in tables])
+    ends = np.cumsum([len(table) for table in tables])[:-1]
+    return np.split(agreement.agreements(compared, samples), ends)
 
 
 if __name__ == "__main__":

@@ -14,20 +14,20 @@ from typing import Dict, List, NamedTuple
 import blocklist
 import copies
 import extremes
-import numpy as np
 import pandas as pd
 import profiles
 import selection
 from selection import Reasons
 from stagekit import contracts, program
+from stored_plates import StoredPlates
 
 
 class Plate(NamedTuple):
-    """A plate's profiles: the features may be none."""
+    """A plate's profiles; its values are in the file of all plates. The features may be none."""
 
     name: str
     metadata: pd.DataFrame
-    features: pd.DataFrame
+    features: List[str]
 
 
 def main() -> None:
@@ -56,28 +56,31 @@ def main() -> None:
     with program.Report(args.output) as report:
         if args.blocklist:
             blocklist.tell(args.blocklist[0], args.operations, report)
-        plates = [_read(path, report) for path in args.profiles]
-        lists = {**_absent(plates), **_judge(plates, args)}
+        stored = StoredPlates(args.output)
+        plates = [_read(path, stored, report) for path in args.profiles]
+        lists = {**_absent(plates), **_judge(plates, stored, args)}
         kept = _kept(plates, lists, report)
-        _tell_extremes(plates, kept, args, report)
+        _tell_extremes(plates, stored, kept, args, report)
         _write_reasons(lists, args.plate, args.write_excluded)
-        _write_plates(plates, kept, args)
+        _write_plates(plates, stored, kept, args)
 
 
-def _read(path: Path, report: program.Report) -> Plate:
+def _read(path: Path, stored: StoredPlates, report: program.Report) -> Plate:
     table = profiles.read(path, contracts.SCALED_PROFILES)
     features = profiles.features_of(table)
     if not features:
         report.warn(f"{path.name}: holds metadata only, so nothing is selected and the output holds no feature")
-    return Plate(table["Metadata_Plate"].iloc[0], table[profiles.metadata_of(table)], table[features])
+    stored.add(table[features])
+    return Plate(table["Metadata_Plate"].iloc[0], table[profiles.metadata_of(table)], features)
 
 
 def _absent(plates: List[Plate]) -> Dict[str, Reasons]:
     """Return the features that some plates lack; plates without any feature are not asked."""
-    full = [plate for plate in plates if plate.features.shape[1]]
+    full = [plate for plate in plates if plate.features]
+    having = [{*plate.features} for plate in full]
     reasons = {}
     for name in dict.fromkeys(name for plate in full for name in plate.features):
-        lack = [plate.name for plate in full if name not in plate.features]
+        lack = [plate.name for plate, own in zip(full, having, strict=True) if name not in own]
         if lack:
             reasons[name] = f"is not on {len(lack)} of {len(full)} plates: {', '.join(lack[:5])}"
     return {"not_on_every_plate": reasons}
@@ -85,12 +88,12 @@ def _absent(plates: List[Plate]) -> Dict[str, Reasons]:
 
 def _shared(plates: List[Plate]) -> List[str]:
     """Return the features that every plate has, plates without any left aside."""
-    full = [plate.features.columns for plate in plates if plate.features.shape[1]]
+    full = [plate.features for plate in plates if plate.features]
     common = set(full[0]).intersection(*full) if full else set()
     return [name for name in full[0] if name in common] if full else []
 
 
-def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
+def _judge(plates: List[Plate], stored: StoredPlates, args: argparse.Namespace) -> Dict[str, Reasons]:
     """Return the features to exclude of those that every plate has."""
     shared = _shared(plates)
     # Places and object numbers took part in the published selection (defect D5).
@@ -99,9 +102,7 @@ def _judge(plates: List[Plate], args: argparse.Namespace) -> Dict[str, Reasons]:
     judged = [name for name in shared if name not in places]
     if not judged:
         return {"location": places}
-    values = np.concatenate([plate.features[judged].to_numpy() for plate in plates if plate.features.shape[1]])
-    table = pd.DataFrame(values, columns=judged, copy=False)
-    return {"location": places, **selection.excluded(table, args.operations, _rules(args))}
+    return {"location": places, **selection.excluded(stored.judged(judged), args.operations, _rules(args))}
 
 
 def _rules(args: argparse.Namespace) -> selection.Thresholds:
@@ -127,10 +128,14 @@ def _kept(plates: List[Plate], lists: Dict[str, Reasons], report: program.Report
     return kept
 
 
-def _tell_extremes(plates: List[Plate], kept: List[str], args: argparse.Namespace, report: program.Report) -> None:
+def _tell_extremes(
+    plates: List[Plate], stored: StoredPlates, kept: List[str], args: argparse.Namespace, report: program.Report
+) -> None:
     """Warn of kept features with values beyond the cutoff: one may decide alone how similar profiles are."""
-    full = [plate for plate in plates if plate.features.shape[1]]
-    found = extremes.find(pd.concat([plate.features[kept] for plate in full]), args.outlier_cutoff) if full else []
+    full = [plate for plate in plates if plate.features]
+    blocks = (pd.DataFrame(values, columns=names, copy=False) for names, values in stored.judged(kept).blocks())
+    found = [each for block in blocks for each in extremes.find(block, args.outlier_cutoff)]
+    found.sort(key=lambda each: -abs(each.value))
     report.fact("extreme_values", {each.feature: each.value for each in found})
     if found:
         wells = [f"{plate.name} {well}" for plate in full for well in plate.metadata["Metadata_Well"]]
@@ -147,12 +152,12 @@ def _write_reasons(lists: Dict[str, Reasons], plate_set: str, path: Path) -> Non
             table.writerows((name, reason, operation, plate_set) for name, reason in reasons.items())
 
 
-def _write_plates(plates: List[Plate], kept: List[str], args: argparse.Namespace) -> None:
+def _write_plates(plates: List[Plate], stored: StoredPlates, kept: List[str], args: argparse.Namespace) -> None:
     """Write every plate with the same columns: as in the resource, the metadata of any of them."""
     columns = list(dict.fromkeys(name for plate in plates for name in plate.metadata))
-    for plate, path, copy in zip(plates, args.write_profiles, args.write_parquet, strict=True):
-        names = [name for name in kept if name in plate.features]
-        table = plate.metadata.reindex(columns=columns, fill_value="").join(plate.features[names])
+    for at, (plate, path, copy) in enumerate(zip(plates, args.write_profiles, args.write_parquet, strict=True)):
+        values = stored.plate(at, kept if plate.features else [])
+        table = plate.metadata.reindex(columns=columns, fill_value="").join(values)
         profiles.write(table, path, contracts.SCALED_PROFILES, copies.wanted(copy, args))
 
 

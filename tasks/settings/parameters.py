@@ -97,21 +97,24 @@ class Typed(Text):
 
 
 class Number(Checked):
-    """A number within its limits; or the word auto, if its default is that."""
+    """A number within its limits; or the word auto, if its default is that or `auto` says so."""
 
     type: Callable[[str], float] = float
     words = "a number"
 
-    def __init__(self, *args: Any, least: float = -math.inf, most: float = math.inf, **how: Any) -> None:
+    def __init__(
+        self, *args: Any, least: float = -math.inf, most: float = math.inf, auto: bool = False, **how: Any
+    ) -> None:
         super().__init__(*args, **how)
         self.least, self.most = least, most
+        self.takes_auto = auto or self._default == AUTO
 
     @property
     def form(self) -> str:
-        return f"{self.words}{self._limits()}{', or auto' if self._default == AUTO else ''}"
+        return f"{self.words}{self._limits()}{', or auto' if self.takes_auto else ''}"
 
     def read(self, text: str) -> float | str:
-        if text == AUTO == self._default:
+        if text == AUTO and self.takes_auto:
             return text
         value = self.type(text)
         if not (self.least <= value <= self.most and math.isfinite(value)):

@@ -108,6 +108,13 @@ class runtime(luigi.Config):  # noqa: N801
     memory_gb = Number(
         default=AUTO, least=0.1, unit="GB", description="of all jobs together; auto: nine tenths of the machine's"
     )
+    workers = Whole(
+        default=1,
+        least=1,
+        auto=True,
+        unit="stages",
+        description="at once; auto: one a core, on a cluster or AWS 20; [core] workers goes before it",
+    )
     max_failed_fraction = Number(**fraction(0.0), description="of a plate's sites, that may be left out")
 
 

@@ -36,6 +36,8 @@ RESOURCE_KEYS: Mapping[str, Number] = {
 SLURM_KEYS = ("partition", "account", "qos", "gres", "extra")
 """What of [slurm] a stage's section may override, by a key that begins with slurm_."""
 MOST_ON_A_NODE_GB = 64.0
+WAITING_WORKERS = 20
+"""Plates at once where jobs run elsewhere: a worker is a process of this machine that waits for them."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,20 @@ def load() -> Settings:
         sections.plan().dollars_per_core_hour,
         aws_prices.checked(luigi_file.folder(), sections.plan().prices),
         _gallery(),
-        int(configuration.get_config().get("core", "workers", 1)),
+        workers(),
         _deleted(sections.storage().delete),
     )
+
+
+def workers() -> int:
+    """Return how many of Luigi's tasks run at once, if its command line does not say.
+
+    A worker that runs a job here waits for its slots, so a worker a core keeps all cores busy; elsewhere it only waits.
+    """
+    given = sections.runtime()
+    own = WAITING_WORKERS if given.place != places.LOCAL else given.cores
+    own = given.workers if given.workers != AUTO else machine_cores() if own == AUTO else own
+    return int(configuration.get_config().get("core", "workers", own))
 
 
 def _apptainer(layout: Layout) -> sif.Site:

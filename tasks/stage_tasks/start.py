@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import luigi
+from luigi import configuration
 from luigi.cmdline_parser import CmdlineParser
 
 from tasks.errors import StageError
-from tasks.settings import checks, luigi_sections
+from tasks.settings import checks, luigi_sections, settings
 from tasks.stage_tasks import console
 
 EXIT_SETTINGS = 2
@@ -39,6 +40,7 @@ def begin() -> None:
     console.set_up()
     luigi_sections.complete()
     checks.check(stage_settings(_below(Started)))
+    configuration.get_config().set("core", "workers", str(settings.workers()))  # where Luigi looks for it
 
 
 def stage_settings(tasks: Iterable[type[luigi.Task]]) -> dict[str, dict[str, luigi.Parameter]]:

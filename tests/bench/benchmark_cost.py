@@ -24,6 +24,36 @@ from tests.stages.benchmark.drawn_batch import BATCH, Drawing  # noqa: E402
 
 PROGRAMS = REPOSITORY / "containers" / "benchmark"
 PATTERN = "{plate}_normalized_feature_select_negcon_batch.csv.gz"
+RANKED = """
+import time
+import numpy as np, pandas as pd
+import problems, ranking
+
+def all_pairs(values, queries):
+    unit, found = ranking.unit_rows(values), []
+    for start in range(0, len(queries), 256):
+        block = queries[start : start + 256]
+        similar = np.round(unit[[query.row for query in block]] @ unit.T, ranking.DIGITS)
+        found += [ranking.average_precision(row[q.positives], row[q.negatives]) for q, row in zip(block, similar)]
+    return np.array(found)
+
+for plates in (4, 16, 30):
+    wells = plates * 384
+    values = np.random.default_rng(0).normal(size=(wells, 700))
+    number = np.arange(wells) % 384
+    label = np.array([f"B{at % 80}" if at < 320 else "" for at in number], dtype=object)
+    plate = np.repeat([f"P{at}" for at in range(plates)], 384).astype(object)
+    nothing = np.full(wells, "", dtype=object)
+    asked = problems.replicability(pd.DataFrame({"plate": plate}), values, label, number >= 320, plate, nothing)
+    spent, made = [], []
+    for way in (ranking.average_precisions, all_pairs):
+        before = time.process_time()
+        made.append(way(values, asked.queries))
+        spent.append(time.process_time() - before)
+    print(f"average precisions, {plates} plates: own rows {spent[0]:.2f}, all pairs {spent[1]:.2f} CPU s, "
+          f"ratio {spent[1] / spent[0]:.1f}; equal values: {(made[0] == made[1]).all()}", flush=True)
+"""
+"""Average precisions by a query's own rows, and by the similarities of all pairs, as they were computed before."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +93,12 @@ def replicability(dataset: Path, plates: list[str], definition: str, permutation
     return cost_of(words, {"PYTHONPATH": str(REPOSITORY / "containers"), "OPENBLAS_NUM_THREADS": "1"})
 
 
+def own_rows_and_all_pairs() -> None:
+    paths = os.pathsep.join([str(REPOSITORY / "containers"), str(PROGRAMS)])
+    own = {**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run([str(environments.python("benchmark")), "-c", RANKED], check=True, env=own)
+
+
 def whole_batch(root: Path, definition: str, permutations: int, cores: int) -> Cost:
     config = root.parent / "luigi.cfg"
     config.write_text(
@@ -85,6 +121,7 @@ def main() -> None:
     flags.add_argument("--cores", type=int, default=2)
     args = flags.parse_args()
     environments.make("benchmark")
+    own_rows_and_all_pairs()
     with tempfile.TemporaryDirectory(prefix="benchmark-cost-") as scratch:
         root = Path(scratch) / "root"
         dataset = root / "cpg0000-jump-pilot" / "source_4"

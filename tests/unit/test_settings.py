@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from luigi import configuration
+from luigi import configuration, interface
 
 from tasks.dataset.layout import REPOSITORY
 from tasks.definitions import stages
 from tasks.errors import SettingsError
 from tasks.runtime.core.slots import machine_cores, machine_memory_gb
 from tasks.settings import checks, luigi_sections, settings
+from tasks.stage_tasks import start
 from tasks.workflow import pipeline
 from tests.unit.conftest import LoadSettings
 
@@ -178,3 +179,28 @@ def test_a_luigi_cfg_that_is_named_and_not_there_is_an_error(tmp_path: Path) -> 
 
     assert done.returncode == 2
     assert f"ERROR: LUIGI_CONFIG_PATH names {tmp_path / 'other.cfg'}, which is not there" in done.stderr
+
+
+WORKERS = {
+    "one, if nobody says": ("", 1),
+    "a number": ("[runtime]\nworkers = 3\n", 3),
+    "a worker a core": ("[runtime]\nworkers = auto\ncores = 7\n", 7),
+    "all cores of the machine": ("[runtime]\nworkers = auto\n", machine_cores()),
+    "a worker a plate where it only waits": ("[runtime]\nworkers = auto\nplace = slurm\ncores = 2\n", 20),
+    "Luigi's own setting first": ("[runtime]\nworkers = auto\n[core]\nworkers = 5\n", 5),
+}
+
+
+@pytest.mark.parametrize(("text", "workers"), WORKERS.values(), ids=WORKERS)
+def test_so_many_stages_run_at_once(luigi_cfg: LoadSettings, text: str, workers: int) -> None:
+    luigi_cfg(text)
+    start.begin.__wrapped__()
+
+    assert settings.load().workers == workers
+    assert interface.core().workers == workers  # what Luigi's own command goes by
+
+
+@pytest.mark.parametrize("wrong", ["0", "many", "1.5"])
+def test_workers_are_a_whole_number_or_auto(luigi_cfg: LoadSettings, wrong: str) -> None:
+    with pytest.raises(SettingsError, match=r"\[runtime\] workers = .*a whole number of at least 1, or auto"):
+        check(luigi_cfg, f"[runtime]\nworkers = {wrong}\n")

@@ -16,29 +16,34 @@ PLATE = "00117013"
 PUBLISHED = "variance_threshold,correlation_threshold,drop_na_columns,blocklist"
 SEEDS = range(6)
 JUDGED = """
-import json, sys
+import json, sys, tempfile
 import pandas as pd
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import selection
 from pycytominer import feature_select
+from stored_plates import StoredPlates
 
 theirs = {"variance_threshold": "frequency_threshold"}
 settings = {"na_cutoff": 0.05, "corr_threshold": 0.9, "freq_cut": 0.05, "unique_cut": 0.1}
 operations, verdicts = sys.argv[4].split(","), {}
 for path in sorted(Path(sys.argv[2]).glob("*.csv")):
     table = pd.read_csv(path)
+    stored = StoredPlates(tempfile.gettempdir())
+    stored.add(table)
+    features = stored.judged(list(table))
     verdicts[path.stem] = {
         operation: {
             "ours": list(ours),
             "theirs": list(set(table) - set(feature_select(
                 table, features=list(table), operation=theirs.get(operation, operation), **settings))),
         }
-        for operation, ours in selection.excluded(table, operations, selection.Thresholds(**settings)).items()
+        for operation, ours in selection.excluded(features, operations, selection.Thresholds(**settings)).items()
     }
 Path(sys.argv[3]).write_text(json.dumps(verdicts))
 """
 PROGRAMS = Path(__file__).parents[3] / "containers" / "pycytominer"
+SELECTION_BY_HAND = Path(__file__).with_name("selection_by_hand.py")
 
 
 @pytest.fixture
@@ -150,6 +155,40 @@ def test_of_a_correlated_pair_the_one_that_correlates_more_with_all_others_goes(
     total = {name: sum(abs(value) for value in r[name].values()) for name in table}
     loser = {a if total[a] > total[b] else b for a in table for b in table if a != b and r[a][b] > 0.9}
     assert verdicts[str(seed)]["correlation_threshold"]["ours"] == [name for name in table if name in loser]
+
+
+def test_sums_plate_by_plate_exclude_what_the_whole_table_excludes(pycytominer_python, tmp_path):
+    """Equal features, missing values, correlations at 0.9 +- 1e-8 to 1e-13: the reasons are the same, word by word."""
+    words = [pycytominer_python, "-W", "ignore", SELECTION_BY_HAND, tmp_path / "verdicts.json"]
+    paths = os.pathsep.join([str(PROGRAMS), str(PROGRAMS.parent)])
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"})
+
+    for verdict in json.loads((tmp_path / "verdicts.json").read_text()):
+        expected = {operation: [*reasons.items()] for operation, reasons in verdict["by_hand"].items()}
+        for way in ("all at once", "in blocks"):
+            assert {operation: [*reasons.items()] for operation, reasons in verdict[way].items()} == expected
+        assert all(expected.values())
+
+
+FULL = """
+import sys
+from pathlib import Path
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
+import pandas as pd, stored_plates
+from stagekit import program
+stored = stored_plates.StoredPlates(Path(sys.argv[2]))
+stored.file = open("/dev/full", "r+b")
+try:
+    stored.add(pd.DataFrame({"Cells_T": [1.0] * 384}))
+except program.ServiceError as error:
+    Path(sys.argv[2], "said").write_text(str(error))
+"""
+
+
+def test_a_full_disk_is_no_fault_of_the_plates_and_is_told(oracle, tmp_path):
+    oracle(FULL, PROGRAMS, tmp_path)
+
+    assert "no room for the values of plate 1" in (tmp_path / "said").read_text()
 
 
 def test_the_table_says_why_each_feature_goes(select, kept, excluded):
