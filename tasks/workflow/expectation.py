@@ -19,6 +19,8 @@ MOST_TOUCHING = 0.5
 LEAST_SOLIDITY, LEAST_FORM, MOST_ECCENTRIC = 0.9, 0.6, 0.9
 LEAST_CELL, MOST_CELL = 1.1, 15.0
 """How many times as large as its nucleus a cell is."""
+ANY_SIZE = "0,1e9"
+"""The range of nuclei that nobody asked for: label images have the size that they have."""
 AT_BOUND = 1.001
 FEW_SITES = 16
 """From fewer, the cells themselves show in what is taken for the illumination."""
@@ -57,6 +59,11 @@ def doubts(sites: Sequence[Site], expected: Expected) -> list[str]:
             "Measure more sites, or look at the outlines with this in mind"
         )
     return found
+
+
+def of_masks(doubt: str) -> str:
+    """Return a doubt about objects that a person gave: what is seen, and where to look instead of what to set."""
+    return f"{doubt.partition('. ')[0]}. Look at the label images in [measure] labels (docs/segmentation.md)"
 
 
 def summary(sites: Sequence[Site]) -> dict[str, float]:
