@@ -32,6 +32,7 @@ ONLY_MEASURE = (
     "MeasureTexture",
 )  # fmt: skip
 """Modules by which no object is found or judged."""
+ZERNIKE = "Calculate the Zernike features?:{}"
 FLAT = "flat.npy"
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     flags.add_argument("--pipeline", required=True, type=Path, help="our template of the analysis")
     flags.add_argument("--candidates", required=True, type=json.loads)
     flags.add_argument("--shown", required=True, type=int, help="so many of the sites are measured and drawn")
-    flags.add_argument("--width_px", required=True, type=float, help="how wide nuclei are: pictures are cut by that")
+    flags.add_argument("--estimate", required=True, type=Path, help="what estimate_cells wrote: pictures are cut by it")
     flags.add_argument("--write_sheet", required=True, type=Path)
     args = flags.parse_args()
     with program.Report(args.output) as report, tempfile.TemporaryDirectory(prefix="tune-") as scratch:
@@ -61,7 +62,13 @@ def main() -> None:
         report.fact("candidates", found)
         names = {load_data.site_name(row): args.images / _file(row, args) for row in rows}
         args.write_sheet.parent.mkdir(parents=True, exist_ok=True)
-        tune_sheet.draw(args.plate, panels, names, args.width_px).save(args.write_sheet, optimize=True)
+        tune_sheet.draw(args.plate, panels, names, _width_px(args.estimate)).save(args.write_sheet, optimize=True)
+
+
+def _width_px(estimate: Path) -> float:
+    """Return how wide nuclei are."""
+    lines = (line.split("\t") for line in estimate.read_text(encoding="utf-8").splitlines())
+    return next(float(value) for name, value in lines if name == "width_px")
 
 
 def _file(row: load_data.Row, args: Namespace) -> str:
@@ -88,7 +95,7 @@ def _measured(args: Namespace, table: load_data.LoadData, target: Path) -> dict[
 
 def _lean(text: str) -> str:
     """Return a template without the modules that only measure."""
-    head, *modules = re.split(r"\n(?=\w+:\[module_num)", text)
+    head, *modules = re.split(r"\n(?=\w+:\[module_num)", text.replace(ZERNIKE.format("Yes"), ZERNIKE.format("No")))
     return "\n".join([head, *(module for module in modules if module.partition(":")[0] not in ONLY_MEASURE)])
 
 

@@ -23,6 +23,8 @@ OF_THRESHOLD = 0.5
 NOISE_TIMES = 3.0
 CELL_PARTS = (0.15, 0.5)
 """Between which parts of the way from background to cell the threshold of cells stays."""
+FITTING_PARTS = (0.03, 0.8)
+"""CPJUMP1's own limits are kept where the threshold by them lies between these."""
 STEPS = (0.7, 1.0, 1.4)
 """The neighbours of a proposal: sizes and thresholds times these."""
 SIZES, THRESHOLDS = ("smaller nuclei", "", "larger nuclei"), ("lower threshold", "", "higher threshold")
@@ -113,7 +115,7 @@ def _cell_bounds(seen: Seen) -> tuple[float, float]:
     """Return the limits of the threshold of cells: CPJUMP1's if those lie between background and cell."""
     background, level = seen.level("cells_background"), seen.level("cells_level")
     threshold = min(max(seen.level("cells_threshold"), CELL_BOUNDS[0]), CELL_BOUNDS[1])
-    parts = [background + part * (level - background) for part in (CELL_PARTS[0] / 2, 0.8)]
+    parts = [background + part * (level - background) for part in FITTING_PARTS]
     if level <= background or parts[0] <= threshold <= parts[1]:
         return CELL_BOUNDS
     low, high = (background + part * (level - background) for part in CELL_PARTS)

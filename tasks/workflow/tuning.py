@@ -102,7 +102,6 @@ class TuneCells(CellChannels, Segmented):
             **base,
             "candidates": json.dumps(listed, sort_keys=True),
             "shown": str(SHOWN),
-            "width_px": f"{self.seen().estimate['width_px']:g}",
         }
         files = {"pipeline": pipeline_file(None, "analysis.cppipe")}
         return StageSpec(own, files=files, folders=super().spec().folders)

@@ -37,11 +37,8 @@ class Plate(NamedTuple):
 
 PLATES = {
     "10x": Plate(1.196),
-    "20x": Plate(0.598),
-    "40x": Plate(0.299),
-    "40x, pixel known": Plate(0.299, known=True),
-    "20x, 2 x 2 pixels joined twice": Plate(1.196, bits=12, known=True),
-    "12 bits": Plate(0.598, bits=12),
+    "40x": Plate(0.299, known=True),
+    "40x, 2 x 2 pixels joined, 12 bits": Plate(0.598, bits=12, known=True),
     "8 bits": Plate(0.598, bits=8),
     "a tenth as bright": Plate(0.598, dim=0.1),
     "10x, 12 bits, no channel of cells": Plate(1.196, bits=12, cells=False),
@@ -73,7 +70,7 @@ def estimated(programs: Programs, plate: Named, output: Path, cells: str) -> dic
 
 
 def tuned(
-    programs: Programs, plate: Named, output: Path, seen: Seen, cells: str, chosen: list[int]
+    programs: Programs, plate: Named, estimate: Path, output: Path, seen: Seen, cells: str, chosen: list[int]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Return what some candidates find by site, and what the program is told of each."""
     own = {**DEFAULTS, "nuclei_channel": "Hoechst", "cells_channel": cells}
@@ -85,7 +82,7 @@ def tuned(
     outcome = programs.run(
         "tune_cells.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
         "--pipeline", FOLDER / "pipelines/analysis.cppipe", "--candidates", json.dumps(listed), "--shown", "4",
-        "--width_px", seen.estimate["width_px"], "--write_sheet", output / "files/sheet.png", "--output", output,
+        "--estimate", estimate, "--write_sheet", output / "files/sheet.png", "--output", output,
         *words_of(told[PROPOSAL]),
     )  # fmt: skip
     assert outcome.code == 0, outcome.stderr
@@ -100,9 +97,10 @@ def test_the_proposal_finds_the_cells_of_a_plate_that_nobody_described(
     cells = "ConA" if plate.cells else "none"
     named = laid(tmp_path / "plate", plate, [drawn])
     facts = estimated(programs, named, tmp_path / "estimate", cells)
+    estimate = tmp_path / "estimate/files/e.tsv"
     bits = segmentation.camera_bits(facts["greatest"])
     seen = Seen(facts["estimate"], plate.pixel_um if plate.known else None, bits)
-    (found,), (told,) = tuned(programs, named, tmp_path / "tune", seen, cells, [PROPOSAL])
+    (found,), (told,) = tuned(programs, named, estimate, tmp_path / "tune", seen, cells, [PROPOSAL])
     site = found["A01-1"]
     truth = 2 * np.sqrt(statistics.median(drawn.areas) / np.pi)
 
