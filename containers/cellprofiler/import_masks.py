@@ -1,7 +1,7 @@
 """Take over label images of nuclei and cells that another program, or a hand, has drawn: check, pair and renumber them.
 
-Unit and shard: sites. Writes `<Well>-<Site>_nuclei.tiff` and, if there are cells, `<Well>-<Site>_cells.tiff`: 16 bits, a
-cell's number that of its nucleus. Nothing is measured before all masks of a shard were found good.
+Unit and shard: sites. Writes `<Well>-<Site>_nuclei.tiff` and, if there are cells, `<Well>-<Site>_cells.tiff`: 16 bits,
+a cell's number that of its nucleus. Nothing is measured before all label images were found good.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ def main() -> None:
 
 
 def _take(
-    args: Namespace, rows: list[load_data.Row], found: dict[str, mask_files.Names], with_cells: bool, report: program.Report
+    args: Namespace,
+    rows: list[load_data.Row],
+    found: dict[str, mask_files.Names],
+    with_cells: bool,
+    report: program.Report,
 ) -> None:
     """Write the masks of all sites; raise DataError, with all that is wrong, if those of one are not good."""
     faults: dict[str, str] = {}
@@ -91,7 +95,9 @@ def _site(args: Namespace, row: load_data.Row, names: mask_files.Names, with_cel
 def _only(kind: str, files: list[str], row: load_data.Row) -> str:
     if not files:
         start = f"{row['Metadata_Well']}_s{row['Metadata_Site']}--{kind}_labels"
-        raise ValueError(f"there is no label image of its {kind}: {start}.tiff, or one named after its image (png, tif)")
+        raise ValueError(
+            f"there is no label image of its {kind}: {start}.tiff, or one named after its image (png, tif)"
+        )
     if len(files) > 1:
         raise ValueError(f"{files[0]} and {files[1]} both show its {kind}; keep one")
     return files[0]

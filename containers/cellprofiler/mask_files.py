@@ -74,7 +74,7 @@ def usable(files: Sequence[str]) -> list[str]:
 
 
 def read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a label image, of int64; ValueError says why it is none, or not of images of this shape (height, width)."""
+    """Return a label image, of int64; ValueError says why it is none, or not of this shape (height, width)."""
     try:
         labels = _decoded(path)
     except Exception as error:  # the codecs raise many kinds
@@ -105,7 +105,7 @@ def _faults(labels: np.ndarray, shape: tuple[int, ...]) -> Iterator[str]:
         yield f"has {len(numbers) - 1} objects; a site may have {MOST_OBJECTS:,}"
     pieces = int(ndimage.label(labels)[1]) if len(numbers) == 2 else 1
     if pieces > 1:
-        yield f"holds the number {numbers[-1]} alone, in {pieces} pieces: number the objects (a mask of 0 and 1 does not)"
+        yield f"holds the number {numbers[-1]} alone, in {pieces} pieces: give each object a number of its own"
 
 
 def _size(shape: Sequence[int]) -> str:

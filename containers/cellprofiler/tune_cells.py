@@ -1,6 +1,6 @@
 """Find the cells of some sites by several settings, and draw a sheet by which a person chooses among them.
 
-`--candidates` is a JSON list of {"title": ..., "differs": {flag: value}}: how each differs from the flags that are given.
+`--candidates` is a JSON list of {"title": ..., "differs": {flag: value}}: how each differs from the flags given.
 The illumination is taken for even: of so few sites none can be estimated in which the cells do not show.
 """
 
@@ -89,7 +89,8 @@ def _measured(args: Namespace, table: load_data.LoadData, target: Path) -> dict[
     sites = Sites.of(flat, flat, pipeline, args.plate)
     sites.measure("fast", target, lambda image, seconds: None)
     return {
-        site: site_objects.describe(target / f"{args.plate}-{site}", shape[0] * shape[1]) for site, shape in shapes.items()
+        site: site_objects.describe(target / f"{args.plate}-{site}", shape[0] * shape[1])
+        for site, shape in shapes.items()
     }
 
 

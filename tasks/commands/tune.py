@@ -1,6 +1,6 @@
 """Propose how nuclei and cells of a plate are found, show it beside its neighbours, and write what a person chooses.
 
-Some wells are looked at: how wide and how bright nuclei are. Nine settings find their cells, and a sheet shows the outlines.
+Some wells are looked at: how wide and how bright nuclei are. Nine settings find their cells; a sheet shows the outlines.
 """
 
 from __future__ import annotations

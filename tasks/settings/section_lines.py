@@ -52,7 +52,9 @@ def _check(text: str, section: str, values: Mapping[str, str]) -> None:
         parser.read_string(text)
         good = all(parser.get(section, name) == value for name, value in values.items())
     except configparser.Error as error:
-        raise SettingsError(f"luigi.cfg is left as it is: with the new settings it would not be read ({error})") from error
+        raise SettingsError(
+            f"luigi.cfg is left as it is: with the new settings it would not be read ({error})"
+        ) from error
     if not good:
         lines = "".join(f"\n  {name} = {value}" for name, value in values.items())
         raise SettingsError(f"luigi.cfg is left as it is: its [{section}] has a form of its own; write there:{lines}")

@@ -92,15 +92,15 @@ def _found(sites: Sequence[Site], expected: Expected) -> Iterator[str]:
     found = summary(sites)
     if _mostly(sites, "nuclei", lambda count: count == 0):
         yield (
-            "at least half of the sites have no nucleus. Lower [cells] nuclei_bounds (0 to 1), check nuclei_channel and "
-            f"{expected.camera}; {expected.sizes}"
+            "at least half of the sites have no nucleus. Lower [cells] nuclei_bounds (0 to 1), check nuclei_channel "
+            f"and {expected.camera}; {expected.sizes}"
         )
     if _mostly(sites, "median", lambda width: width < NEAR_LEAST * least):
         yield f"nuclei are {expected.wide(found['median'])}, close to the least. {expected.sizes}: set them as they are"
     if _mostly(sites, "median", lambda width: width > NEAR_MOST * most):
         yield (
-            f"nuclei are {expected.wide(found['median'])}, close to the most: larger ones are left out, or cut in pieces. "
-            f"{expected.sizes}: set them as they are"
+            f"nuclei are {expected.wide(found['median'])}, close to the most: larger ones are left out, or cut in "
+            f"pieces. {expected.sizes}: set them as they are"
         )
     yield from _shapes(sites, found)
     yield from _thresholds(sites, expected)

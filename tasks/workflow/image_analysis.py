@@ -207,7 +207,9 @@ class ImportMasks(StageTask):
 
     def run(self) -> None:
         if not self.labels().given:
-            raise SettingsError("ImportMasks takes label images from a folder, and luigi.cfg names none: [measure] labels")
+            raise SettingsError(
+                "ImportMasks takes label images from a folder, and luigi.cfg names none: [measure] labels"
+            )
         super().run()
 
     def judge(self, run: Run, findings: RunSummary) -> RunSummary:

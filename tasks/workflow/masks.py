@@ -30,8 +30,8 @@ class LabelFolder(ProvidedTask):
         found = settings.resolved(str(self.folder).replace(PLATE, str(self.plate)))
         if not found.is_dir():
             raise MissingInputError(
-                f"luigi.cfg [measure] labels = {self.folder}: there is no folder {found}; lay the label images of plate "
-                f"{self.plate} there, or take the setting away"
+                f"luigi.cfg [measure] labels = {self.folder}: there is no folder {found}; lay the label images of "
+                f"plate {self.plate} there, or take the setting away"
             )
         return found
 

@@ -12,7 +12,7 @@ from tasks.workflow.segmentation import CPJUMP1_PIXEL_UM, FULL_BITS, NONE
 USUAL_UM = 24.0
 """How wide nuclei are (circles of their area) on CPJUMP1's plates, which the defaults are made for."""
 LEAST_FIT_UM, MOST_FIT_UM = 15.0, 33.0
-"""The defaults find nuclei of such widths well: from 2.5 times the least width that is kept to three quarters of the most."""
+"""The defaults find such nuclei well: of 2.5 times the least width that is kept to three quarters of the most."""
 LENGTHS_UM = {"declump_smoothing": 4.2, "declump_distance": 4.8, "nuclei_smoothing": 1.8}
 RANGE_UM = (6.0, 45.0)
 CORRECTION, LEAST_BOUND = 1.25, 0.014
@@ -83,7 +83,9 @@ def _settings(seen: Seen, size: float, threshold: float) -> dict[str, str]:
         **{name: f"{length * scale:.3g} um" for name, length in LENGTHS_UM.items()},
         "nuclei_correction": f"{CORRECTION * threshold:.3g}",
         "nuclei_bounds": f"{_plain(least)}-1",
-        **({"cells_bounds": "{}-{}".format(*map(_plain, _cell_bounds(seen)))} if "cells_level" in seen.estimate else {}),
+        **(
+            {"cells_bounds": "{}-{}".format(*map(_plain, _cell_bounds(seen)))} if "cells_level" in seen.estimate else {}
+        ),
     }
 
 

@@ -95,9 +95,7 @@ class TuneCells(CellChannels, Segmented):
         told = self.numbers()
         base = told[PROPOSAL - 1]
         differs = [{name: value for name, value in each.items() if value != base[name]} for each in told]
-        listed = [
-            {"title": title, "differs": own} for title, own in zip(proposals.titles(), differs, strict=True)
-        ]
+        listed = [{"title": title, "differs": own} for title, own in zip(proposals.titles(), differs, strict=True)]
         own = {
             **base,
             "candidates": json.dumps(listed, sort_keys=True),
