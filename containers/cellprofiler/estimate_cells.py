@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 from argparse import Namespace
 from pathlib import Path
+from typing import NamedTuple, Optional
 
 import numpy as np
 import tifffile
@@ -25,6 +26,23 @@ LEAST_NUCLEI = 3
 """A site with fewer says nothing of brightness."""
 
 
+class Site(NamedTuple):
+    """The images of a site, from 0 to 1."""
+
+    nuclei: np.ndarray
+    cells: Optional[np.ndarray]
+
+    @classmethod
+    def read(cls, args: Namespace, row: load_data.Row) -> Site:
+        cells = None if args.cells_channel == NONE else _read(args, row, args.cells_channel)
+        return cls(_read(args, row, args.nuclei_channel), cells)
+
+    def brightness(self, width: float) -> dict[str, float]:
+        """Return what it tells of the brightness of nuclei and cells, and its count of nuclei."""
+        levels = nucleus_width.levels(self.nuclei, self.cells, width)
+        return {name: float(f"{value:.4g}") for name, value in levels.items()}
+
+
 def main() -> None:
     flags = program.parser(__doc__)
     flags.add_argument("--load_data", required=True, type=Path)
@@ -35,27 +53,21 @@ def main() -> None:
     args = flags.parse_args()
     with program.Report(args.output) as report:
         table = load_data.read(args.load_data, contracts.LOAD_DATA, args.plate)
-        seen = [_site(args, row) for row in table.rows]
-        found = nucleus_width.joined([site["found"] for site in seen])
+        seen = [Site.read(args, row) for row in table.rows]
+        found = nucleus_width.joined([nucleus_width.find(site.nuclei) for site in seen])
         if not found.widths.size:
             raise program.DataError(
                 f"{args.load_data.name}: on {len(seen)} sites nothing in the channel {args.nuclei_channel} has the "
                 "shape of a nucleus; see whether it is the right channel ([cells] nuclei_channel), or take more --wells"
             )
         width = nucleus_width.usual(found)
-        sites = [_brightness(args, site, width) for site in seen]
+        sites = [site.brightness(width) for site in seen]
         report.fact("greatest", _greatest(args, table))
         report.fact("estimate", {**_summary(sites, width), "widths": _spread(found)})
         report.fact("sites", {load_data.site_name(row): site for row, site in zip(table.rows, sites)})
         lines = [f"{name}\t{value}" for name, value in _summary(sites, width).items()]
         args.write_estimate.parent.mkdir(parents=True, exist_ok=True)
         args.write_estimate.write_text("\n".join(["name\tvalue", *lines]) + "\n", encoding="utf-8")
-
-
-def _site(args: Namespace, row: load_data.Row) -> dict[str, object]:
-    nuclei = _read(args, row, args.nuclei_channel)
-    cells = None if args.cells_channel == NONE else _read(args, row, args.cells_channel)
-    return {"nuclei": nuclei, "cells": cells, "found": nucleus_width.find(nuclei)}
 
 
 def _read(args: Namespace, row: load_data.Row, channel: str) -> np.ndarray:
@@ -69,13 +81,6 @@ def _read(args: Namespace, row: load_data.Row, channel: str) -> np.ndarray:
         told = getattr(tiff.pages[0], "tags", {}).get(MAX_SAMPLE_VALUE)
     white = float(told.value) if told else float(np.iinfo(pixels.dtype).max)
     return pixels.astype(np.float32) / np.float32(white)
-
-
-def _brightness(args: Namespace, site: dict[str, object], width: float) -> dict[str, float]:
-    """Return what a site tells of the brightness of nuclei and cells, and its count of nuclei."""
-    nuclei, cells = site["nuclei"], site["cells"]
-    levels = nucleus_width.levels(nuclei, cells, width)  # type: ignore[arg-type]
-    return {name: float(f"{value:.4g}") for name, value in levels.items()}
 
 
 def _summary(sites: list[dict[str, float]], width: float) -> dict[str, float]:

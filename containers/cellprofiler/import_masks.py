@@ -7,6 +7,7 @@ a cell's number that of its nucleus. Nothing is measured before all label images
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -47,8 +48,8 @@ def main() -> None:
 
 def _take(
     args: Namespace,
-    rows: list[load_data.Row],
-    found: dict[str, mask_files.Names],
+    rows: Sequence[load_data.Row],
+    found: Mapping[str, mask_files.Names],
     with_cells: bool,
     report: program.Report,
 ) -> None:

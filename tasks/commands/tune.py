@@ -1,6 +1,6 @@
 """Propose how nuclei and cells of a plate are found, show it beside its neighbours, and write what a person chooses.
 
-Some wells are looked at: how wide and how bright nuclei are. Nine settings find their cells; a sheet shows the outlines.
+Some wells are looked at: how wide and how bright nuclei are. Nine settings find their cells; a sheet shows outlines.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def act(args: argparse.Namespace) -> int:
-    task = pipeline.TuneCells(batch_id=args.batch_id, plate=args.plate, wells=args.wells)
+    asked: dict[str, Any] = {"batch_id": args.batch_id, "plate": args.plate, "wells": args.wells}
+    task = pipeline.TuneCells(**asked)
     if not luigi.build([task], local_scheduler=True, log_level="INFO"):
         return FAILED
     found = manifest.read(task.manifest_path())

@@ -192,7 +192,7 @@ class ImportMasks(StageTask):
     unpaired = masks.unpaired()
 
     def labels(self) -> LabelFolder:
-        found: Any = self.clone(LabelFolder)
+        found: LabelFolder = self.clone(LabelFolder)  # type: ignore[assignment]
         return found
 
     def requires(self) -> list[luigi.Task]:

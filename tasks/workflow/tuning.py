@@ -20,7 +20,7 @@ from tasks.workflow.image_analysis import LoadData, SampleSites, SampleTask, ima
 from tasks.workflow.proposals import Seen
 from tasks.workflow.segmentation import Segmented
 
-SHOWN = 4
+SITES_SHOWN = 4
 """So many of the sampled sites are measured by each candidate, and drawn."""
 PROPOSAL = 5
 BY_NEARNESS = (5, 4, 6, 2, 8, 1, 3, 7, 9)
@@ -63,7 +63,7 @@ class TuneCells(CellChannels, Segmented):
         return [self.sampled(SampleSites), images_for(self), self.estimating()]
 
     def estimating(self) -> EstimateCells:
-        found: Any = self.sampled(EstimateCells)
+        found: EstimateCells = self.sampled(EstimateCells)  # type: ignore[assignment]
         return found
 
     def seen(self) -> Seen:
@@ -99,7 +99,7 @@ class TuneCells(CellChannels, Segmented):
         own = {
             **base,
             "candidates": json.dumps(listed, sort_keys=True),
-            "shown": str(SHOWN),
+            "shown": str(SITES_SHOWN),
         }
         files = {"pipeline": pipeline_file(None, "analysis.cppipe")}
         return StageSpec(own, files=files, folders=super().spec().folders)
