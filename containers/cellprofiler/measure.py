@@ -13,6 +13,7 @@ from pathlib import Path
 import audit
 import images
 import load_data
+import masks
 import pipelines
 import run_cellprofiler
 import segmentation
@@ -31,6 +32,7 @@ def main() -> None:
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
     segmentation.add_flags(flags)
+    flags.add_argument("--masks", type=Path, help="the folder of label images that replace finding nuclei and cells")
     flags.add_argument("--write_analysis", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
     args = flags.parse_args()
@@ -38,6 +40,7 @@ def main() -> None:
         plate = load_data.read(args.load_data_with_illum, contracts.LOAD_DATA_WITH_ILLUM, args.plate)
         pipeline = _pipeline(args, plate.channels(), report)
         table = load_data.localise(plate, args.images, args.illumination)
+        table = masks.listed(table, args.masks) if args.masks else table
         table = replace(table, rows=tuple(args.shard.of(table.rows, load_data.site_name)))
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
@@ -55,6 +58,7 @@ def main() -> None:
 def _pipeline(args: Namespace, channels: list[str], report: program.Report) -> pipelines.Pipeline:
     name = args.pipeline.name
     text = segmentation.fill(name, pipelines.read(args.pipeline), args, channels)
+    text = masks.take(name, text, args.masks) if args.masks else text
     pipeline = pipelines.render(name, text, channels)
     report.fact("cellprofiler", run_cellprofiler.version())
     report.fact("pipeline", pipeline.name)

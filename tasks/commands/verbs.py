@@ -20,12 +20,13 @@ from tasks.commands import (
     provenance,
     retry,
     status,
+    tune,
     verify,
 )
 
 MODULES = (
     add_plate, browse, clean, demo, doctor, equivalent, explain, images, init, logs, plan, provenance, retry,
-    status, verify,
+    status, tune, verify,
 )  # fmt: skip
 SHELLS = ("bash", "zsh", "tcsh")
 ELSEWHERE = (browse, doctor, images, init)
@@ -38,7 +39,7 @@ EXITS = {
     1: "Something is wrong, and the output says what; for a command that checks or compares: it found a fault or a "
     "difference.",
     2: "A flag or a setting cannot be used. Nothing was started.",
-    demo.FAILED: "`demo`, `retry`: a stage failed.",
+    demo.FAILED: "`demo`, `retry`, `tune`: a stage failed.",
     130: "Ctrl-C.",
 }
 

@@ -23,6 +23,7 @@ FOLDERS = {
     "load_data_csv": "workspace/load_data_csv/{batch}/{plate}",
     "load_data_localised": "workspace/load_data_csv/{batch}/{plate}/localised",
     "imported": "images/{batch}/imported/{plate}",
+    "masks": "images/{batch}/masks/{plate}",
     "illum": "images/{batch}/illum/{plate}",
     "analysis": "workspace/analysis/{batch}/{plate}",
     "backend": "workspace/backend/{batch}/{plate}",

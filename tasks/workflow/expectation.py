@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tasks.workflow.segmentation import NONE
+from tasks.workflow.segmentation import CPJUMP1_PIXEL_UM, NONE
 
 Site = Mapping[str, float | None]
 SUSPICIOUS = "suspicious cells: "
@@ -19,6 +19,8 @@ MOST_TOUCHING = 0.5
 LEAST_SOLIDITY, LEAST_FORM, MOST_ECCENTRIC = 0.9, 0.6, 0.9
 LEAST_CELL, MOST_CELL = 1.1, 15.0
 """How many times as large as its nucleus a cell is."""
+ANY_SIZE = "0,1e9"
+"""The range of nuclei that nobody asked for: label images have the size that they have."""
 AT_BOUND = 1.001
 FEW_SITES = 16
 """From fewer, the cells themselves show in what is taken for the illumination."""
@@ -45,7 +47,21 @@ class Expected:
         """Return the settings that say how large nuclei are, and what they come to."""
         least, most = self.range("nucleus_diameter")
         known = f"{self.pixel_um:.4g} um" if self.pixel_um else "not known, so taken for 0.598 um as in CPJUMP1"
-        return f"[cells] nucleus_diameter comes to {least:g}-{most:g} px; [cells] pixel_um (um) is {known}"
+        told = f"{least:g}-{most:g} px ({self.in_um(least)}-{self.in_um(most)} um)"
+        return f"[cells] nucleus_diameter comes to {told}; [cells] pixel_um (um) is {known}"
+
+    def in_um(self, pixels: float) -> str:
+        """Return a length in micrometres, by the size of a pixel that was taken."""
+        return f"{pixels * (self.pixel_um or CPJUMP1_PIXEL_UM):.3g}"
+
+    def wide(self, pixels: float) -> str:
+        """Return how wide something is, in both units."""
+        return f"{pixels:.3g} px ({self.in_um(pixels)} um) wide"
+
+    @property
+    def camera(self) -> str:
+        """Return the setting of the camera's range, and what it came to."""
+        return f"camera_bits (bits), which came to {self.told['camera_bits']}"
 
 
 def doubts(sites: Sequence[Site], expected: Expected) -> list[str]:
@@ -57,6 +73,11 @@ def doubts(sites: Sequence[Site], expected: Expected) -> list[str]:
             "Measure more sites, or look at the outlines with this in mind"
         )
     return found
+
+
+def of_masks(doubt: str) -> str:
+    """Return a doubt about objects that a person gave: what is seen, and where to look instead of what to set."""
+    return f"{doubt.partition('. ')[0]}. Look at the label images in [measure] labels (docs/segmentation.md)"
 
 
 def summary(sites: Sequence[Site]) -> dict[str, float]:
@@ -71,15 +92,15 @@ def _found(sites: Sequence[Site], expected: Expected) -> Iterator[str]:
     found = summary(sites)
     if _mostly(sites, "nuclei", lambda count: count == 0):
         yield (
-            "at least half of the sites have no nucleus. Lower [cells] nuclei_bounds (0 to 1), check camera_bits "
-            f"(bits) and nuclei_channel; {expected.sizes}"
+            "at least half of the sites have no nucleus. Lower [cells] nuclei_bounds (0 to 1), check nuclei_channel "
+            f"and {expected.camera}; {expected.sizes}"
         )
     if _mostly(sites, "median", lambda width: width < NEAR_LEAST * least):
-        yield f"nuclei are {found['median']:.3g} px wide, close to the least. {expected.sizes}: set them as they are"
+        yield f"nuclei are {expected.wide(found['median'])}, close to the least. {expected.sizes}: set them as they are"
     if _mostly(sites, "median", lambda width: width > NEAR_MOST * most):
         yield (
-            f"nuclei are {found['median']:.3g} px wide, close to the most: larger ones are left out, or cut in pieces. "
-            f"{expected.sizes}: set them as they are"
+            f"nuclei are {expected.wide(found['median'])}, close to the most: larger ones are left out, or cut in "
+            f"pieces. {expected.sizes}: set them as they are"
         )
     yield from _shapes(sites, found)
     yield from _thresholds(sites, expected)
@@ -111,7 +132,7 @@ def _thresholds(sites: Sequence[Site], expected: Expected) -> Iterator[str]:
     if least and _mostly(sites, "threshold_nuclei", lambda value: value <= least * AT_BOUND):
         yield (
             f"the threshold of nuclei is at its least, {least:g}: darker ones are missed. Lower [cells] nuclei_bounds "
-            "(0 to 1 of the camera's range), or set camera_bits (bits)"
+            f"(0 to 1 of the camera's range), or set {expected.camera}"
         )
     if most < 1 and _mostly(sites, "threshold_nuclei", lambda value: value >= most / AT_BOUND):
         yield f"the threshold of nuclei is at its most, {most:g}. Raise [cells] nuclei_bounds (0 to 1)"

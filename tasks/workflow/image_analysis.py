@@ -11,7 +11,7 @@ import luigi
 
 from tasks import errors
 from tasks.dataset import catalogue, layout, lookup, planes
-from tasks.errors import NoCellsError
+from tasks.errors import NoCellsError, SettingsError
 from tasks.execution.collect import RunSummary
 from tasks.execution.specs import JobSpec, StageSpec
 from tasks.execution.stage_run import Run
@@ -23,9 +23,10 @@ from tasks.settings.parameters import Choice, Text, Whole
 from tasks.settings.settings import setting
 from tasks.stage_tasks.plate import PlateTask, refuse_start
 from tasks.stage_tasks.stage import StageTask
-from tasks.workflow import expectation, segmentation
+from tasks.workflow import expectation, masks, segmentation
 from tasks.workflow.import_images import ImportImages
 from tasks.workflow.inputs import Images, Platemap, PublishedLoadData, images_of
+from tasks.workflow.masks import LabelFolder
 from tasks.workflow.segmentation import Segmented
 
 PIPELINES = layout.CONTAINERS / "cellprofiler" / "pipelines"
@@ -37,6 +38,7 @@ UNAUDITED = (
     "site {site} was to be measured by both engines, and is left out: fewer sites than [measure] audit_sites, or none, "
     "say how the engines agree on this plate; compare others with: python -m tasks verify --against stock"
 )
+MASKS_PER_JOB = 200
 IGNORED_NAMES = ".*,Thumbs.db,*_thumb*"
 """What systems and microscopes leave beside images."""
 WITHOUT_IMAGES = ("backend", "profiles")
@@ -182,6 +184,44 @@ class Illumination(StageTask):
         return max(((count, count + used[channel], "site") for channel, count in lacking.items()), default=(0, 0, ""))
 
 
+class ImportMasks(StageTask):
+    """Of a plate whose nuclei and cells a person has as label images; nothing is measured before all are good."""
+
+    stage = "import_masks"
+    nuclei_channel = Segmented.nuclei_channel
+    unpaired = masks.unpaired()
+
+    def labels(self) -> LabelFolder:
+        found: LabelFolder = self.clone(LabelFolder)  # type: ignore[assignment]
+        return found
+
+    def requires(self) -> list[luigi.Task]:
+        refuse_start("the images", self.start_from, WITHOUT_IMAGES)
+        return [load_data_of(self), images_for(self), *([self.labels()] if self.labels().given else [])]
+
+    def spec(self) -> StageSpec:
+        return super().spec().adding(parameters={"nuclei_channel": str(self.nuclei_channel)})
+
+    def job_spec(self) -> JobSpec:
+        return super().job_spec().adding(units_per_job=MASKS_PER_JOB)
+
+    def run(self) -> None:
+        if not self.labels().given:
+            raise SettingsError(
+                "ImportMasks takes label images from a folder, and luigi.cfg names none: [measure] labels"
+            )
+        super().run()
+
+    def judge(self, run: Run, findings: RunSummary) -> RunSummary:
+        """Raise NoCellsError if the masks of the whole plate hold no object: nothing needs to be measured then."""
+        if findings.facts.get("nuclei") == 0:
+            raise NoCellsError(
+                f"{run.title}: the label images of all {len(run.units)} sites are empty; see whether "
+                f"{self.labels().path()} holds what the segmenter found"
+            )
+        return findings
+
+
 class Measure(Segmented):
     stage = "measure"
     pipeline = setting("measure", "pipeline", Text, default="", form="a .cppipe file", significant=False)
@@ -194,7 +234,16 @@ class Measure(Segmented):
     def requires(self) -> list[luigi.Task]:
         refuse_start("the images", self.start_from, WITHOUT_IMAGES)
         self._refuse_channels()
-        return [load_data_of(self), images_for(self), self.clone(Illumination)]
+        return [load_data_of(self), images_for(self), *self._masks(), self.clone(Illumination)]
+
+    def _masks(self) -> list[luigi.Task]:
+        """Return the task that takes over label images, if luigi.cfg names some."""
+        importing: Any = self.clone(ImportMasks)
+        return [importing] if importing.labels().given else []
+
+    def inputs(self, spec: StageSpec | None = None) -> dict[str, list[Artifact]]:
+        """Return the inputs; without label images there is no such input, as in earlier versions."""
+        return {name: found for name, found in super().inputs(spec).items() if found or name != "masks"}
 
     def spec(self) -> StageSpec:
         path = pipeline_file(self.pipeline, "analysis.cppipe")
@@ -231,6 +280,7 @@ class Measure(Segmented):
         """Hold what was found against what is to be expected; the manifest keeps the plate's sum, not each site."""
         sites: list[Any] = list(dict(findings.facts.get("objects") or {}).values())  # type: ignore[call-overload]
         doubts = expectation.doubts(sites, self._expected())
+        doubts = [expectation.of_masks(doubt) for doubt in doubts] if self._masks() else doubts
         facts = {**findings.facts, "objects": expectation.summary(sites)}
         facts |= {"suspicious": doubts} if doubts else {}
         camera = self.about_camera(self._illumination("greatest")) if self._is_filled() else []
@@ -245,6 +295,8 @@ class Measure(Segmented):
         told = self.segmentation(greatest)
         if not self._is_filled():
             told |= {"nuclei_bounds": "0,1", "camera_bits": str(segmentation.FULL_BITS)}
+        if self._masks():
+            told |= {"nucleus_diameter": expectation.ANY_SIZE}
         illuminated = min(self._illumination("estimated_from").values(), default=None)
         return expectation.Expected(told, self.known_pixel_um, illuminated, greatest)
 
@@ -295,7 +347,7 @@ class SampleMeasure(Measure, SampleTask):
 
     def requires(self) -> list[luigi.Task]:
         self._refuse_channels()
-        return [self.sampled(SampleSites), images_for(self), self.sampled(SampleIllumination)]
+        return [self.sampled(SampleSites), images_for(self), *self._masks(), self.sampled(SampleIllumination)]
 
 
 class SampleMontage(SampleTask):

@@ -22,6 +22,7 @@ from tasks.workflow.profiles import *  # noqa: F403
 from tasks.workflow.report import *  # noqa: F403
 from tasks.workflow.run_benchmark import *  # noqa: F403
 from tasks.workflow.run_plate_and_batch import *  # noqa: F403
+from tasks.workflow.tuning import *  # noqa: F403
 
 
 def _classes() -> list[type[luigi.Task]]:

@@ -117,15 +117,23 @@ class Normalize(ParquetParameter, StageTask):
     )
     least_spread = setting("normalize", "least_spread", Number, **fraction(0.0, unit="a fraction of the centre"))
     min_negcon_wells = setting("normalize", "min_negcon_wells", Whole, default=2, least=0, unit="wells")
+    min_cells = setting("normalize", "min_cells", Whole, default=0, least=0, unit="cells", significant=False)
     on_few_negcon = setting("normalize", "on_few_negcon", Choice, choices=["warn", "error"], default="warn")
 
     def requires(self) -> luigi.Task:
         if self.start_from != "profiles":  # a person's well averages may have columns of their own
-            queries.check(self.batch_id, self.plate, {(self.stage, "samples"): self.samples})
+            queries.check(self.batch_id, self.plate, {(self.stage, "samples"): self.reference()})
         return self.clone(Annotate)
 
+    def reference(self) -> str:
+        """Return the query of the wells to scale against: of those that are asked for the ones with enough cells."""
+        if not self.min_cells:
+            return str(self.samples)
+        enough = f"Metadata_Object_Count.astype('float') >= {self.min_cells}"
+        return enough if self.samples == "all" else f"({self.samples}) and {enough}"
+
     def spec(self) -> StageSpec:
-        return super().spec().adding(neutral={"least_spread": "0.0"})
+        return super().spec().adding(parameters={"samples": self.reference()}, neutral={"least_spread": "0.0"})
 
 
 class NormalizeNegcon(Normalize):

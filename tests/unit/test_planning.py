@@ -110,6 +110,8 @@ SIDEWAYS = {
         "sample_illumination",
         "sample_measure",
         "sample_montage",
+        "estimate_cells",
+        "tune_cells",
         "consensus",
         "spherize",
     },

@@ -155,7 +155,7 @@ def test_nuclei_of_a_pipeline_of_ones_own_are_held_against_the_range_that_is_set
     found = judged(monkeypatch, {"DNA": 4095}, dark)
 
     assert [text.partition(", close")[0] for text in found.facts.get("suspicious", ())] == (
-        ["suspicious cells: nuclei are 100 px wide"] if suspicious else []
+        ["suspicious cells: nuclei are 100 px (59.8 um) wide"] if suspicious else []
     )
     assert found.warnings == tuple(found.facts.get("suspicious", ()))
 

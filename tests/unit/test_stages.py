@@ -82,7 +82,7 @@ def test_every_input_of_a_stage_is_offered_once(name: str, luigi_cfg: LoadSettin
     most = 2 if name in JOINING else 1  # a file of each of the two groups
 
     # There only if luigi.cfg names one, or the plate was added with one.
-    asked = {*task.definition.inputs} - {"blocklist", "planes"}
+    asked = {*task.definition.inputs} - {"blocklist", "planes", "labels", "masks"}
     assert [name for name in asked if not 1 <= offers[name] <= most] == []
 
 

@@ -52,14 +52,15 @@ def add_a_line(path: Path) -> None:
         handle.write("\n# another line\n")
 
 
+CELLPROFILER = ["illumination", "measure", "sample_illumination", "sample_measure", "tune_cells"]
 PROGRAMS = {
     "cellprofiler/montage.py": ["montage", "sample_montage"],
     "pycytominer/normalize.py": ["normalize", "normalize_negcon"],
     "pycytominer/annotate.py": ["annotate", "annotate_deep"],
     "pycytominer/consensus.py": ["consensus"],
-    "cellprofiler/plugins/loaddata.py": ["illumination", "measure", "sample_illumination", "sample_measure"],
-    "cellprofiler/run_cellprofiler.py": ["illumination", "measure", "sample_illumination", "sample_measure"],
-    "cellprofiler/pipelines/analysis.cppipe": ["measure", "sample_measure"],
+    "cellprofiler/plugins/loaddata.py": CELLPROFILER,
+    "cellprofiler/run_cellprofiler.py": CELLPROFILER,
+    "cellprofiler/pipelines/analysis.cppipe": ["measure", "sample_measure", "tune_cells"],
     "cellprofiler/pipelines/illumination.cppipe": ["illumination", "sample_illumination"],
     "gallery/preflight.py": ["load_data", "localise_load_data"],
 }

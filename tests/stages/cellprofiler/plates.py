@@ -222,13 +222,23 @@ class Programs:
         engine: str = "fast",
         audit_sites: int = 0,
         cells: Mapping[str, str] | None = None,
+        masks: Path | None = None,
     ) -> Outcome:
-        found = {**segmentation.plain(), **(cells or {})}
+        found = {**segmentation.plain(), **(cells or {}), **({"masks": str(masks)} if masks else {})}
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
             "--engine", engine, "--audit_sites", audit_sites, "--shard", shard,
             "--write_analysis", output / "files/analysis", "--output", output, *words_of(found),
+        )  # fmt: skip
+
+    def import_masks(
+        self, plate: Plate, labels: Path, output: Path, nuclei_channel: str = "DNA", unpaired: str = "stop"
+    ) -> Outcome:
+        return self.run(
+            "import_masks.py", "--plate", PLATE, "--load_data", plate.table(False), "--images", plate.images,
+            "--labels", labels, "--nuclei_channel", nuclei_channel, "--unpaired", unpaired,
+            "--write_masks", output / "files", "--output", output, "--shard", "1/1",
         )  # fmt: skip
 
     def montage(self, plate: Plate, analysis: Path, output: Path) -> Outcome:
