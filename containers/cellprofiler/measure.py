@@ -1,6 +1,7 @@
 """Find the cells of every site and measure them with CellProfiler.
 
-Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site.
+Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site, or Parquet files a well
+(site_tables.py) and folders of outlines.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import run_cellprofiler
 import segmentation
 import site_objects
 from replacements import Witness
-from sites import Sites
+from sites import Form, Made, Sites
 from stagekit import contracts, program
 
 
@@ -30,6 +31,8 @@ def main() -> None:
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
+    flags.add_argument("--tables", required=True, choices=["csv", "parquet", "both"], help="the form of the values")
+    flags.add_argument("--cell_values", required=True, choices=["float64", "float32"], help="of cells in Parquet")
     segmentation.add_flags(flags)
     flags.add_argument("--write_analysis", required=True, type=Path)
     flags.add_argument("--shard", required=True, type=program.shard, help="sites by name, or k/n: a slice of them")
@@ -42,10 +45,10 @@ def main() -> None:
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
             shapes = _check(table, args, report)
-            sites = Sites.of(plate, table, pipeline, args.plate)
+            sites = Sites.of(plate, table, pipeline, args.plate, Form(args.tables, args.cell_values))
             report.fact("engine", args.engine)
-            _measure(sites, args, report)
-            report.fact("objects", _objects(shapes, args))
+            report.fact("tables", args.tables)
+            report.fact("objects", _objects(shapes, _measure(sites, args, report)))
             if args.engine == "fast":
                 chosen = audit.chosen(plate, args.plate, args.audit_sites)
                 report.fact("audit_chosen", chosen)
@@ -62,10 +65,9 @@ def _pipeline(args: Namespace, channels: list[str], report: program.Report) -> p
     return pipeline
 
 
-def _objects(shapes: Mapping[str, images.Shape], args: Namespace) -> dict[str, object]:
+def _objects(shapes: Mapping[str, images.Shape], made: Made) -> dict[str, object]:
     """Return what the nuclei and cells of each site are like."""
-    folders = {site: args.write_analysis / f"{args.plate}-{site}" for site in shapes}
-    return {site: site_objects.describe(folders[site], shape[0] * shape[1]) for site, shape in shapes.items()}
+    return {site: site_objects.describe(made.tables[site], shape[0] * shape[1]) for site, shape in shapes.items()}
 
 
 def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> Mapping[str, images.Shape]:
@@ -88,7 +90,7 @@ def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -
     return shapes
 
 
-def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:
+def _measure(sites: Sites, args: Namespace, report: program.Report) -> Made:
     names = sites.names
     try:
         made = sites.measure(
@@ -104,10 +106,11 @@ def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:
         report.warn(
             f"{len(made.stray)} pictures bear no <Well>_s<Site>-- in their name and are left out: {made.stray[:3]}"
         )
-    report.fact("cells", sum(made.cells.values()))
-    for name in [name for name, count in made.cells.items() if count == 0]:
+    report.fact("cells", sum(len(tables["Cells"]) for tables in made.tables.values()))
+    for name in [name for name, tables in made.tables.items() if not tables["Cells"]]:
         report.warn(f"site {name}: no cells")
     _say_how(sites, made.witness, report)
+    return made
 
 
 def _say_how(sites: Sites, witness: Witness, report: program.Report) -> None:

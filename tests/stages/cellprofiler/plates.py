@@ -222,12 +222,15 @@ class Programs:
         engine: str = "fast",
         audit_sites: int = 0,
         cells: Mapping[str, str] | None = None,
+        tables: str = "csv",
+        cell_values: str = "float64",
     ) -> Outcome:
         found = {**segmentation.plain(), **(cells or {})}
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
             "--engine", engine, "--audit_sites", audit_sites, "--shard", shard,
+            "--tables", tables, "--cell_values", cell_values,
             "--write_analysis", output / "files/analysis", "--output", output, *words_of(found),
         )  # fmt: skip
 
