@@ -205,7 +205,7 @@ def _image_column(name: str, texts: Sequence[str]) -> pyarrow.Array:
             return pyarrow.array([float(text) if text else None for text in texts], pyarrow.float64())
         except ValueError:
             pass
-    return pyarrow.array([text or None for text in texts], pyarrow.string())
+    return pyarrow.array(texts, pyarrow.string())
 
 
 def _write_sums(path: Path, plate: str, well: str, measured: Sequence[Measured]) -> None:
@@ -266,6 +266,12 @@ def texts(analysis: Path, name: str) -> dict[str, list[list[str]]]:
         found[f"{table}.csv"] = [header, *([_text(cell) for cell in row] for row in body)]
     found["Experiment.csv"] = [*_rows(site_folders.read(analysis / "experiment" / f"{stem}.csv"))]
     return found
+
+
+def counts(path: Path) -> dict[str, int]:
+    """Return the cells of each site of a file of images, by the name of the site's folder."""
+    rows = pyarrow.parquet.read_table(path, columns=[*PLACE, "Count_Cells"], use_threads=False).to_pylist()
+    return {"-".join(row[name] for name in PLACE): int(row["Count_Cells"]) for row in rows}
 
 
 def _find(analysis: Path, well: str, site: str) -> tuple[str, dict[str, object]]:
