@@ -154,6 +154,7 @@ class Outcome:
     code: int
     stderr: str
     output: Path
+    stdout: str = ""
 
     @property
     def files(self) -> Path:
@@ -195,7 +196,7 @@ class Programs:
         environment = {**os.environ, **own, "TMPDIR": str(temporary), "MPLCONFIGDIR": str(temporary)}
         process = warm.process(self.python, LIBRARIES, ONE_THREAD) if self.forked else warm.Cold(self.python)
         ran = process.run(command, environment, self.scratch)
-        return Outcome(ran.returncode, ran.stderr, output)
+        return Outcome(ran.returncode, ran.stderr, output, ran.stdout)
 
     def illumination(
         self,
