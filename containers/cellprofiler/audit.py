@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import load_data
+import read_wells
 import run_cellprofiler
 import site_folders
-import site_tables
 from sites import CSV, Sites
 from stagekit import equality, program
 
@@ -51,11 +51,11 @@ def _compare(site: Sites, analysis: Path, report: program.Report) -> equality.Co
             message = f"the audit of site {name}: engine = fast measured it, but engine = stock failed: {failure}"
             raise program.DataError(message) from failure
         if site.form.tables == "parquet":
-            return _with_csv(site_tables.texts(analysis, name), Path(scratch) / folder)
+            return _with_csv(read_wells.texts(analysis, name), Path(scratch) / folder)
         return equality.compare(analysis / folder, Path(scratch) / folder)
 
 
-def _with_csv(ours: Mapping[str, list[list[str]]], reference: Path) -> equality.Comparison:
+def _with_csv(ours: Mapping[str, list[equality.Row]], reference: Path) -> equality.Comparison:
     """Compare a site's tables, by the names of their csv files, with the csv files of a folder."""
     compared = equality.Comparison()
     for name, rows in sorted(ours.items()):

@@ -1,7 +1,7 @@
 """Find the cells of every site and measure them with CellProfiler.
 
 Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site, or Parquet files a well
-(site_tables.py) and folders of outlines.
+(well_files.py) and folders of outlines.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from PIL import Image
 
 import images
 import load_data
-import site_tables
+import read_wells
 from stagekit import afar
 
 # Which channel a colour shows: the first of these that the plate has.
@@ -138,10 +138,10 @@ def sites_of(
 
 
 def _counted(analysis: Path, made: Sequence[str], scratch: Path) -> dict[str, int]:
-    """Return the cells of every site by its folder's name, where it was measured into Parquet (site_tables.py)."""
+    """Return the cells of every site by its folder's name, where it was measured into Parquet (well_files.py)."""
     names = [name for name in made if OF_IMAGES.fullmatch(name)]
     folder = afar.near(analysis, names, scratch)
-    return {site: cells for name in names for site, cells in site_tables.counts(folder / name).items()}
+    return {site: cells for name in names for site, cells in read_wells.counts(folder / name).items()}
 
 
 def _site(well: str, images: Mapping[str, Path], measured: Path, cells: int | None) -> Site:

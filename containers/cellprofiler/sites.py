@@ -21,7 +21,7 @@ class Form:
     """In which form the values are published."""
 
     tables: str
-    """csv (a folder of csv files a site), parquet (site_tables) or both."""
+    """csv (a folder of csv files a site), parquet (well_files.py) or both."""
     cell_values: str
     """The type of the values of cells in Parquet: float64 or float32."""
 

@@ -35,7 +35,13 @@ def main() -> None:
     """Read the flags, average, write."""
     flags = program.parser(__doc__)
     flags.add_argument("--source", required=True, choices=sorted(READERS), help="which of the next three to read")
-    flags.add_argument("--analysis", required=True, type=Path, nargs="*", help="what was measured: the folder of site folders, or of Parquet files")
+    flags.add_argument(
+        "--analysis",
+        required=True,
+        type=Path,
+        nargs="*",
+        help="what was measured: the folder of site folders, or of Parquet files",
+    )
     flags.add_argument("--backend", required=True, type=Path, nargs="*", help="the plate's sqlite of single cells")
     flags.add_argument("--cells", required=True, type=Path, nargs="*", help="the folder of Parquet files")
     flags.add_argument("--method", required=True, choices=sorted(METHODS))

@@ -96,7 +96,9 @@ def _centres(site: sites.Site) -> Centres:
 def _of_tables(analysis: Path, plate: str) -> Iterator[Located]:
     """Yield the nuclei of every site of the Parquet files."""
     for well, found in well_tables.parts(analysis, plate).items():
-        centres = {f"{well}-{int(name.rpartition('-')[2])}": [] for part in found for name in part.sites}
+        centres: Dict[str, Centres] = {
+            f"{well}-{int(name.rpartition('-')[2])}": [] for part in found for name in part.sites
+        }
         for part in found:
             for site, *centre in well_tables.nuclei(part, (CENTRE, OTHER)):
                 centres[f"{well}-{site}"].append((repr(centre[0]), repr(centre[1])))

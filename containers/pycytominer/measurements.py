@@ -85,7 +85,7 @@ class Tables(well_tables.Measured):
 
     def by_well(self) -> Iterator[Tuple[str, List[Entry]]]:
         """Yield every well with its sites; all are good."""
-        yield from ((well, [Entry(*each) for each in found]) for well, found in super().by_well())
+        yield from ((well, [Entry(*each) for each in found]) for well, found in self.entries())
 
 
 def of(analysis: Path, plate: str) -> Union[Measurements, Tables]:

@@ -1,4 +1,4 @@
-"""What measuring wrote of a plate as Parquet, a well at a time (site_tables.py of the image cellprofiler says how).
+"""What measuring wrote of a plate as Parquet, a well at a time (well_files.py of the image cellprofiler says how).
 
 A well's means are read from its sums alone; only what needs the cells reads them.
 """
@@ -44,7 +44,7 @@ def lie_in(analysis: Path) -> bool:
 
 
 def parts(analysis: Path, plate: str) -> Dict[str, List[Part]]:
-    """Return the files of every well of a plate, in the order of the wells; raise DataError if a site is there twice."""
+    """Return the files of every well of a plate, in the order of the wells; DataError if a site is there twice."""
     found = [_part(path, plate) for path in sorted((analysis / "sums").glob("*.parquet"))]
     if not found:
         raise program.DataError(f"{analysis.name}/sums: holds no Parquet file of plate {plate}; was it measured?")
@@ -74,7 +74,9 @@ def _read(path: Path, columns: Optional[List[str]] = None) -> pyarrow.Table:
         with pyarrow.parquet.ParquetFile(path) as file:
             return file.read(columns=columns, use_threads=False)
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise program.DataError(f"{path.parent.name}/{path.name}: not a whole Parquet file ({error}); {NEXT}") from error
+        raise program.DataError(
+            f"{path.parent.name}/{path.name}: not a whole Parquet file ({error}); {NEXT}"
+        ) from error
 
 
 def _number(site: str) -> int:
@@ -82,7 +84,7 @@ def _number(site: str) -> int:
 
 
 def nuclei(part: Part, pairs: Sequence[Tuple[str, str]]) -> Iterator[Tuple[int, float, float]]:
-    """Yield the site and the centre of every nucleus, by site and object number: by the first pair that was measured."""
+    """Yield the site and the centre of every nucleus, in order; the centre by the first pair that was measured."""
     path = part.analysis / "cells" / f"{part.stem}.parquet"
     names = {*pyarrow.parquet.read_schema(path).names}
     centre = next(([f"Nuclei_{x}", f"Nuclei_{y}"] for x, y in pairs if {f"Nuclei_{x}", f"Nuclei_{y}"} <= names), None)
@@ -110,10 +112,9 @@ class Plate:
 
     @property
     def sites(self) -> List[str]:
-        """Return the names of all sites, as their folders bear them."""
-        names = [(well, site) for well, found in self.parts.items() for part in found for site in part.sites]
-        order = sorted(names, key=lambda name: (len(name[0]), name[0], _number(name[1])))
-        return [f"{self.plate}-{site}" for _, site in order]
+        """Return the names of all sites, as their folders bear them, by well and number."""
+        wells = [[site for part in found for site in part.sites] for found in self.parts.values()]
+        return [f"{self.plate}-{site}" for well in wells for site in sorted(well, key=_number)]
 
     def tell_columns(self, report: program.Report) -> None:
         """Report that no site lacks a column: all were measured by one pipeline."""
@@ -189,8 +190,7 @@ class Well:
 
 def _rows(whole: pyarrow.Table, table: str, site: np.ndarray) -> np.ndarray:
     """Return the rows of a table of cells that have an object of a compartment, by site and object number."""
-    numbers = whole[OBJECT.format(table)].to_numpy(zero_copy_only=False) if len(whole) else np.empty(0)
-    numbers = numbers.astype("float64")
+    numbers = whole[OBJECT.format(table)].to_numpy().astype("float64")
     own = np.flatnonzero(~np.isnan(numbers))
     return own[np.lexsort((numbers[own], site[own]))]
 
@@ -212,7 +212,7 @@ class Measured(Plate):
         self.layout = {"Image": of_images, **{table: [*sites.NUMBERS, *names] for table, names in short.items()}}
         self.names = own
 
-    def by_well(self) -> Iterator[Tuple[str, List[Tuple[int, sites.Site, sites.Measured]]]]:
+    def entries(self) -> Iterator[Tuple[str, List[Tuple[int, sites.Site, sites.Measured]]]]:
         """Yield every well with its sites: each with its number on the plate, from 1."""
         numbers = {name: number for number, name in enumerate(self.sites, start=1)}
         for well, found in self.parts.items():
@@ -242,7 +242,7 @@ class Measured(Plate):
     def _image(self, row: Dict[str, sites.Value]) -> sites.Image:
         stored = [(name, value) for name, value in row.items() if name not in sites.NUMBERS]
         values = [value if name.startswith(sites.TEXTS) else _typed(value) for name, value in stored]
-        counts = {table: int(float(row[f"Count_{table}"])) for table in COMPARTMENTS if f"Count_{table}" in row}
+        counts = {table: int(float(row[f"Count_{table}"] or 0)) for table in COMPARTMENTS if f"Count_{table}" in row}
         return sites.Image(str(row["ImageNumber"]), counts, values)
 
 

@@ -2,7 +2,7 @@
 
     python tests/bench/tables_cost.py [--wells 2] [--features 1900] [--scratch DIR]
 
-Sites of CPJUMP1's density (9 of 150 cells a well) are drawn as arrays, which is what CellProfiler holds when it exports.
+Sites of CPJUMP1's density (9 of 150 cells a well) are drawn as arrays, as CellProfiler holds them when it exports.
 From there: csv is written as its ExportToSpreadsheet writes it, published a folder a site, averaged, and collated to
 sqlite and Parquet; against it the values are handed on, published as Parquet with sums, and averaged. Each step runs
 on one thread in the environment of its image. Bytes are what /proc/<pid>/io counts (rchar, wchar), which includes what
@@ -50,7 +50,8 @@ for number, site in enumerate(told["sites"], start=1):
     image = {"ImageNumber": number, **{f"Count_{table}": told["cells"] for table in drawn}}
     image.update({"FileName_OrigDNA": f"{site}.tiff", "Metadata_Plate": told["plate"], "Metadata_Well": well})
     image["Metadata_Site"] = place
-    for name, rows in (("Image", [image.keys(), image.values()]), ("Experiment", [["Key", "Value"], ["Pipeline", "x"]])):
+    written = {"Image": [image.keys(), image.values()], "Experiment": [["Key", "Value"], ["Pipeline", "x"]]}
+    for name, rows in written.items():
         with open(folder / f"{name}.csv", "w", newline="") as out:
             csv.writer(out).writerows(rows)
     for table, values in drawn.items():
@@ -88,7 +89,8 @@ if told["form"] == "csv":
 else:
     import site_tables
     site_tables.publish(produced, plate, sites, names, told["kind"], target)
-"""IMPORTS = "import sys; sys.path.insert(0, sys.argv[1]); import aggregate"
+"""
+IMPORTS = "import sys; sys.path.insert(0, sys.argv[1]); import aggregate"
 
 
 @dataclass(frozen=True)
@@ -200,9 +202,8 @@ def main() -> None:
         print(f"well averages are {'the same bytes' if len(texts) == 1 else 'DIFFERENT'} in all forms")
         (csv, on_disk), (parquet, less) = (sums[form, "float64"] for form in ("csv", "parquet"))
         moved = [cost.read_gb + cost.written_gb for cost in (csv, parquet)]
-        print(
-            f"csv / Parquet: CPU {csv.cpu_seconds / parquet.cpu_seconds:.1f}, disk {on_disk / less:.1f}, moved {moved[0] / moved[1]:.1f}"
-        )
+        ratios = {"CPU": csv.cpu_seconds / parquet.cpu_seconds, "disk": on_disk / less, "moved": moved[0] / moved[1]}
+        print("csv / Parquet: " + ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items()))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ class ExportToSpreadsheet(stock.ExportToSpreadsheet):
             super().make_object_file(*given)
 
     def _hand_on(self, object_names, image_set_numbers, workspace, settings_group):
-        """Write <objects>.npy, a row a feature and a column an object, and the features' names beside it, a line each."""
+        """Write <objects>.npy, a row a feature and a column an object, and the features' names, a line each."""
         (name,) = object_names
         features = self._features(name, workspace.pipeline)
         parts = [self._values(workspace.measurements, name, features, number) for number in image_set_numbers]

@@ -1,4 +1,4 @@
-"""Measured into Parquet a plate has the values of its csv files: as CellProfiler hands them on, and read from its csv."""
+"""Measured into Parquet a plate has the values of its csv files, whether CellProfiler hands them on or writes csv."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ import json, sys
 from pathlib import Path
 import pyarrow.parquet
 sys.path.insert(0, sys.argv[3])
-import site_tables
+import read_wells
 analysis, name = Path(sys.argv[1]), sys.argv[2]
 cells = pyarrow.parquet.read_table(analysis / "cells/A01.parquet")
 sums = pyarrow.parquet.read_table(analysis / "sums/A01.parquet").to_pydict()
 columns = {column: cells[column].to_pylist() for column in cells.column_names}
-print(json.dumps({"texts": site_tables.texts(analysis, name), "cells": columns, "sums": sums}))
+print(json.dumps({"texts": read_wells.texts(analysis, name), "cells": columns, "sums": sums}))
 """
 
 
