@@ -76,9 +76,11 @@ def test_what_is_told_of_the_sites_is_the_same_but_for_the_form(both: Outcome, h
     facts = [outcome.facts() for outcome in (both, handed_on)]
     found = [{name: value for name, value in each.items() if name != "audit_chosen"} for each in facts]
     forms, audits = ([each.pop(name) for each in found] for name in ("tables", "audit"))
+    replaced, own = ([{*each.pop(name)} for each in found] for name in ("replaced_modules", "unreplaced_modules"))
 
     assert found[0] == found[1]
     assert forms == ["both", "parquet"]
+    assert replaced[1] - replaced[0] == own[0] - own[1] == {"ExportToSpreadsheet"}
     assert audits[0] == {}
     (site,) = equality.choose(PLATE, NAMES, 1)
     assert audits[1][site]["differ"] == 0
