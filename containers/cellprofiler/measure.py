@@ -1,6 +1,7 @@
 """Find the cells of every site and measure them with CellProfiler.
 
-Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site.
+Unit and shard: sites. Writes a folder `<plate>-<well>-<site>` of csv files and outlines a site, or Parquet files a well
+(well_files.py) and folders of outlines.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import run_cellprofiler
 import segmentation
 import site_objects
 from replacements import Witness
-from sites import Sites
+from sites import CSV, Form, Made, Sites
 from stagekit import contracts, program
 
 
@@ -31,6 +32,8 @@ def main() -> None:
     flags.add_argument("--pipeline", required=True, type=Path, help="a .cppipe file, or a template of one")
     flags.add_argument("--engine", required=True, choices=["fast", "stock"], help="fast: modules with compiled kernels")
     flags.add_argument("--audit_sites", required=True, type=int, help="sites of the plate that stock measures too")
+    flags.add_argument("--tables", required=True, choices=["csv", "parquet", "both"], help="the form of the values")
+    flags.add_argument("--cell_values", required=True, choices=["float64", "float32"], help="of cells in Parquet")
     segmentation.add_flags(flags)
     flags.add_argument("--masks", type=Path, help="the folder of label images that replace finding nuclei and cells")
     flags.add_argument("--write_analysis", required=True, type=Path)
@@ -45,10 +48,11 @@ def main() -> None:
         args.write_analysis.mkdir(parents=True, exist_ok=True)
         if table.rows:
             shapes = _check(table, args, report)
-            sites = Sites.of(plate, table, pipeline, args.plate)
+            sites = Sites.of(plate, table, pipeline, args.plate, Form(args.tables, args.cell_values))
             report.fact("engine", args.engine)
-            _measure(sites, args, report)
-            report.fact("objects", _objects(shapes, args))
+            if args.tables != CSV.tables:  # without the fact it is csv, as in earlier versions
+                report.fact("tables", args.tables)
+            report.fact("objects", _objects(shapes, _measure(sites, args, report)))
             if args.engine == "fast":
                 chosen = audit.chosen(plate, args.plate, args.audit_sites)
                 report.fact("audit_chosen", chosen)
@@ -66,10 +70,9 @@ def _pipeline(args: Namespace, channels: list[str], report: program.Report) -> p
     return pipeline
 
 
-def _objects(shapes: Mapping[str, images.Shape], args: Namespace) -> dict[str, object]:
+def _objects(shapes: Mapping[str, images.Shape], made: Made) -> dict[str, object]:
     """Return what the nuclei and cells of each site are like."""
-    folders = {site: args.write_analysis / f"{args.plate}-{site}" for site in shapes}
-    return {site: site_objects.describe(folders[site], shape[0] * shape[1]) for site, shape in shapes.items()}
+    return {site: site_objects.describe(made.tables[site], shape[0] * shape[1]) for site, shape in shapes.items()}
 
 
 def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -> Mapping[str, images.Shape]:
@@ -92,7 +95,7 @@ def _check(table: load_data.LoadData, args: Namespace, report: program.Report) -
     return shapes
 
 
-def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:
+def _measure(sites: Sites, args: Namespace, report: program.Report) -> Made:
     names = sites.names
     try:
         made = sites.measure(
@@ -108,16 +111,19 @@ def _measure(sites: Sites, args: Namespace, report: program.Report) -> None:
         report.warn(
             f"{len(made.stray)} pictures bear no <Well>_s<Site>-- in their name and are left out: {made.stray[:3]}"
         )
-    report.fact("cells", sum(made.cells.values()))
-    for name in [name for name, count in made.cells.items() if count == 0]:
+    report.fact("cells", sum(len(tables["Cells"]) for tables in made.tables.values()))
+    for name in [name for name, tables in made.tables.items() if not tables["Cells"]]:
         report.warn(f"site {name}: no cells")
     _say_how(sites, made.witness, report)
+    return made
 
 
 def _say_how(sites: Sites, witness: Witness, report: program.Report) -> None:
     """Note which modules were replaced, which have no replacement, and which fell back to their stock code and why."""
-    report.fact("replaced_modules", sorted(witness.in_force))
-    report.fact("unreplaced_modules", sorted({*sites.pipeline.modules()} - witness.in_force))
+    # The module that exports runs its stock code where csv is asked for.
+    replaced = witness.in_force - (set() if sites.form.tables == "parquet" else {"ExportToSpreadsheet"})
+    report.fact("replaced_modules", sorted(replaced))
+    report.fact("unreplaced_modules", sorted({*sites.pipeline.modules()} - replaced))
     report.fact("ran_stock", witness.stock)
     for why, first in witness.stock.items():
         report.warn(f"{why} (first for {first})")

@@ -12,6 +12,7 @@ from PIL import Image
 
 import images
 import load_data
+import read_wells
 from stagekit import afar
 
 # Which channel a colour shows: the first of these that the plate has.
@@ -20,6 +21,7 @@ PERCENTILES = (1.0, 99.7)
 CELL_OUTLINE = (255, 214, 90)
 NUCLEUS_OUTLINE = (255, 255, 255)
 DRAWN = re.compile(r"/(Cells\.csv|outlines/[^/]+)$")  # what is read of a site's folder
+OF_IMAGES = re.compile(r"images/[^/]+\.parquet")
 
 Limits = Mapping[str, tuple[float, float]]
 
@@ -111,7 +113,8 @@ def sites_of(
     Where the plate lies afar no other files of it come, to the folder `scratch`.
     """
     made = afar.names(analysis)
-    measured = {name.partition("/")[0] for name in made}
+    counted = _counted(analysis, made, scratch / "analysis")
+    measured = {name.partition("/")[0] for name in made} | set(counted)
     first: dict[str, Mapping[str, str]] = {}
     for row in rows:
         if _folder(row) not in measured:
@@ -124,14 +127,27 @@ def sites_of(
     analysis = afar.near(analysis, drawn, scratch / "analysis")
     files = [_image(row, channel) for row in first.values() for channel in channels.values()]
     images = afar.near(images, files, scratch / "images")
-    return [_site(well, row, channels, images, analysis) for well, row in sorted(first.items())]
+    drawn_images = {
+        well: {colour: images / _image(row, channel) for colour, channel in channels.items()}
+        for well, row in first.items()
+    }
+    return [
+        _site(well, drawn_images[well], analysis / _folder(row), counted.get(_folder(row)))
+        for well, row in sorted(first.items())
+    ]
 
 
-def _site(well: str, row: Mapping[str, str], channels: Mapping[str, str], folder: Path, analysis: Path) -> Site:
-    measured = analysis / _folder(row)
-    images = {colour: folder / _image(row, channel) for colour, channel in channels.items()}
-    with open(measured / "Cells.csv", encoding="utf-8") as table:
-        cells = sum(1 for _ in table) - 1
+def _counted(analysis: Path, made: Sequence[str], scratch: Path) -> dict[str, int]:
+    """Return the cells of every site by its folder's name, where it was measured into Parquet (well_files.py)."""
+    names = [name for name in made if OF_IMAGES.fullmatch(name)]
+    folder = afar.near(analysis, names, scratch)
+    return {site: cells for name in names for site, cells in read_wells.counts(folder / name).items()}
+
+
+def _site(well: str, images: Mapping[str, Path], measured: Path, cells: int | None) -> Site:
+    if cells is None:
+        with open(measured / "Cells.csv", encoding="utf-8") as table:
+            cells = sum(1 for _ in table) - 1
     return Site(well, images, _outlines(measured / "outlines"), cells)
 
 

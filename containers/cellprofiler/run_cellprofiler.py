@@ -47,6 +47,8 @@ class Run:
     scratch: Path
     plugins: Path | None = None
     """A folder of modules that take the place of CellProfiler's own."""
+    tables: str = "csv"
+    """parquet: nobody reads the csv files of objects."""
 
     @property
     def done_file(self) -> Path:
@@ -137,7 +139,7 @@ def _follow(job: Run, log: Log, progress: Progress) -> int:
     process = subprocess.Popen(
         job.words(),
         cwd=job.scratch,  # never "/": Bio-Formats then fails on every image
-        env=_environment(job.scratch),
+        env=_environment(job),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -183,10 +185,11 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def _environment(job: Run) -> dict[str, str]:
     # One thread: several shards run side by side, and OpenBLAS's threads cost 3 CPU seconds a site for nothing.
-    own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
-    return {"MPLCONFIGDIR": str(scratch), **os.environ, **own}
+    own = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(job.scratch), "PYTHONUNBUFFERED": "1"}
+    own |= {"PLATEWRIGHT_OBJECTS": "numbers"} if job.tables == "parquet" else {}  # plugins/exporttospreadsheet.py
+    return {"MPLCONFIGDIR": str(job.scratch), **os.environ, **own}
 
 
 def _fault(job: Run, log: Log, code: int) -> tuple[str, str]:

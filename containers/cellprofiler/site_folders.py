@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,25 +32,30 @@ class Site(NamedTuple):
 def publish(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> dict[str, int]:
     """Write `<plate>-<well>-<site>/` below `target` for every site; return the number of cells of each."""
     found: dict[str, int] = {}
-    experiment = _experiment(produced)
+    whole = experiment(produced)
     for image_csv in sorted(produced.glob("**/Image.csv")):
-        header, rows = _read(image_csv)
-        tables = {name: _by_image(image_csv.with_name(f"{name}.csv")) for name in OBJECTS}
+        header, rows = read(image_csv)
+        tables = {name: by_image(image_csv.with_name(f"{name}.csv")) for name in OBJECTS}
         for cells in rows:
             image = dict(zip(header, cells))
-            site = _site(image, sites, image_csv)
+            site = site_of(image, sites, image_csv)
             folder = target / f"{plate}-{load_data.site_name(site.row)}"
             if folder.exists():
                 raise program.DataError(f"site {load_data.site_name(site.row)} came out twice")
             folder.mkdir(parents=True)
             counts = {name: _write_objects(folder, name, tables[name], image, site) for name in tables}
-            _write(folder / "Image.csv", *_image_table(header, cells, site))
-            _write(folder / "Experiment.csv", *experiment)
+            write(folder / "Image.csv", *image_table(header, cells, site))
+            write(folder / "Experiment.csv", *whole)
             found[load_data.site_name(site.row)] = counts["Cells"]
+    check_all(sites, found)
+    return found
+
+
+def check_all(sites: Sequence[Site], found: Container[str]) -> None:
+    """Raise DataError if a site is not among those that were found."""
     missing = [name for name in (load_data.site_name(site.row) for site in sites) if name not in found]
     if missing:
         raise program.DataError(f"CellProfiler reported success but wrote nothing for: {', '.join(missing)}")
-    return found
 
 
 def move_outlines(produced: Path, plate: str, sites: Sequence[Site], target: Path) -> list[str]:
@@ -71,13 +76,14 @@ def _move(produced: Path, kind: str, place: str, plate: str, sites: Sequence[Sit
         # LoadData reads "01" as the number 1.
         prefixes = (f"{well}_s{number}--", f"{well}_s{number.lstrip('0')}--")
         for name in [name for name in pictures if name.startswith(prefixes)]:
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             own = name.split("--", 1)[1]
             shutil.move(str(pictures.pop(name)), str(folder / f"{well}_s{number}--{own}"))
     return sorted(pictures)
 
 
-def _read(path: Path) -> tuple[list[str], Lines]:
+def read(path: Path) -> tuple[list[str], Lines]:
+    """Return the header and the rows of a csv, which must be there and all as long."""
     if not path.is_file():
         message = f"CellProfiler reported success but wrote no {path.name} in {path.parent.name}; does the pipeline "
         raise program.DataError(message + "measure Cells, Cytoplasm and Nuclei and export all of them?")
@@ -88,8 +94,9 @@ def _read(path: Path) -> tuple[list[str], Lines]:
     return lines[0], lines[1:]
 
 
-def _by_image(path: Path) -> tuple[list[str], Mapping[str, Lines]]:
-    header, rows = _read(path)
+def by_image(path: Path) -> tuple[list[str], Mapping[str, Lines]]:
+    """Return the header of a csv of objects, and its rows by ImageNumber."""
+    header, rows = read(path)
     if header[0] != "ImageNumber":
         raise program.DataError(f"{path.name}: its first column is {header[0]}, not ImageNumber")
     groups: dict[str, Lines] = {}
@@ -98,7 +105,8 @@ def _by_image(path: Path) -> tuple[list[str], Mapping[str, Lines]]:
     return header, groups
 
 
-def _site(image: Mapping[str, str], sites: Sequence[Site], path: Path) -> Site:
+def site_of(image: Mapping[str, str], sites: Sequence[Site], path: Path) -> Site:
+    """Return the site that a row of Image.csv is of."""
     # By file name, not by Metadata_: LoadData reads "01" as the number 1.
     names = {column: cell for column, cell in image.items() if column.startswith(load_data.ORIGINAL)}
     for site in sites:
@@ -112,16 +120,22 @@ def _write_objects(
 ) -> int:
     header, groups = table
     rows = groups.get(image["ImageNumber"], [])
-    counted = int(float(image.get(f"Count_{name}", "nan").replace("nan", "-1")))
-    if counted != len(rows):
-        place = load_data.site_name(site.row)
-        message = f"site {place}: Image.csv counts {counted} {name}, but {name}.csv has {len(rows)} rows"
-        raise program.DataError(message)
-    _write(folder / f"{name}.csv", header, [[str(site.number), *row[1:]] for row in rows])
+    check_count(name, len(rows), image, site)
+    write(folder / f"{name}.csv", header, [[str(site.number), *row[1:]] for row in rows])
     return len(rows)
 
 
-def _image_table(header: list[str], cells: list[str], site: Site) -> tuple[list[str], Lines]:
+def check_count(name: str, objects: int, image: Mapping[str, str], site: Site) -> None:
+    """Raise DataError if a site's image counts another number of these objects than there are."""
+    counted = int(float(image.get(f"Count_{name}", "nan").replace("nan", "-1")))
+    if counted != objects:
+        place = load_data.site_name(site.row)
+        message = f"site {place}: Image.csv counts {counted} {name}, but {name}.csv has {objects} rows"
+        raise program.DataError(message)
+
+
+def image_table(header: list[str], cells: list[str], site: Site) -> tuple[list[str], Lines]:
+    """Return the header and the one row of a site's Image.csv as they are published."""
     own = {**site.row, "ImageNumber": str(site.number)}
     kept = [
         (column, own[column] if column == "ImageNumber" or column.startswith("Metadata_") and column in own else cell)
@@ -131,13 +145,15 @@ def _image_table(header: list[str], cells: list[str], site: Site) -> tuple[list[
     return [column for column, _ in kept], [[cell for _, cell in kept]]
 
 
-def _experiment(produced: Path) -> tuple[list[str], Lines]:
+def experiment(produced: Path) -> tuple[list[str], Lines]:
+    """Return the header and the rows of Experiment.csv, without what is of this run."""
     # One file for all sites; CellProfiler puts it where the folder's name without any metadata leads.
     written = sorted(produced.glob("**/Experiment.csv"))
-    header, rows = _read(written[0] if written else produced / "Experiment.csv")
+    header, rows = read(written[0] if written else produced / "Experiment.csv")
     return header, [row for row in rows if row[0] not in RUN_FACTS]
 
 
-def _write(path: Path, header: list[str], rows: Lines) -> None:
+def write(path: Path, header: list[str], rows: Lines) -> None:
+    """Write a csv."""
     with open(path, "w", encoding="utf-8", newline="") as out:
         csv.writer(out, lineterminator="\n").writerows([header, *rows])

@@ -1,4 +1,4 @@
-"""Describe the nuclei and cells of a measured site in a few numbers, from its csv files: no image is read again."""
+"""Describe the nuclei and cells of a measured site in a few numbers, from its tables: no image is read again."""
 
 from __future__ import annotations
 
@@ -10,16 +10,35 @@ from pathlib import Path
 from typing import Optional
 
 Row = Mapping[str, str]
+Tables = Mapping[str, Sequence[Row]]
+"""What is looked at of a site: the rows of Nuclei, Cells and Image."""
 TOUCHING = "Neighbors_NumberOfNeighbors_"
+LOOKED_AT = ("AreaShape_Area", "AreaShape_Solidity", "AreaShape_FormFactor", "AreaShape_Eccentricity")
+OF_IMAGE = ("Threshold_FinalThreshold_Nuclei", "Threshold_FinalThreshold_Cells")
 DIGITS = 4
 
 
-def describe(folder: Path, pixels: int) -> dict[str, Optional[float]]:
+def is_looked_at(column: str) -> bool:
+    """Say whether a column of a table is looked at."""
+    return column in (*LOOKED_AT, *OF_IMAGE) or column.startswith(TOUCHING)
+
+
+def looked_at(row: Row) -> Row:
+    """Return what is looked at of a row."""
+    return {column: text for column, text in row.items() if is_looked_at(column)}
+
+
+def read(folder: Path) -> Tables:
+    """Return what is looked at of a site's csv files."""
+    return {name: _rows(folder / f"{name}.csv") for name in ("Nuclei", "Cells", "Image")}
+
+
+def describe(tables: Tables, pixels: int) -> dict[str, Optional[float]]:
     """Return what is looked at of a site whose images have so many pixels; None where a table does not tell.
 
     Diameters (pixels) are those of circles of the same area. Shares are of the nuclei, covered_* of the image.
     """
-    nuclei, cells, image = (_rows(folder / f"{name}.csv") for name in ("Nuclei", "Cells", "Image"))
+    nuclei, cells, image = (tables[name] for name in ("Nuclei", "Cells", "Image"))
     widths = sorted(map(_diameter, _column(nuclei, "AreaShape_Area")))
     areas = {kind: sum(_column(rows, "AreaShape_Area")) for kind, rows in (("nuclei", nuclei), ("cells", cells))}
     told = image[0] if image else {}
@@ -44,7 +63,7 @@ def describe(folder: Path, pixels: int) -> dict[str, Optional[float]]:
 
 def _rows(path: Path) -> list[Row]:
     with open(path, encoding="utf-8", newline="") as source:
-        return list(csv.DictReader(source))
+        return [looked_at(row) for row in csv.DictReader(source)]
 
 
 def _column(rows: Sequence[Row], name: str) -> list[float]:

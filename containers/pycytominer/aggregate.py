@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-import warnings
 from pathlib import Path
 from typing import Callable, Dict, List
 
@@ -15,13 +14,14 @@ import numpy as np
 import pandas as pd
 import parquet
 import profiles
-from single_cells import Plate, Well
+import well_tables
+from single_cells import AnyWell, Plate
 from stagekit import contracts, program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 METHODS: Dict[str, Callable[..., np.ndarray]] = {"mean": np.nanmean, "median": np.nanmedian}
 READERS: Dict[str, Callable[[Path, str], Plate]] = {
-    "analysis": measurements.Reader,
+    "analysis": measurements.reader,
     "backend": backend.Reader,
     "cells": parquet.Reader,
 }
@@ -35,7 +35,13 @@ def main() -> None:
     """Read the flags, average, write."""
     flags = program.parser(__doc__)
     flags.add_argument("--source", required=True, choices=sorted(READERS), help="which of the next three to read")
-    flags.add_argument("--analysis", required=True, type=Path, nargs="*", help="the folder of site folders")
+    flags.add_argument(
+        "--analysis",
+        required=True,
+        type=Path,
+        nargs="*",
+        help="what was measured: the folder of site folders, or of Parquet files",
+    )
     flags.add_argument("--backend", required=True, type=Path, nargs="*", help="the plate's sqlite of single cells")
     flags.add_argument("--cells", required=True, type=Path, nargs="*", help="the folder of Parquet files")
     flags.add_argument("--method", required=True, choices=sorted(METHODS))
@@ -63,7 +69,7 @@ def _counted(name: str, args: argparse.Namespace) -> bool:
 def _aggregate(path: Path, args: argparse.Namespace, report: program.Report) -> pd.DataFrame:
     try:
         cells = READERS[args.source](path, args.plate)
-        if isinstance(cells, measurements.Reader):
+        if isinstance(cells, (measurements.Reader, well_tables.Reader)):
             cells.tell_columns(report)
         return aggregate(cells, args.plate, METHODS[args.method], report, args.max_failed_fraction)
     except sqlite3.DatabaseError as error:
@@ -85,10 +91,10 @@ def aggregate(
     places: List[Dict[str, object]] = []
     absent: List[str] = []
     for well in cells.wells():
-        if not all(len(well.cells[compartment]) for compartment in COMPARTMENTS):
+        if not all(well.objects(compartment) for compartment in COMPARTMENTS):
             absent.append(well.name)
             continue
-        rows.append(np.concatenate([_reduced(well.cells[compartment], method) for compartment in COMPARTMENTS]))
+        rows.append(np.concatenate([well.reduced(compartment, method) for compartment in COMPARTMENTS]))
         places.append({"Metadata_Plate": plate, "Metadata_Well": well.name, **_counts(well)})
     quarantine.settle(report, plate, cells.sites, cells.quarantined, max_failed_fraction)
     if not rows:
@@ -104,17 +110,10 @@ def aggregate(
     return table.sort_values("Metadata_Well", ignore_index=True)
 
 
-def _counts(well: Well) -> Dict[str, object]:
+def _counts(well: AnyWell) -> Dict[str, object]:
     """Return the values of COUNTS; sites that were left out do not count."""
-    counts = (well.sites, *(len(well.cells[table]) for table in COMPARTMENTS), len(well.cells["Cells"]))
+    counts = (well.sites, *(well.objects(table) for table in COMPARTMENTS), well.objects("Cells"))
     return dict(zip(COUNTS, counts, strict=True))
-
-
-def _reduced(cells: np.ndarray, method: Callable[..., np.ndarray]) -> np.ndarray:
-    """Return what the cells of a well come to; NaN where no cell has the feature."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all NaN
-        return method(cells, axis=0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Join the site csv files of a plate into one sqlite of single cells, and into a Parquet file a well.
+"""Join what was measured of a plate into one sqlite of single cells, and into a Parquet file a well.
 
 The sqlite is laid out as cytominer-database did it: tables Image, Cells, Cytoplasm, Nuclei share the key (TableNumber,
 ImageNumber), a number for each site. Image columns keep their names (`Metadata_Plate`, `Count_Cells`); object columns
@@ -9,15 +9,16 @@ its defaults. In the Parquet files (parquet.py) a row is a cell.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple, Union
 
 import backend
+import measurements
 import parquet
-from measurements import Measurements
 from stagekit import program, quarantine
 from stagekit.contracts import COMPARTMENTS
 
 FLAGS = ("true", "false")
+Plate = Union[measurements.Measurements, measurements.Tables]
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     quarantine.add_flag(flags)
     args = flags.parse_args()
     with program.Report(args.output) as report:
-        plate = Measurements(args.analysis, args.plate)
+        plate = measurements.of(args.analysis, args.plate)
         plate.tell_columns(report)
         database = backend.Writer(args.write_backend, plate.layout) if args.sqlite == "true" else None
         cells = args.write_cells if args.parquet == "true" else None
@@ -45,7 +46,7 @@ def main() -> None:
 
 
 def collate(
-    plate: Measurements, database: Optional[backend.Writer], cells: Optional[Path], max_failed_fraction: float
+    plate: Plate, database: Optional[backend.Writer], cells: Optional[Path], max_failed_fraction: float
 ) -> Tuple[Dict[str, int], List[str]]:
     """Read every site once; return the rows of each table, and the sites that have no cell.
 

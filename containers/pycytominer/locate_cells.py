@@ -13,6 +13,7 @@ from typing import Callable, Dict, Iterator, List, Tuple, Union
 
 import backend
 import sites
+import well_tables
 from stagekit import program, quarantine
 
 CENTRE = ("Location_Center_X", "Location_Center_Y")
@@ -65,7 +66,10 @@ def _write(located: Iterator[Located], folder: Path) -> Tuple[Dict[str, int], Di
 
 
 def of_analysis(analysis: Path, plate: str) -> Iterator[Located]:
-    """Yield the nuclei of every site folder, by their numbers, or what is wrong with it."""
+    """Yield the nuclei of every site that was measured, by their numbers, or what is wrong with it."""
+    if well_tables.lie_in(analysis):
+        yield from _of_tables(analysis, plate)
+        return
     for site in sites.find(analysis, plate):
         try:
             centres: Union[Centres, str] = _centres(site)
@@ -87,6 +91,18 @@ def _centres(site: sites.Site) -> Centres:
     if expected not in (None, len(centres)) or any(None in pair or "" in pair for pair in centres):
         raise program.DataError(f"Nuclei.csv has {len(centres)} rows, some cut off, or Image.csv counted {expected}")
     return centres
+
+
+def _of_tables(analysis: Path, plate: str) -> Iterator[Located]:
+    """Yield the nuclei of every site of the Parquet files."""
+    for well, found in well_tables.parts(analysis, plate).items():
+        centres: Dict[str, Centres] = {
+            f"{well}-{int(name.rpartition('-')[2])}": [] for part in found for name in part.sites
+        }
+        for part in found:
+            for site, *centre in well_tables.nuclei(part, (CENTRE, OTHER)):
+                centres[f"{well}-{site}"].append((repr(centre[0]), repr(centre[1])))
+        yield from sorted(centres.items(), key=lambda each: int(each[0].rpartition("-")[2]))
 
 
 def of_backend(path: Path, plate: str) -> Iterator[Located]:

@@ -1,14 +1,15 @@
-"""What was measured of a plate, a well at a time; a site that cannot be used is named, and the rest goes on."""
+"""What was measured of a plate, a well at a time; a site whose csv cannot be used is named, and the rest goes on."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Tuple
+from typing import Iterator, List, NamedTuple, Tuple, Union
 
 import columns
 import numpy as np
 import sites
+import well_tables
 from single_cells import LINKS, Well
 from stagekit import program
 from stagekit.contracts import COMPARTMENTS
@@ -77,3 +78,21 @@ class Reader(Measurements):
     def _join(self, table: str, found: List[np.ndarray]) -> np.ndarray:
         kept = self.kept[table]
         return np.concatenate(found)[:, kept] if found else np.empty((0, len(kept)))
+
+
+class Tables(well_tables.Measured):
+    """The sites of a plate, from its Parquet files."""
+
+    def by_well(self) -> Iterator[Tuple[str, List[Entry]]]:
+        """Yield every well with its sites; all are good."""
+        yield from ((well, [Entry(*each) for each in found]) for well, found in self.entries())
+
+
+def of(analysis: Path, plate: str) -> Union[Measurements, Tables]:
+    """Return the sites of a plate, in whichever form they were measured."""
+    return (Tables if well_tables.lie_in(analysis) else Measurements)(analysis, plate)
+
+
+def reader(analysis: Path, plate: str) -> Union[Reader, well_tables.Reader]:
+    """Return what reads a plate's wells, in whichever form they were measured."""
+    return (well_tables.Reader if well_tables.lie_in(analysis) else Reader)(analysis, plate)

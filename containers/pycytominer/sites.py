@@ -119,11 +119,11 @@ def image(site: Site, names: List[str]) -> Image:
     values = _image_row(site)
     for name, expected in (("Plate", site.plate), ("Well", site.well), ("Site", str(site.number))):
         told = values.get(f"Metadata_{name}")
-        if told != expected and not (name == "Site" and _value(told or "") == site.number):
+        if told != expected and not (name == "Site" and value(told or "") == site.number):
             raise program.DataError(f"Image.csv says Metadata_{name} {told!r} instead of {expected!r}")
     counts = {table: _count(table, values) for table in COMPARTMENTS if f"Count_{table}" in values}
     stored = [(name, values.get(name)) for name in names if name not in NUMBERS]
-    row = [text if text is None or name.startswith(TEXTS) else _value(text) for name, text in stored]
+    row = [text if text is None or name.startswith(TEXTS) else value(text) for name, text in stored]
     return Image(values["ImageNumber"], counts, row)
 
 
@@ -139,7 +139,7 @@ def _objects(site: Site, table: str, names: List[str], number: str) -> np.ndarra
     """Return a site's objects: ObjectNumber, then the features; `number` is the site's ImageNumber."""
     own = list(header(site, table).names)
     values = numbers_csv.read(_path(site, table), DROPPED[table])
-    others = np.flatnonzero(values[:, own.index("ImageNumber")] != _value(number))
+    others = np.flatnonzero(values[:, own.index("ImageNumber")] != value(number))
     if len(others):
         found = values[others[0], own.index("ImageNumber")]
         raise program.DataError(f"{table}.csv has ImageNumber {found:g}, Image.csv {number}")
@@ -175,7 +175,8 @@ def _path(site: Site, table: str) -> Path:
     return path
 
 
-def _value(text: str) -> Value:
+def value(text: str) -> Value:
+    """Return what a cell of a csv says: a number, nothing, or a text."""
     try:
         return float(text) if text else None
     except ValueError:

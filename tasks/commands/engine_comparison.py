@@ -66,7 +66,7 @@ def measure(batch: str, plate: str, count: int, seed: int) -> Measured:
 def _part(task: Any, whole: Run, sites: Sequence[str], engine: str, folder: Path) -> Run:
     """Return the run of an engine on some sites of a plate."""
     how = task.job_spec()
-    flags = {**task.spec().parameters, **how.flags, "engine": engine, "audit_sites": "0"}
+    flags = {**task.spec().parameters, **how.flags, "engine": engine, "audit_sites": "0", "tables": "csv"}
     return replace(
         whole,
         folder=folder / engine,

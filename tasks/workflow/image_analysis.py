@@ -228,6 +228,9 @@ class Measure(Segmented):
     engine = setting("measure", "engine", Choice, choices=["fast", "stock"], default="fast")
     sites_per_shard = setting("measure", "sites_per_shard", Whole, default=12, least=1, unit="sites", significant=False)
     audit_sites = setting("measure", "audit_sites", Whole, default=1, least=0, unit="sites", significant=False)
+    # Not in the fingerprint: the values are the same, and what reads them takes the form that lies there.
+    tables = setting("measure", "tables", Choice, choices=["csv", "parquet", "both"], default="csv", significant=False)
+    cell_values = setting("measure", "cell_values", Choice, choices=["float64", "float32"], default="float64")
     needs_cells = True
     """Whether a plate without any cell is an error."""
 
@@ -249,7 +252,8 @@ class Measure(Segmented):
         path = pipeline_file(self.pipeline, "analysis.cppipe")
         plain = segmentation.plain()
         own = self.segmentation(self._illumination("greatest")) if segmentation.is_filled(path) else plain
-        return super().spec().adding(files={"pipeline": path}, parameters=own, neutral=plain)
+        neutral = {**plain, "cell_values": "float64"}
+        return super().spec().adding(files={"pipeline": path}, parameters=own, neutral=neutral)
 
     def _refuse_channels(self) -> None:
         """Raise SettingsError if our pipeline needs a channel that is known not to be there."""
@@ -264,7 +268,7 @@ class Measure(Segmented):
         return found.facts.get(fact, {}) if found else {}
 
     def job_spec(self) -> JobSpec:
-        flags = {"audit_sites": str(self.audit_sites)}
+        flags = {"audit_sites": str(self.audit_sites), "tables": str(self.tables)}
         return super().job_spec().adding(units_per_job=self.sites_per_shard, flags=flags)
 
     def judge(self, run: Run, findings: RunSummary) -> RunSummary:

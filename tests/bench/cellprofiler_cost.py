@@ -105,6 +105,7 @@ def measure(
     words = ["--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images]
     words += ["--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe"]
     words += ["--engine", engine, "--audit_sites", 0, "--write_analysis", output / "files", "--shard", shard]
+    words += ["--tables", "csv", "--cell_values", "float64"]
     return run(python, output, "measure.py", [*words, *words_of(segmentation.plain())])
 
 

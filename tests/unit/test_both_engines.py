@@ -37,6 +37,7 @@ class Bench:
         engine = flag(job, "engine")
         names = flag(job, "shard").split(",")
         assert flag(job, "audit_sites") == "0"
+        assert flag(job, "tables") == "csv"  # whatever luigi.cfg says: csv files are compared
         if self.values[engine] == "none":
             (job.folder / "stderr.log").write_text("no Java\n")
             return Outcome(65, 0.0)
@@ -53,7 +54,7 @@ class Bench:
 @pytest.fixture
 def ready(luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A plate that is listed and has illumination functions."""
-    layout = luigi_cfg("[runtime]\ncores = 2\nmemory_gb = 8\n")
+    layout = luigi_cfg("[runtime]\ncores = 2\nmemory_gb = 8\n[measure]\ntables = parquet\n")
     lay_plate(layout)
     lay_profiles(layout, PLATE)
     publish_all(layout)

@@ -210,6 +210,8 @@ SAME = {
     "sites_per_shard": "[measure]\nsites_per_shard = 1\n",
     "sites that may be left out": "[runtime]\nmax_failed_fraction = 0.5\n",
     "audit_sites": "[measure]\naudit_sites = 3\n",
+    "the form of the tables": "[measure]\ntables = parquet\n",
+    "the default type of cells' values": "[measure]\ncell_values = float64\n",
     "storage": "[storage]\ndelete = measure\n",
     "resources": "[normalize]\nmemory_gb = 9\nminutes = 1\n",
 }
@@ -230,6 +232,13 @@ def test_a_plate_is_audited_and_a_look_at_some_of_its_wells_is_not(measured: Lay
         "measure": "1",
         "sample_measure": "0",
     }
+
+
+def test_shorter_numbers_of_cells_are_another_result(measured: Layout, luigi_cfg: LoadSettings) -> None:
+    before = fingerprints()
+    luigi_cfg("[measure]\ncell_values = float32\n")
+
+    assert {"measure", "sample_measure"} >= set(changed(before)) >= {"measure"}
 
 
 def test_a_parameter_makes_its_own_stage_stale(measured: Layout, luigi_cfg: LoadSettings) -> None:

@@ -154,6 +154,7 @@ class Outcome:
     code: int
     stderr: str
     output: Path
+    stdout: str = ""
 
     @property
     def files(self) -> Path:
@@ -195,7 +196,7 @@ class Programs:
         environment = {**os.environ, **own, "TMPDIR": str(temporary), "MPLCONFIGDIR": str(temporary)}
         process = warm.process(self.python, LIBRARIES, ONE_THREAD) if self.forked else warm.Cold(self.python)
         ran = process.run(command, environment, self.scratch)
-        return Outcome(ran.returncode, ran.stderr, output)
+        return Outcome(ran.returncode, ran.stderr, output, ran.stdout)
 
     def illumination(
         self,
@@ -223,12 +224,15 @@ class Programs:
         audit_sites: int = 0,
         cells: Mapping[str, str] | None = None,
         masks: Path | None = None,
+        tables: str = "csv",
+        cell_values: str = "float64",
     ) -> Outcome:
         found = {**segmentation.plain(), **(cells or {}), **({"masks": str(masks)} if masks else {})}
         return self.run(
             "measure.py", "--plate", PLATE, "--load_data_with_illum", plate.table(True), "--images", plate.images,
             "--illumination", plate.illumination, "--pipeline", pipeline or FOLDER / "pipelines/analysis.cppipe",
             "--engine", engine, "--audit_sites", audit_sites, "--shard", shard,
+            "--tables", tables, "--cell_values", cell_values,
             "--write_analysis", output / "files/analysis", "--output", output, *words_of(found),
         )  # fmt: skip
 

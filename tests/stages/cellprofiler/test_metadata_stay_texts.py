@@ -40,6 +40,7 @@ def measured(programs: Programs, plate: Plate, name: str, output: Path, engine: 
     return programs.run(
         "measure.py", "--plate", name, "--load_data_with_illum", plate.table(True), "--images", plate.images,
         "--illumination", plate.illumination, "--pipeline", pipeline, "--engine", engine, "--audit_sites", 0,
+        "--tables", "csv", "--cell_values", "float64",
         "--shard", "1/1", "--write_analysis", output / "files/analysis", "--output", output,
         *words_of(segmentation.plain()),
     )  # fmt: skip
