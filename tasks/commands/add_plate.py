@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.commands import contact_sheet, plate_listing, platemap_skeletons
+from tasks.commands import contact_sheet, open_settings, plate_listing, platemap_skeletons
 from tasks.commands.added import Added
 from tasks.dataset import planes
 from tasks.dataset.layout import NAME, Layout, checked_name
@@ -22,7 +23,7 @@ from tasks.instruments import export, plate, readers, stains
 from tasks.instruments.export import Export
 from tasks.instruments.plate import FoundPlate
 from tasks.runtime.arrays import places
-from tasks.settings import forms, settings
+from tasks.settings import forms, luigi_file, settings
 from tasks.settings.settings import default_of
 from tasks.workflow.import_images import ImportImages
 
@@ -49,6 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def act(args: argparse.Namespace) -> int:
     checked_name("batch", args.batch_id)
+    _check_settings_are_there(writes=args.yes)
     folder = Path(args.folder).resolve()
     _check_pattern(args.pattern)
     seen = export.look(folder, args.instrument, args.pattern)
@@ -80,6 +82,16 @@ def act(args: argparse.Namespace) -> int:
     elif not args.json:
         print("\nnothing was written; if this is right, repeat it with --yes")
     return 0
+
+
+def _check_settings_are_there(*, writes: bool) -> None:
+    """Raise SettingsError rather than lay a plate into a dataset that nobody named; without writing, warn only."""
+    if luigi_file.there():
+        return
+    message = f"{Path.cwd()} has no luigi.cfg, which says in which dataset the plate is laid: {luigi_file.REMEDY}"
+    if writes:
+        raise SettingsError(f"{message}. Nothing was written")
+    print(f"WARNING: {message}", file=sys.stderr)
 
 
 def _check_pattern(text: str) -> None:
@@ -197,7 +209,8 @@ def _tell(each: Added, batch: str, written: Sequence[Path], sheet: str) -> None:
     print(f"\nplate {each.name} is added; written:")
     for line in (*map(str, written), sheet):
         print(f"  {line}")
-    skeleton = not each.layout and any(path.parent.name == "platemap" for path in written)
-    print(
-        f"{'fill in the platemap, then run' if skeleton else 'run'}: luigi --module tasks RunBatch --batch-id {batch}"
-    )
+    laid = () if each.layout else [path for path in written if path.parent.name == "platemap"]
+    steps = [f"set in luigi.cfg: {setting}" for setting in open_settings.of_plate(each)]
+    steps += [f"fill in what the wells hold: {path}" for path in laid]
+    steps += [f"{'then ' if steps else ''}run: luigi --module tasks RunBatch --batch-id {batch}"]
+    print("next:", *(f"  {step}" for step in steps), sep="\n")

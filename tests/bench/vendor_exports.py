@@ -9,7 +9,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.commands.plate_listing import announced, settings_of
+from tasks.commands.open_settings import of_images
+from tasks.commands.plate_listing import announced
 from tasks.errors import StageError
 from tasks.instruments import export, plate, readers
 from tasks.instruments.plate import FoundPlate
@@ -59,7 +60,7 @@ def _needed(each: FoundPlate) -> str:
     if not each.planes:
         return "no image of it is here"
     faults = [*each.faults, *each.unmeasurable(each.channels, "")]
-    wanted = [f"[images] {name} = {value}" for name, value in settings_of(each).items()]
+    wanted = [f"[images] {name} = {value}" for name, value in of_images(each).items()]
     return "; ".join(faults or wanted or ["nothing: add-plate --yes"])
 
 

@@ -259,9 +259,9 @@ def test_a_pattern_reads_names_that_no_instrument_gives_and_a_channel_may_be_lef
 def test_skeletons_are_laid_and_what_a_person_wrote_stays(layout: Layout, folder: Path, add_plate: AddPlate) -> None:
     yokogawa(folder)
     add_plate("--yes", "--plate", "P1")
-    platemap = layout.platemap(BATCH, "P1")
+    platemap = layout.platemap(BATCH, "P1").with_suffix(".csv")
 
-    assert platemap.read_text() == "well_position\tbroad_sample\nA01\tunknown\nB12\tunknown\n"
+    assert platemap.read_text() == "Well,Compound,Concentration (uM)\nA01,unknown,\nB12,unknown,\n"
     assert layout.barcode_platemap(BATCH).read_text() == "Assay_Plate_Barcode,Plate_Map_Name\nP1,P1\n"
 
     platemap.write_text("mine")
