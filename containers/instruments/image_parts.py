@@ -36,6 +36,14 @@ def read(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
         raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
 
 
+def absent(path: Path) -> int:
+    """Return how many chunks of an array are not there; of a file none."""
+    if not path.is_dir():
+        return 0
+    array = zarr.open_array(path, mode="r")
+    return array.nchunks - array.nchunks_initialized
+
+
 def _of_array(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
     array = zarr.open_array(path, mode="r")
     for part in parts:
