@@ -22,9 +22,9 @@ from tasks.errors import ExportError, SettingsError, TableError, unknown
 from tasks.instruments import export, plate, readers, stains
 from tasks.instruments.export import Export
 from tasks.instruments.plate import FoundPlate
-from tasks.runtime.arrays import places
 from tasks.settings import forms, luigi_file, settings
 from tasks.settings.settings import default_of
+from tasks.workflow import inputs
 from tasks.workflow.import_images import ImportImages
 
 PAIR = re.compile(r"\s*([^=]+?)\s*=\s*([A-Za-z0-9]+|-)\s*(?:,|$)")
@@ -171,8 +171,10 @@ def _hindrances(each: Added, args: argparse.Namespace) -> list[str]:
         said.append(f"two channels would be called {twice[0]}: give them names, --channels")
     if each.found.planes and not each.measured:
         said.append("no channel is left: --channels leaves out all of them")
-    if settings.load().store.url or settings.load().place == places.AWS_BATCH:
-        said.append("jobs in the cloud cannot read what links lead to: lay the images below the data root by hand")
+    try:
+        inputs.refuse_unseen(each.found.folder, f"plate {each.name}")
+    except SettingsError as error:
+        said.append(str(error))
     return said + _already(layout, args.batch_id, each.name, replace=args.replace)
 
 

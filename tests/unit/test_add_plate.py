@@ -337,16 +337,36 @@ def test_images_that_a_person_laid_are_never_replaced(layout: Layout, folder: Pa
     assert laid.is_dir()
 
 
-def test_jobs_in_the_cloud_cannot_follow_links(
-    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate, monkeypatch: pytest.MonkeyPatch
+ON_A_VOLUME = "[runtime]\nplace = aws_batch\n[aws_batch]\nvolume = host:/data\n"
+
+
+def test_an_export_beyond_what_jobs_on_aws_see_is_refused_before_and_after_it_was_added(
+    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate
 ) -> None:
     yokogawa(folder)
-    layout = luigi_cfg("[runtime]\nplace = aws_batch\n[aws_batch]\nvolume = fs-1\n")
+    layout = luigi_cfg(ON_A_VOLUME)
     code, _, said = add_plate("--yes")
 
-    assert code == 1
-    assert "jobs in the cloud cannot read" in said
+    assert (code, f"{folder} is beyond it; copy the export below it" in said) == (1, True)
     assert files_below(layout.root) == []
+
+    luigi_cfg("")
+    assert add_plate("--yes")[0] == 0
+    luigi_cfg(ON_A_VOLUME)
+    with pytest.raises(SettingsError, match="is beyond it"):
+        images_of(BATCH, "Assay_7")
+
+
+def test_an_export_on_the_volume_of_the_data_root_is_seen_by_jobs_on_aws(
+    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate
+) -> None:
+    layout = luigi_cfg(ON_A_VOLUME)
+    yokogawa(layout.root / "exports")
+    folder.symlink_to(layout.root / "exports", target_is_directory=True)
+    code, _, said = add_plate("--yes")
+
+    assert code == 0, said
+    assert images_of(BATCH, "Assay_7").resolve() == (layout.root / "exports").resolve()
 
 
 def test_what_breaks_off_leaves_no_plate(
