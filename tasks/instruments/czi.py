@@ -1,4 +1,4 @@
-"""Zeiss CZI files by their directory and their XML: wells, scenes, tiles, channels, planes, times. No pixel is read here.
+"""Zeiss CZI files by their directory and their XML: wells, scenes, tiles, channels, planes, times; no pixel is read.
 
 The form is that of Zeiss' ZISRAW specification, which libCZI follows: segments of a header of 32 bytes and a body. The
 file header says where the directory is; an entry of it is one plane of one tile, with its place in every dimension.
@@ -153,7 +153,9 @@ def named(folder: Path, paths: Sequence[str]) -> Iterator[Named]:
             well = scenes.get(place[1]) or _well(Path(path).stem)
             if not well:
                 said = f"nothing says of which well scene {place[1]} is, neither its XML nor the file's name"
-                raise TableError(f"{folder / path}: {said}; save a file a well, each with the well in its name: B04.czi")
+                raise TableError(
+                    f"{folder / path}: {said}; save a file a well, each with the well in its name: B04.czi"
+                )
             own = sites.setdefault(well, {})
             yield Named(
                 path=path, folder="", plate="", well=well, well_number=0, site=own.setdefault(place, len(own) + 1),
@@ -189,7 +191,9 @@ def read(found: Sidecars) -> Told:
         xml = read_file(path).xml
     except BadTiffError as error:
         raise TableError(f"{path}: {error}; copy the export again, or wait until it is whole") from error
-    listed = [each.get("Name") or each.findtext("Fluor") or "" for each in xml.iterfind(".//Dimensions/Channels/Channel")]
+    listed = [
+        each.get("Name") or each.findtext("Fluor") or "" for each in xml.iterfind(".//Dimensions/Channels/Channel")
+    ]
     metres = xml_file.number(xml.findtext(".//Scaling/Items/Distance[@Id='X']/Value"))
     return Told(
         instrument=xml.findtext(".//Instrument/Microscopes/Microscope/System") or "",

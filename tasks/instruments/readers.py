@@ -44,8 +44,8 @@ REFUSED: Mapping[str, str] = {
     "*.zarr": "no OME-Zarr plate: it needs the key plate in .zattrs or zarr.json; write an HCS plate, or grey TIFFs",
     "*.flex": "an Opera .flex image: export TIFF files with Columbus or Harmony",
     "*.nd2": (
-        "a Nikon .nd2 file: export a TIFF a channel and plane with NIS-Elements, or make OME-TIFF of it, a file a well, with "
-        "the well in its name (pip install nd2; nd2.ND2File(path).write_tiff('P1_A01.ome.tif'))"
+        "a Nikon .nd2 file: export a TIFF a channel and plane with NIS-Elements, or make OME-TIFF of it, a file a "
+        "well, with the well in its name (pip install nd2; nd2.ND2File(path).write_tiff('P1_A01.ome.tif'))"
     ),
     "*.lif": "a Leica .lif file: export a TIFF a channel and plane with LAS X",
 }

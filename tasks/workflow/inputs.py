@@ -193,7 +193,9 @@ def refuse_unseen(images: Path, plate: str) -> None:
         return
     remedy = "docs/add_a_plate.md says how such a plate gets to AWS (On AWS)"
     if given.store.url:
-        raise SettingsError(f"{plate}: jobs that read a bucket, {given.store.url}, find images by their names; {remedy}")
+        raise SettingsError(
+            f"{plate}: jobs that read a bucket, {given.store.url}, find images by their names; {remedy}"
+        )
     if not images.resolve().is_relative_to(given.layout.root.resolve()):
         where = f"jobs on AWS Batch see {given.layout.root} only, and {images.resolve()} is beyond it"
         raise SettingsError(f"{plate}: {where}; copy the export below it; {remedy}")

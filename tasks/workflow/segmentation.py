@@ -174,9 +174,9 @@ def added_channels(batch: str, plate: str) -> list[str]:
 
 def _too_few(there: Collection[str], where: str) -> str:
     return (
-        f"the plate has one channel only ({', '.join(there) or 'none'}, by {where}), and the pipeline that comes with the "
-        "toolkit measures how channels lie on one another: give a pipeline of your own, luigi.cfg [measure] pipeline = "
-        "mine.cppipe (docs/segmentation.md)"
+        f"the plate has one channel only ({', '.join(there) or 'none'}, by {where}), and the pipeline that comes with "
+        "the toolkit measures how channels lie on one another: give a pipeline of your own, luigi.cfg [measure] "
+        "pipeline = mine.cppipe (docs/segmentation.md)"
     )
 
 

@@ -1,7 +1,7 @@
 """Measure every real export that has images to well averages, as a user would: add-plate, settings, RunBatch.
 
-A row a folder: what was set beside add-plate's proposals, cells, features, whether profiles could be normalized, and the
-seconds of each step. A folder that cannot be measured says why, in the words that a user reads.
+A row a folder: what was set beside add-plate's proposals, cells, features, whether profiles could be normalized, and
+the seconds of each step. A folder that cannot be measured says why, in the words that a user reads.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Write the CZI files beside this one by Zeiss' own library, in an environment that has pylibCZIrw 6.1.0 and tifffile, zarr.
+"""Write the CZI files beside this one by Zeiss' own library, where pylibCZIrw 6.1.0, tifffile and zarr are installed.
 
     PYTHONPATH=.:containers python tests/czi_files/draw.py
 
-A file a well: the library writes no wells into its XML. Scenes are the sites, of 2 channels and 3 planes, with the pixels
-of tests/unit/drawn_exports.py. One file is not compressed, the other by zstd with sorted bytes, as ZEN writes them. No
-test runs this: the library brings 90 MB, and is needed once.
+A file a well: the library writes no wells into its XML. Scenes are the sites, of 2 channels and 3 planes, with the
+pixels of tests/unit/drawn_exports.py. One file is not compressed, the other by zstd with sorted bytes, as ZEN writes
+them. No test runs this: the library brings 90 MB, and is needed once.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Images = Mapping[str, Pixels]
 
 
 def stack(images: Pixels) -> Pixels:
-    """Return three planes, (z, channel, height, width), of which each has a third of the pixels: their max is the image."""
+    """Return three planes, (z, channel, height, width): each has a third of the pixels, and their max is the image."""
     places = np.indices(images.shape[-2:]).sum(axis=0) % 3
     return np.stack([np.where(places == z, images, images // 2) for z in range(3)])
 
@@ -114,7 +114,9 @@ def test_a_plate_whose_planes_are_projected_has_the_profiles_of_the_plain_one(fo
 @pytest.mark.parametrize("form", IMPORTED[1:])
 def test_other_forms_become_the_same_images_and_the_same_list(form: str, forms: Toolkit) -> None:
     folders = [forms.dataset / "images" / BATCH / "imported" / plate for plate in (IMPORTED[0], form)]
-    lists = [forms.dataset / "workspace/load_data_csv" / BATCH / plate / "load_data.csv" for plate in (IMPORTED[0], form)]
+    lists = [
+        forms.dataset / "workspace/load_data_csv" / BATCH / plate / "load_data.csv" for plate in (IMPORTED[0], form)
+    ]
     own, other = ({path.name: path.read_bytes() for path in folder.glob("*.tiff")} for folder in folders)
 
     assert len(own) == len(WELLS) * len(NAMES)

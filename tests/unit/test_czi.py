@@ -48,16 +48,18 @@ def files(exported: Path) -> list[Path]:
     return [Path(shutil.copy(path, exported)) for path in sorted(FILES.glob("*.czi"))]
 
 
-def test_a_plate_of_a_file_a_well_is_recognised(
-    files: list[Path], added_to: Layout, add_plate: AddPlate
-) -> None:
+def test_a_plate_of_a_file_a_well_is_recognised(files: list[Path], added_to: Layout, add_plate: AddPlate) -> None:
     code, printed, said = add_plate("--yes", "--plate", PLATE)
     with open(added_to.planes(BATCH, PLATE), newline="") as table:
         rows = list(csv.DictReader(table))
 
     assert code == 0, said
     assert {(row["well"], int(row["site"]), row["channel"], row["z"]) for row in rows} == {
-        (well, site, channel, str(z)) for well in WELLS for site in SITES for channel in ("DNA", "RNA") for z in (1, 2, 3)
+        (well, site, channel, str(z))
+        for well in WELLS
+        for site in SITES
+        for channel in ("DNA", "RNA")
+        for z in (1, 2, 3)
     }
     assert "1 (Hoechst) = DNA, 2 (SYTO 14) = RNA" in printed
     assert "0.65 um" in printed
@@ -76,7 +78,14 @@ def test_scenes_say_their_wells_whatever_the_file_is_called(files: list[Path], e
 
 @pytest.mark.parametrize(
     ("text", "well"),
-    [("P1_A01", "A01"), ("2024-05-03 B4", "B04"), ("A1-P1", "A01"), ("plate_P05", "P05"), ("HCS2_AF48_20x", "AF48"), ("Experiment-12", "")],
+    [
+        ("P1_A01", "A01"),
+        ("2024-05-03 B4", "B04"),
+        ("A1-P1", "A01"),
+        ("plate_P05", "P05"),
+        ("HCS2_AF48_20x", "AF48"),
+        ("Experiment-12", ""),
+    ],
 )
 def test_the_well_in_a_name_is_found(text: str, well: str) -> None:
     assert czi._well(text) == well

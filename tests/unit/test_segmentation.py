@@ -178,7 +178,9 @@ def test_a_channel_that_an_added_plate_lacks_is_named_with_the_flag_that_names_i
     index.touch()
     index.with_suffix(".json").write_text(json.dumps({"channels": {"1": "Hoechst", "2": "ConA"}}))
 
-    with pytest.raises(SettingsError, match=r"no channel is called so \(add-plate --channels\).*in one of Hoechst, ConA$"):
+    with pytest.raises(
+        SettingsError, match=r"no channel is called so \(add-plate --channels\).*in one of Hoechst, ConA$"
+    ):
         measure().check_channels("1=DNA,2=RNA")
 
 

@@ -38,9 +38,9 @@ def mark(
 ) -> list[Marked]:
     """Return what each well holds, in the order of the wells.
 
-    Raises SettingsError for a setting that names a column or a negative control that is not there, TableError for a word
-    in the layout's own column of controls that means nothing here. A plate may have no positive controls: others of its
-    batch have them.
+    Raises SettingsError for a setting that names a column or a negative control that is not there, TableError for a
+    word in the layout's own column of controls that means nothing here. A plate may have no positive controls: others
+    of its batch have them.
     """
     found = [(_perturbation(table, row), row) for row in held.values()]
     by = _tests(table, given, found)
