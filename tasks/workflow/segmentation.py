@@ -163,8 +163,9 @@ def is_filled(pipeline: Path) -> bool:
 
 def told_of(batch: str, plate: str) -> dict[str, Any]:
     """Return what is known of a plate that was added where its instrument exported it; nothing of others."""
-    laid = settings.load().layout
-    return planes.facts(laid, batch, plate) if planes.index_of(laid, batch, plate) else {}
+    given = settings.load()
+    added = not given.store.url and planes.index_of(given.layout, batch, plate)  # of a bucket only names are here
+    return planes.facts(given.layout, batch, plate) if added else {}
 
 
 def added_channels(batch: str, plate: str) -> list[str]:

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from tasks.dataset import planes
 from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError, SettingsError
 from tasks.planning import plate_sizes
+from tasks.runtime.arrays.places import AWS_BATCH
 from tasks.settings import checks
-from tasks.workflow import pipeline
+from tasks.workflow import inputs, pipeline
 from tasks.workflow.inputs import images_of
 from tests.unit.conftest import LoadSettings
 from tests.unit.gallery import Gallery, name
@@ -355,6 +357,20 @@ def test_an_export_beyond_what_jobs_on_aws_see_is_refused_before_and_after_it_wa
     luigi_cfg(ON_A_VOLUME)
     with pytest.raises(SettingsError, match="is beyond it"):
         images_of(BATCH, "Assay_7")
+
+
+def test_a_plate_that_came_into_a_bucket_with_its_index_is_refused_by_name(
+    layout: Layout, folder: Path, add_plate: AddPlate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yokogawa(folder)
+    add_plate("--yes")
+    in_a_bucket = SimpleNamespace(url="s3://bucket", place=AWS_BATCH, layout=layout)
+    in_a_bucket.store = in_a_bucket
+    monkeypatch.setattr(inputs.settings, "load", lambda: in_a_bucket)
+
+    assert layout.planes(BATCH, "Assay_7").parent in list(inputs.Images(batch_id=BATCH, plate="Assay_7").folders())
+    with pytest.raises(SettingsError, match=r"plate Assay_7 was added.* s3://bucket, .*On AWS"):
+        inputs.refuse_unseen(layout.images_of(BATCH, "Assay_7"), "plate Assay_7 was added by add-plate")
 
 
 def test_an_export_on_the_volume_of_the_data_root_is_seen_by_jobs_on_aws(
