@@ -366,11 +366,14 @@ def test_a_plate_that_came_into_a_bucket_with_its_index_is_refused_by_name(
     add_plate("--yes")
     in_a_bucket = SimpleNamespace(url="s3://bucket", place=AWS_BATCH, layout=layout)
     in_a_bucket.store = in_a_bucket
-    monkeypatch.setattr(inputs.settings, "load", lambda: in_a_bucket)
+    images = layout.images_of(BATCH, "Assay_7")
+    with monkeypatch.context() as patch:
+        patch.setattr(inputs.settings, "load", lambda: in_a_bucket)
+        looked_at = list(inputs.Images(batch_id=BATCH, plate="Assay_7").folders())
+        with pytest.raises(SettingsError, match=r"plate Assay_7 was added.* s3://bucket, .*On AWS"):
+            inputs.refuse_unseen(images, "plate Assay_7 was added by add-plate")
 
-    assert layout.planes(BATCH, "Assay_7").parent in list(inputs.Images(batch_id=BATCH, plate="Assay_7").folders())
-    with pytest.raises(SettingsError, match=r"plate Assay_7 was added.* s3://bucket, .*On AWS"):
-        inputs.refuse_unseen(layout.images_of(BATCH, "Assay_7"), "plate Assay_7 was added by add-plate")
+    assert layout.planes(BATCH, "Assay_7").parent in looked_at
 
 
 def test_an_export_on_the_volume_of_the_data_root_is_seen_by_jobs_on_aws(
