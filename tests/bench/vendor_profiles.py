@@ -122,6 +122,8 @@ def _manifest(path: Path) -> dict[str, float]:
 
 
 def _first(said: str) -> str:
-    """Return the first error of a run, on one line."""
-    line = next((line for line in said.splitlines() if line.startswith("ERROR")), said[-300:])
-    return line.removeprefix("ERROR: ").replace("|", "/")[:400]
+    """Return the first error of a run and the program's own words for it, on one line."""
+    lines = said.splitlines()
+    found = next((line for line in lines if line.startswith("ERROR")), said[-300:])
+    own = next((f": {line.strip()}" for line in lines if line.strip().startswith("error: ")), "")
+    return f"{found.removeprefix('ERROR: ')}{own}".replace("|", "/")[:500]
