@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 
@@ -84,6 +85,10 @@ HINTS = {
 }
 
 
+TO_SET = re.compile(r"\[\w+\] \w+ = ")
+"""How an error names a setting that has to be made first: [images] z = ..."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str], where: str) -> str:
     """Return 'unknown plate X in Y; known: ...', with at most ten of the known names."""
     names = sorted(known)
@@ -112,11 +117,17 @@ def exit_meaning(code: int, *, out_of_memory: bool = False, timed_out: bool = Fa
     return f"exit code {code}" + (f" ({meaning})" if meaning else "")
 
 
-def program_failed(title: str, what: str, words: Iterable[str], log: Path, command: str, hint: str = "") -> str:
-    """Return the block that a person reads at 3 a.m.: what failed, its own words, the log, how to repeat it."""
+def program_failed(title: str, what: str, words: Sequence[str], log: Path, command: str, hint: str = "") -> str:
+    """Return the block that a person reads at 3 a.m.: what failed, its own words, the log, how to repeat it.
+
+    Where the words ask for a setting, the same command with the same flags would fail again: it is not offered.
+    """
     said = "".join(f"\n    {line}" for line in words)
     remedy = f"\n  hint   {hint}" if hint else ""
-    return f"{title} failed: {what}{said}{remedy}\n  log    {log}\n  again  {command}"
+    again = f"again  {command}"
+    if any(TO_SET.search(line) for line in words):
+        again = "then   set it in luigi.cfg, and repeat the command that you typed"
+    return f"{title} failed: {what}{said}{remedy}\n  log    {log}\n  {again}"
 
 
 def no_engine(image: str, reasons: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Read planes out of files of many forms: a page of a TIFF, or a part of a Zarr array."""
+"""Read planes out of files of many forms: a page of a TIFF, a part of a Zarr array, a plane of a CZI's directory."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 import zarr
 
 Pixels = np.ndarray[Any, Any]
+ZSTD, ZSTD_WITH_HEADER = 5, 6
+"""Compressions of CZI that czifile does not undo."""
 GREY, PALETTE = 1, 3
 """TIFF's PhotometricInterpretation for 0 is black, and for the number of a colour."""
 
@@ -22,7 +25,8 @@ def read(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
     """
     if not path.exists():
         raise ValueError(f"{path.name} is missing")
-    planes = _of_array(path, parts) if path.is_dir() else _of_tiff(path, parts)
+    of_file = _of_czi if path.suffix.lower() == ".czi" else _of_tiff
+    planes = _of_array(path, parts) if path.is_dir() else of_file(path, parts)
     try:
         for part, plane in zip(parts, planes):
             if plane.ndim != 2 or plane.size == 0:
@@ -32,11 +36,50 @@ def read(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
         raise ValueError(f"{path.name} does not decode ({type(error).__name__}: {error})") from error
 
 
+def absent(path: Path) -> int:
+    """Return how many chunks of an array are not there; of a file none."""
+    if not path.is_dir():
+        return 0
+    array = zarr.open_array(path, mode="r")
+    return array.nchunks - array.nchunks_initialized
+
+
 def _of_array(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
     array = zarr.open_array(path, mode="r")
     for part in parts:
         index = tuple(int(number) for number in part.split(","))
         yield np.asarray(array[index if array.ndim > len("yx") else ...])
+
+
+def _of_czi(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:
+    import czifile  # here, because few plates have such files
+
+    with czifile.CziFile(str(path)) as file:
+        for part in parts:
+            entry = file.subblock_directory[int(part)]
+            block = entry.data_segment()
+            if entry.compression in (ZSTD, ZSTD_WITH_HEADER):
+                yield _of_zstd(block.data(raw=True), entry)
+            else:
+                yield np.asarray(block.data(resize=False)).reshape(_plane_shape(entry))
+
+
+def _of_zstd(packed: bytes, entry: Any) -> Pixels:
+    """Return a plane that is compressed by zstd: perhaps behind a header, which may say that bytes are sorted.
+
+    Sorted, the lower bytes of all pixels come first, then the higher ones (Zeiss' specification, Zstd1).
+    """
+    length = packed[0] if entry.compression == ZSTD_WITH_HEADER else 0
+    is_sorted = length >= 3 and packed[1] == 1 and bool(packed[2] & 1)
+    pixels = np.frombuffer(imagecodecs.zstd_decode(packed[length:]), np.uint8)
+    if is_sorted:
+        pixels = np.ascontiguousarray(pixels.reshape(2, -1).T)
+    return pixels.view(np.dtype(entry.dtype)).reshape(_plane_shape(entry))
+
+
+def _plane_shape(entry: Any) -> tuple[int, ...]:
+    """Return height and width: the last but the values of a pixel, of which a grey one has one."""
+    return tuple(entry.stored_shape[-3:-1])
 
 
 def _of_tiff(path: Path, parts: Sequence[str]) -> Iterator[Pixels]:

@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -21,6 +22,24 @@ from stagekit.planes import Key, Row
 
 Sites = Mapping[str, Mapping[Key, Sequence[Row]]]
 """site -> image -> its planes."""
+
+
+@dataclass
+class Found:
+    """What a person should know of the images."""
+
+    beyond: Counter[str] = field(default_factory=Counter)
+    """Site -> pixels that are beyond black or white."""
+    absent: Counter[str] = field(default_factory=Counter)
+    """Array -> pieces that are not there."""
+
+    def said(self) -> Iterator[str]:
+        if +self.beyond:
+            first = f"{self.beyond.total():,} pixels of {len(+self.beyond)} sites, first {next(iter(+self.beyond))}"
+            yield f"{first}, are beyond what [images] scale says is black or white"
+        if +self.absent:
+            first = f"{self.absent.total():,} pieces of {len(+self.absent)} arrays, first {next(iter(+self.absent))}"
+            yield f"{first}, are not there, and were read as the value that the array is filled with"
 
 
 def main() -> None:
@@ -39,12 +58,11 @@ def main() -> None:
             raise program.DataError(f"plate {args.plate} was not added by add-plate: there is nothing to import")
         sites = _sites(planes.read(args.planes[0]), args)
         args.write_images.mkdir(parents=True, exist_ok=True)
-        beyond: Counter[str] = Counter()
+        found = Found()
         wanted = args.shard.of(list(sites))
-        faults = {site: fault for site in wanted if (fault := _import(site, sites, args, report, beyond))}
-        if beyond.total():
-            first = f"{beyond.total():,} pixels of {len(+beyond)} sites, first {next(iter(+beyond))}"
-            report.warn(f"{first}, are beyond what [images] scale says is black or white")
+        faults = {site: fault for site in wanted if (fault := _import(site, sites, args, report, found))}
+        for warning in found.said():
+            report.warn(warning)
         if faults:
             shown = "\n  ".join(f"{site}: {fault}" for site, fault in list(faults.items())[:50])
             said = f"{args.planes[0].name}: {len(faults)} sites cannot be imported"
@@ -71,7 +89,7 @@ def _usual(chosen: Mapping[Key, Sequence[Row]], channel: str) -> int:
     return max(counts, key=lambda count: (counts[count], count))
 
 
-def _import(site: str, sites: Sites, args: Namespace, report: program.Report, beyond: Counter[str]) -> str:
+def _import(site: str, sites: Sites, args: Namespace, report: program.Report, found: Found) -> str:
     """Write the images of a site; return what is wrong with one, if anything, and then leave none of them."""
     started = time.monotonic()
     made = [(args.write_images / planes.image_name(key), key, stack) for key, stack in sites[site].items()]
@@ -79,7 +97,9 @@ def _import(site: str, sites: Sites, args: Namespace, report: program.Report, be
         for path, key, stack in made:
             if not stack:
                 raise ValueError(f"channel {key[2]} has not as many planes as at other sites: a plane is missing")
-            beyond[site] += _write(path, stack, args)
+            found.beyond[site] += _write(path, stack, args)
+        for file in {row["file"]: row for _, _, stack in made for row in stack}:
+            found.absent[file] = image_parts.absent(args.images / file)
     except ValueError as error:
         for path, _, _ in made:
             path.unlink(missing_ok=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.commands import contact_sheet, plate_listing, platemap_skeletons
+from tasks.commands import contact_sheet, open_settings, plate_listing, platemap_skeletons
 from tasks.commands.added import Added
 from tasks.dataset import planes
 from tasks.dataset.layout import NAME, Layout, checked_name
@@ -21,9 +22,9 @@ from tasks.errors import ExportError, SettingsError, TableError, unknown
 from tasks.instruments import export, plate, readers, stains
 from tasks.instruments.export import Export
 from tasks.instruments.plate import FoundPlate
-from tasks.runtime.arrays import places
-from tasks.settings import forms, settings
+from tasks.settings import forms, luigi_file, settings
 from tasks.settings.settings import default_of
+from tasks.workflow import inputs
 from tasks.workflow.import_images import ImportImages
 
 PAIR = re.compile(r"\s*([^=]+?)\s*=\s*([A-Za-z0-9]+|-)\s*(?:,|$)")
@@ -49,6 +50,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def act(args: argparse.Namespace) -> int:
     checked_name("batch", args.batch_id)
+    _check_settings_are_there(writes=args.yes)
     folder = Path(args.folder).resolve()
     _check_pattern(args.pattern)
     seen = export.look(folder, args.instrument, args.pattern)
@@ -80,6 +82,16 @@ def act(args: argparse.Namespace) -> int:
     elif not args.json:
         print("\nnothing was written; if this is right, repeat it with --yes")
     return 0
+
+
+def _check_settings_are_there(*, writes: bool) -> None:
+    """Raise SettingsError rather than lay a plate into a dataset that nobody named; without writing, warn only."""
+    if luigi_file.there():
+        return
+    message = f"{Path.cwd()} has no luigi.cfg, which says in which dataset the plate is laid: {luigi_file.REMEDY}"
+    if writes:
+        raise SettingsError(f"{message}. Nothing was written")
+    print(f"WARNING: {message}", file=sys.stderr)
 
 
 def _check_pattern(text: str) -> None:
@@ -159,8 +171,10 @@ def _hindrances(each: Added, args: argparse.Namespace) -> list[str]:
         said.append(f"two channels would be called {twice[0]}: give them names, --channels")
     if each.found.planes and not each.measured:
         said.append("no channel is left: --channels leaves out all of them")
-    if settings.load().store.url or settings.load().place == places.AWS_BATCH:
-        said.append("jobs in the cloud cannot read what links lead to: lay the images below the data root by hand")
+    try:
+        inputs.refuse_unseen(each.found.folder, f"plate {each.name}")
+    except SettingsError as error:
+        said.append(str(error))
     return said + _already(layout, args.batch_id, each.name, replace=args.replace)
 
 
@@ -197,7 +211,8 @@ def _tell(each: Added, batch: str, written: Sequence[Path], sheet: str) -> None:
     print(f"\nplate {each.name} is added; written:")
     for line in (*map(str, written), sheet):
         print(f"  {line}")
-    skeleton = not each.layout and any(path.parent.name == "platemap" for path in written)
-    print(
-        f"{'fill in the platemap, then run' if skeleton else 'run'}: luigi --module tasks RunBatch --batch-id {batch}"
-    )
+    laid = () if each.layout else [path for path in written if path.parent.name == "platemap"]
+    steps = [f"set in luigi.cfg: {setting}" for setting in open_settings.of_plate(each)]
+    steps += [f"fill in what the wells hold: {path}" for path in laid]
+    steps += [f"{'then ' if steps else ''}run: luigi --module tasks RunBatch --batch-id {batch}"]
+    print("next:", *(f"  {step}" for step in steps), sep="\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagekit import whole
 
 from tasks.commands.added import Added
+from tasks.instruments.export import SUFFIXES
 from tasks.instruments.reader import Plane
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def write(each: Added, export: Path, to: Path) -> str:
     planes = chosen(each)
     if not planes:
         return "no contact sheet: no site has all channels"
-    if any((export / plane.path).is_dir() for plane in planes):
-        return "no contact sheet: OME-Zarr is read by the stage import_images only"
+    if not all(plane.path.lower().endswith(SUFFIXES) for plane in planes):
+        return "no contact sheet: other images than TIFF are read by the stage import_images only"
     try:
         pictures = [_picture(export, plane) for plane in planes]
     except Exception as error:  # tifffile and its codecs raise many kinds; the plate itself is read by its stages

@@ -32,9 +32,10 @@ Cell Painting plates, turned into profiles by Platewright. Settings are in `luig
 2. See a whole run on drawn plates: `platewright demo`
 3. Add a plate where its instrument exported it: `platewright add-plate FOLDER --batch-id {batch} --yes`
 4. Fill in the tables below `{metadata}/`:
-   - `platemaps/{batch}/platemap/<plate>.txt`: what each well holds. Leave `broad_sample` empty in solvent wells.
-   - `external_metadata/{compounds}`: what each `broad_sample` is. Then set `external_metadata = {compounds}` under
-     `[dataset]` of `luigi.cfg`.
+   - `platemaps/{batch}/platemap/<plate>.csv`: what each well holds, and its dose. Wells called DMSO are the negative
+     controls, unless `[controls]` of `luigi.cfg` names others. A layout of your own may take its place.
+   - `external_metadata/{compounds}`, if there is more to say of a compound: a row each, found by `broad_sample`. Then
+     set `external_metadata = {compounds}` under `[dataset]` of `luigi.cfg`.
 5. See what it will cost: `platewright plan --batch-id {batch}`
 6. Run it: `luigi --module tasks RunBatch --batch-id {batch}`
 7. See how it stands: `platewright status`

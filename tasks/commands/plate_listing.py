@@ -6,19 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
-from stagekit.planes import PROJECTIONS
-
-from tasks.commands import platemap_skeletons
+from tasks.commands import open_settings, platemap_skeletons
 from tasks.commands.added import Added
 from tasks.dataset.layout import Layout
 from tasks.instruments.export import Export
-from tasks.instruments.plate import FoundPlate
 from tasks.instruments.reader import Told
 from tasks.settings import forms
 
 SHOWN = 8
-PIPELINES_NEED = ("DNA", "RNA")
-"""Channels in which the pipelines of the toolkit find nuclei and cells."""
 
 
 def announced(told: Told) -> Told:
@@ -61,15 +56,9 @@ def facts(seen: Export, each: Added) -> dict[str, object]:
         "notes": list(found.notes),
         "layout": list(each.layout),
         "faults": [*seen.faults, *each.faults],
-        "settings": settings_of(found),
+        "settings": open_settings.of_images(found),
+        "open_settings": [f"[{every.section}] {every.name} = {every.value}" for every in open_settings.of_plate(each)],
     }
-
-
-def settings_of(found: FoundPlate) -> dict[str, str]:
-    """Return the settings of [images] that the plate needs: the middle plane and the first time point are proposed."""
-    z, times = found.numbers("z"), found.numbers("time")
-    middle = {"z": str(z[len(z) // 2])} if len(z) > 1 else {}
-    return middle | ({"time": str(times[0])} if len(times) > 1 else {})
 
 
 def show(seen: Export, found: Sequence[Added], layout: Layout, batch: str) -> None:
@@ -89,9 +78,8 @@ def show(seen: Export, found: Sequence[Added], layout: Layout, batch: str) -> No
         ):
             for text in texts:
                 print(f"  {what:<13}{text}")
-        for name, value in settings_of(each.found).items():
-            others = f"or another of them, or {', '.join(PROJECTIONS)}" if name == "z" else "or another of them"
-            print(f"  {'set':<13}[images] {name} = {value}, {others}: one image is measured")
+        for setting in open_settings.of_plate(each):
+            print(f"  {'set':<13}{setting}")
         if each.name and not each.faults:
             would = [layout.images_of(batch, each.name), layout.planes(batch, each.name)]
             would += platemap_skeletons.missing(layout, batch, each.name)
@@ -111,12 +99,6 @@ def _lines(each: Added) -> Iterator[tuple[str, str]]:
     if told.pixel_um or told.magnification:
         size = f"{told.pixel_um:.4g} um" if told.pixel_um else "of unknown size"
         yield "pixel", size + (f", {told.magnification:g}x" if told.magnification else "")
-    if found.planes and not {*PIPELINES_NEED} <= {*each.measured.values()}:
-        absent = " and ".join(name for name in PIPELINES_NEED if name not in each.measured.values())
-        yield (
-            "note",
-            f"no channel is called {absent}: [cells] nuclei_channel, cells_channel say where nuclei and cells are",
-        )
 
 
 def _here(each: Added) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,10 @@ from tasks.errors import TableError
 from tasks.workflow import plate_layouts
 
 UNKNOWN = "unknown"
-"""What a well of a skeleton holds. An empty broad_sample would call it untreated solvent."""
+"""What a well of a skeleton holds: an empty cell would mean nothing, or solvent."""
+HEADER = "Well,Compound,Concentration (uM)"
+"""A layout of a row a well, which needs no table of compounds (docs/plate_layouts.md)."""
+SUFFIX = ".csv"
 
 
 def missing(layout: Layout, batch: str, plate: str) -> list[Path]:
@@ -25,7 +28,7 @@ def missing(layout: Layout, batch: str, plate: str) -> list[Path]:
     listed = _listed(layout, batch)
     name = listed.get(plate, plate)
     own = [] if plate in listed else [layout.barcode_platemap(batch)]
-    return own + ([] if lookup.laid_platemaps(layout, batch, name) else [layout.platemap(batch, name)])
+    return own + ([] if lookup.laid_platemaps(layout, batch, name) else [_skeleton(layout, batch, name)])
 
 
 def read(path: Path, layout: Layout, batch: str, each: Added) -> list[str]:
@@ -36,6 +39,7 @@ def read(path: Path, layout: Layout, batch: str, each: Added) -> list[str]:
     target = _target(path, layout, batch, each.name)
     laid = lookup.laid_platemaps(layout, batch, target.name.removesuffix(_suffix(path)))
     other = [found for found in laid if found != target or found.read_bytes() != path.read_bytes()]
+    other = [found for found in other if not is_blank(found)]
     if other:
         raise TableError(f"{other[0]}: plate {each.name} has this platemap already; move it away to use {path.name}")
     made = plate_layouts.of_file(path, each.name, None)
@@ -53,10 +57,15 @@ def _idle(count: int) -> list[str]:
 def lay(path: Path, layout: Layout, batch: str, plate: str) -> list[Path]:
     """Copy a laboratory's layout to where platemaps lie; return where, or nothing if it is there."""
     target = _target(path, layout, batch, plate)
-    if target.is_file():
+    name = target.name.removesuffix(_suffix(path))
+    blank = [found for found in lookup.laid_platemaps(layout, batch, name) if is_blank(found)]
+    if target.is_file() and target not in blank:
         return []
     target.parent.mkdir(parents=True, exist_ok=True)
     whole.write(target, path.read_bytes())
+    for found in blank:
+        if found != target:
+            found.unlink()
     return [target]
 
 
@@ -79,14 +88,26 @@ def write(layout: Layout, batch: str, plate: str, wells: Sequence[str]) -> list[
     for path in reversed(wanted):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path != listing:
-            whole.write(path, "".join(f"{line}\n" for line in ["well_position\tbroad_sample", *_rows(wells)]))
+            whole.write(path, "".join(f"{line}\n" for line in [HEADER, *_rows(wells)]))
         else:
             whole.write(path, _with_row(listing, plate))
     return wanted
 
 
+def is_blank(path: Path) -> bool:
+    """Say whether a platemap is a skeleton that nobody has filled in."""
+    if path.suffix != SUFFIX:
+        return False
+    header, *rows = path.read_text(encoding="utf-8-sig", errors="replace").splitlines() or [""]
+    return header == HEADER and all(row.endswith(f",{UNKNOWN},") for row in rows)
+
+
+def _skeleton(layout: Layout, batch: str, name: str) -> Path:
+    return layout.platemap(batch, name).with_name(f"{name}{SUFFIX}")
+
+
 def _rows(wells: Sequence[str]) -> list[str]:
-    return [f"{well}\t{UNKNOWN}" for well in wells]
+    return [f"{well},{UNKNOWN}," for well in wells]
 
 
 def _listed(layout: Layout, batch: str) -> dict[str, str]:

@@ -80,7 +80,11 @@ def external_metadata(layout: Layout, batch: str, plate: str, pattern: str) -> P
     name = _platemap_name(layout, batch, plate)
     file_name = pattern.format(platemap=name, stem=name.removesuffix("_platemap"))
     path = layout.external_metadata(file_name)
-    return existing_file(path, f"the external metadata of plate {plate} ([dataset] external_metadata = {pattern})")
+    try:
+        return existing_file(path, f"the external metadata of plate {plate} ([dataset] external_metadata = {pattern})")
+    except MissingInputError as error:
+        remedy = "lay it there, or describe the plate by one table that needs no other (docs/plate_layouts.md)"
+        raise MissingInputError(f"{error}; {remedy}") from None
 
 
 def backend(layout: Layout, batch: str, plate: str) -> Path:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from tasks.errors import ExportError, TableError, unknown
-from tasks.instruments import ome_zarr, paths, readers
+from tasks.instruments import czi, ome_zarr, paths, readers
 from tasks.instruments.paths import BadPathError, Named
 from tasks.instruments.reader import IGNORED, Reader
 
@@ -50,6 +50,9 @@ def look(folder: Path, wanted: str = "", pattern: str = "") -> Export:
     arrays = [path for path in found if _is_zarr(path or folder.name) and ome_zarr.is_plate(folder / path)]
     if arrays and not pattern and (wanted == ome_zarr.OME_ZARR.name or not (wanted or images)):
         return Export(folder, ome_zarr.OME_ZARR, tuple(_of_zarr(folder, path) for path in arrays), {}, ())
+    zeiss = [path for path in found if czi.is_czi(path)]
+    if zeiss and not pattern and (wanted == czi.CZI.name or not (wanted or images)):
+        return Export(folder, czi.CZI, (_of_czi(folder, zeiss),), {}, ())
     reader = _reader(folder, found, images, wanted, pattern)
     ignored, faults = defaultdict(list), []
     groups: dict[tuple[str, str], list[Named]] = defaultdict(list)
@@ -76,6 +79,12 @@ def _of_zarr(folder: Path, path: str) -> Part:
         return Part(below, "", tuple(ome_zarr.named(root, below)), {path: root})
     except (KeyError, IndexError, TypeError) as error:
         raise TableError(f"{root}: its JSON is not as OME-Zarr has it ({type(error).__name__}: {error})") from error
+
+
+def _of_czi(folder: Path, found: Sequence[str]) -> Part:
+    """Return the files of a plate: one of all its wells, or one a well."""
+    plate = PurePosixPath(found[0]).stem if len(found) == 1 else ""
+    return Part("", plate, tuple(czi.named(folder, found)), {path: folder / path for path in found})
 
 
 def _files(folder: Path) -> list[str]:

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from tasks.instruments.reader import Plane, Told
+from tasks.instruments.tiff import Header
 
 
-def all_of(planes: tuple[Plane, ...], told: Told) -> list[str]:
+def all_of(planes: tuple[Plane, ...], told: Told, headers: Mapping[str, Header]) -> list[str]:
     """Return all that is to be said."""
-    return [*_differences(planes, told), *_uneven(planes), *_incomplete(planes)]
+    return [
+        *_differences(planes, told), *_uneven(planes), *_incomplete(planes), *_alike(planes, told), *_pieces(headers)
+    ]  # fmt: skip
+
+
+def _alike(planes: tuple[Plane, ...], told: Told) -> Iterator[str]:
+    """Yield channels that the instrument calls by one name: which is which, only the user knows."""
+    here = sorted({plane.channel for plane in planes})
+    names: dict[str, list[str]] = {}
+    for key in here:
+        names.setdefault(told.channels.get(key, ""), []).append(key)
+    for name, keys in names.items():
+        if name and len(keys) > 1:
+            yield f"the channels {' and '.join(keys)} are both called {name}: name them, or leave one out (--channels)"
+
+
+def _pieces(headers: Mapping[str, Header]) -> Iterator[str]:
+    """Yield how much of arrays is not there: a whole array may lack what is black, and so does one half copied."""
+    lacking = {path: header for path, header in headers.items() if header.absent}
+    if lacking:
+        path, first = next(iter(lacking.items()))
+        absent = sum(header.absent for header in lacking.values())
+        yield (
+            f"{absent} of {sum(header.pieces for header in headers.values())} pieces of arrays are not here, in "
+            f"{len(lacking)} arrays, first {path} ({first.absent} of {first.pieces}): they are read as the "
+            "value that the array is filled with. If the copy is not whole, copy it again"
+        )
 
 
 def _differences(planes: tuple[Plane, ...], told: Told) -> Iterator[str]:

@@ -115,8 +115,8 @@ def header(array: Path) -> Header:
         raise BadTiffError(str(error)) from error
     kind, bits = _type(str(found.get("dtype") or found.get("data_type")))
     height, width = found["shape"][-2:]
-    _check_chunks(array, found)
-    return Header(width, height, bits, kind, GREY, 1, 1, (0,), "", array=True)
+    pieces, absent = _pieces(array, found)
+    return Header(width, height, bits, kind, GREY, 1, 1, (0,), "", array=True, pieces=pieces, absent=absent)
 
 
 def _type(text: str) -> tuple[str, int]:
@@ -126,10 +126,10 @@ def _type(text: str) -> tuple[str, int]:
     return kind if kind in KINDS.values() else "other", int(text[len(kind) :] or 0)
 
 
-def _check_chunks(array: Path, found: Mapping[str, Any]) -> None:
-    """Raise BadTiffError if an array has none of its chunks, or an empty file among them.
+def _pieces(array: Path, found: Mapping[str, Any]) -> tuple[int, int]:
+    """Return of how many chunks or shards an array is, and how many are not there: they hold only its fill value.
 
-    That some are not there is allowed: they hold nothing but the value that the array is filled with.
+    Raises BadTiffError if it has none of them, or an empty file among them.
     """
     files = [Path(at, name) for at, _, names in os.walk(array) for name in names if name not in METADATA]
     chunks = found.get("chunks") or found.get("chunk_grid", {}).get("configuration", {}).get("chunk_shape")
@@ -139,6 +139,7 @@ def _check_chunks(array: Path, found: Mapping[str, Any]) -> None:
     empty = next((path for path in files if not path.stat().st_size), None)
     if empty:
         raise BadTiffError(f"its piece {empty.relative_to(array)} is empty, as in a copy that was cut short")
+    return most, max(0, most - len(files))
 
 
 def _array(array: Path) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from tasks.instruments import ome_xml, ome_zarr, tiff
+from tasks.instruments import czi, ome_xml, ome_zarr, tiff
 from tasks.instruments.reader import Plane
 from tasks.instruments.tiff import BadTiffError, Header
 
@@ -25,7 +25,7 @@ def headers(folder: Path, planes: Iterable[Plane]) -> tuple[dict[str, Header], d
 
     def read(path: str) -> Header | str:
         try:
-            header = ome_zarr.header(folder / path) if (folder / path).is_dir() else tiff.read(folder / path)
+            header = _reads(folder / path)(folder / path)
         except BadTiffError as error:
             return f"{error}; copy the export again, or wait until it is whole"
         text = ome_xml.without_uuid(header.description)
@@ -40,6 +40,11 @@ def headers(folder: Path, planes: Iterable[Plane]) -> tuple[dict[str, Header], d
     by_path |= dict.fromkeys(growing, "it is still growing; wait until the export is whole")
     good = {path: each for path, each in by_path.items() if isinstance(each, Header)}
     return good, {path: each for path, each in by_path.items() if isinstance(each, str)}
+
+
+def _reads(path: Path) -> Callable[[Path], Header]:
+    """Return what reads the header of a file, or of an array in a folder."""
+    return czi.header if czi.is_czi(path) else ome_zarr.header if path.is_dir() else tiff.read
 
 
 def _size(path: Path) -> int:

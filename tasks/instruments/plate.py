@@ -93,7 +93,7 @@ def _plate(export: Export, part: Part) -> FoundPlate:
     placed, contradictions = _placed(planes, told)
     name = part.plate or told.plate or _name_of(export.folder / part.folder)
     faults += [*inside.said(), *contradictions, *_twice(placed)]
-    notes += [*inside.notes, *notices.all_of(placed, told), *_other_name(part, told, export.folder)]
+    notes += [*inside.notes, *notices.all_of(placed, told, headers), *_other_name(part, told, export.folder)]
     whole = part.folder if export.reader is OME_ZARR else None
     at = export.folder / part.folder
     unread = {**inside.unread, **unread}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tasks.instruments.czi import CZI
 from tasks.instruments.harmony import HARMONY
 from tasks.instruments.imagexpress import IMAGEXPRESS, IMAGEXPRESS_HCS_AI
 from tasks.instruments.incell import INCELL, INCELL_3000
@@ -34,7 +35,7 @@ READERS: Mapping[str, Reader] = {
     reader.name: reader
     for reader in (
         HARMONY, IMAGEXPRESS, IMAGEXPRESS_HCS_AI, YOKOGAWA, INCELL, INCELL_3000, SCANR, LEICA, CELLOMICS, GEN5,
-        OME_TIFF, OME_ZARR,
+        OME_TIFF, OME_ZARR, CZI,
     )
 }  # fmt: skip
 
@@ -42,8 +43,10 @@ REFUSED: Mapping[str, str] = {
     "*.c01": "a Cellomics .C01 image: export TIFF files with the instrument's software",
     "*.zarr": "no OME-Zarr plate: it needs the key plate in .zattrs or zarr.json; write an HCS plate, or grey TIFFs",
     "*.flex": "an Opera .flex image: export TIFF files with Columbus or Harmony",
-    "*.nd2": "a Nikon .nd2 file: export a TIFF a channel and plane with NIS-Elements",
-    "*.czi": "a Zeiss .czi file: export a TIFF a channel and plane with ZEN",
+    "*.nd2": (
+        "a Nikon .nd2 file: export a TIFF a channel and plane with NIS-Elements, or make OME-TIFF of it, a file a "
+        "well, with the well in its name (pip install nd2; nd2.ND2File(path).write_tiff('P1_A01.ome.tif'))"
+    ),
     "*.lif": "a Leica .lif file: export a TIFF a channel and plane with LAS X",
 }
 """Forms of names, in small letters, of images that are recognised and not read."""

@@ -61,7 +61,10 @@ class Header:
     ramp: bool = False
     """Whether the colours of a palette only grow brighter: then a pixel's number in it is its brightness."""
     array: bool = False
-    """Whether it is an array in a folder, and no TIFF."""
+    """Whether it is no TIFF: an array in a folder, or a file of another form."""
+    pieces: int = 0
+    absent: int = 0
+    """Of how many pieces an array is, and how many are not there: they are read as its fill value."""
 
     @property
     def pixels(self) -> str:

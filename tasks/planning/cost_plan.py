@@ -20,6 +20,7 @@ from tasks.stage_tasks.plate import LAID
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import pipeline
 from tasks.workflow.benchmark import Figures, GeneCompoundMatching, Matching, Replicability, Tabulate
+from tasks.workflow.import_images import ImportImages
 from tasks.workflow.report import Report
 from tasks.workflow.run_benchmark import RunBenchmark
 
@@ -95,7 +96,8 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
     plates = catalogue.plates(layout, batch, named or listed, where)
     known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
     sizes = {plate: plate_sizes.size(layout, batch, plate, known.get(plate)) for plate in plates}
-    names = [*_stages(batch, plates[0], start_from), *_last(start_from, benchmark)]
+    shown = next((plate for plate in plates if _is_imported(batch, plate)), plates[0])  # it has all the others' stages
+    names = [*_stages(batch, shown, start_from), *_last(start_from, benchmark)]
     lines = [_line(stage, batch, sizes, start_from) for stage in names]
     files, to_fetch = _to_fetch(batch, sizes, start_from)
     return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known), start_from)
@@ -141,6 +143,8 @@ def _last(start_from: str, benchmark: bool) -> list[str]:
 
 
 def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> Line:
+    if stage == ImportImages.stage:
+        sizes = {plate: each for plate, each in sizes.items() if _is_imported(batch, plate)}
     plates, begin = list(sizes), _laid(start_from)
     kind = pipeline.stage_tasks()[stage]
     is_of_plate = issubclass(kind, StageTask) and kind not in BENCHMARK
@@ -151,6 +155,11 @@ def _line(stage: str, batch: str, sizes: Mapping[str, PlateSize], start_from: st
     costs = [_cost(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done]
     jobs = sum(_jobs(stage, batch, plate, each) for plate, each in sizes.items() if plate not in done)
     return Line(stage, len(done), len(costs), sum(costs, Cost()), jobs if is_of_plate else min(jobs, 1))
+
+
+def _is_imported(batch: str, plate: str) -> bool:
+    kind: Any = ImportImages
+    return bool(kind(batch_id=batch, plate=plate).needed)
 
 
 def _jobs(stage: str, batch: str, plate: str, each: PlateSize) -> int:

@@ -51,6 +51,7 @@ class _Quiet(logging.Filter):
         told = TRACED.search(message)
         if told and "Traceback (most" not in told["said"]:  # else a bug came of the StageError
             record.msg, record.args = told["said"].strip(), ()
+            record.levelno, record.levelname = logging.ERROR, "ERROR"  # Luigi warns: the task is not run, and it ends
             return True
         return record.levelno >= logging.WARNING or not message.startswith(LUIGI_NOISE)
 

@@ -34,7 +34,8 @@ class ImportImages(StageTask):
         return index is not None and (bool(self.scale) or planes.need_import(index, str(self.z)))
 
     def index(self) -> Path | None:
-        return planes.index_of(settings.load().layout, self.batch_id, self.plate)
+        given = settings.load()
+        return None if given.store.url else planes.index_of(given.layout, self.batch_id, self.plate)
 
     def folder(self) -> Path:
         """Return where the images are published."""

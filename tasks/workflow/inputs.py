@@ -10,7 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import luigi
 
-from tasks.dataset import layout, lookup, plate_tables
+from tasks.dataset import layout, lookup, planes, plate_tables
+from tasks.errors import SettingsError
+from tasks.runtime.arrays.places import AWS_BATCH
 from tasks.settings import settings
 from tasks.stage_tasks.fetch import FetchTask
 from tasks.stage_tasks.link import LinkTask
@@ -89,9 +91,11 @@ class Images(ProvidedTask):
     not_from = ("profiles",)
 
     def folders(self) -> Iterator[Path]:
-        folder = settings.load().layout.image_folders(self.batch_id)
+        laid = settings.load().layout
+        folder = laid.image_folders(self.batch_id)
         yield folder
         yield from folder.glob(f"{glob.escape(self.plate)}*")
+        yield laid.planes(self.batch_id, self.plate).parent
 
     def path(self) -> Path:
         return images_of(self.batch_id, self.plate)
@@ -176,4 +180,22 @@ def images_of(batch: str, plate: str) -> Path:
     freed = Images(batch_id=batch, plate=plate).freed()
     if freed:
         return freed.path
-    return lookup.images(given.layout, batch, plate, given.gallery.measurement)
+    found = lookup.images(given.layout, batch, plate, given.gallery.measurement)
+    if planes.index_of(given.layout, batch, plate):
+        refuse_unseen(found, f"plate {plate} was added by add-plate")
+    return found
+
+
+def refuse_unseen(images: Path, plate: str) -> None:
+    """Raise SettingsError if jobs on AWS Batch would not see an added plate's images, which links lead to."""
+    given = settings.load()
+    if given.place != AWS_BATCH:
+        return
+    remedy = "docs/add_a_plate.md says how such a plate gets to AWS (On AWS)"
+    if given.store.url:
+        raise SettingsError(
+            f"{plate}: jobs that read a bucket, {given.store.url}, find images by their names; {remedy}"
+        )
+    if not images.resolve().is_relative_to(given.layout.root.resolve()):
+        where = f"jobs on AWS Batch see {given.layout.root} only, and {images.resolve()} is beyond it"
+        raise SettingsError(f"{plate}: {where}; copy the export below it; {remedy}")

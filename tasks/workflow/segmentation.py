@@ -18,6 +18,8 @@ CPJUMP1_PIXEL_UM = 0.598
 LEAST_PIXEL_UM, MOST_PIXEL_UM = 0.02, 20.0
 """What an instrument tells beyond these is no size of a pixel, but says that nobody calibrated it."""
 NONE = "none"
+LEAST_CHANNELS = 2
+"""Our pipeline measures how channels lie on one another."""
 FULL_BITS = 16
 FULL_SCALES = {1023: 10, 4095: 12, 16383: 14}
 """The value of white -> the bits of a camera that writes them into files of 16 bits."""
@@ -100,6 +102,9 @@ class Segmented(StageTask):
         """
         added = added_channels(self.batch_id, self.plate)
         known = added or forms.channel_names(listed)
+        there = [name for name in known if name != forms.LEFT_OUT]
+        if len(there) < LEAST_CHANNELS:
+            raise SettingsError(_too_few(there, "add-plate --channels" if added else "[load_data] channels"))
         for what, name in (("nuclei", self.nuclei_channel), ("cells", self.cells_channel)):
             if name not in known and (what, name) != ("cells", NONE):
                 where = "add-plate --channels" if added else "[load_data] channels"
@@ -158,13 +163,22 @@ def is_filled(pipeline: Path) -> bool:
 
 def told_of(batch: str, plate: str) -> dict[str, Any]:
     """Return what is known of a plate that was added where its instrument exported it; nothing of others."""
-    laid = settings.load().layout
-    return planes.facts(laid, batch, plate) if planes.index_of(laid, batch, plate) else {}
+    given = settings.load()
+    added = not given.store.url and planes.index_of(given.layout, batch, plate)  # of a bucket only names are here
+    return planes.facts(given.layout, batch, plate) if added else {}
 
 
 def added_channels(batch: str, plate: str) -> list[str]:
     """Return the names that the channels of such a plate have; none of others."""
     return list(told_of(batch, plate).get("channels", {}).values())
+
+
+def _too_few(there: Collection[str], where: str) -> str:
+    return (
+        f"the plate has one channel only ({', '.join(there) or 'none'}, by {where}), and the pipeline that comes with "
+        "the toolkit measures how channels lie on one another: give a pipeline of your own, luigi.cfg [measure] "
+        "pipeline = mine.cppipe (docs/segmentation.md)"
+    )
 
 
 def _no_channel(what: str, name: str, known: Collection[str], where: str) -> str:

@@ -1,19 +1,23 @@
 """What add-plate makes of every real export that is here: PYTHONPATH=containers python -m tests.bench.vendor_exports.
 
 A row a folder: the instrument, what is there, what keeps it from being measured or what has to be set, and seconds.
+With --measure [PART OF A NAME] those that have images are measured to well averages (tests/bench/vendor_profiles.py).
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.commands.plate_listing import announced, settings_of
+from tasks.commands.open_settings import of_images
+from tasks.commands.plate_listing import announced
 from tasks.errors import StageError
 from tasks.instruments import export, plate, readers
 from tasks.instruments.plate import FoundPlate
 from tests import real_files
+from tests.bench import vendor_profiles
 
 KNOWN = ", ".join(reader.title for reader in readers.READERS.values())
 """What an error lists of the instruments; a row a folder need not repeat it."""
@@ -29,6 +33,10 @@ def folders(vendors: Path) -> Iterator[Path]:
 
 def main() -> None:
     vendors = real_files.vendors()
+    if sys.argv[1:2] == ["--measure"]:
+        for row in vendor_profiles.table(vendors, *sys.argv[2:3]):
+            print(row, flush=True)
+        return
     print("| folder | recognised as | what is there | before it is measured | s |\n|---|---|---|---|---|")
     for folder in folders(vendors):
         started = time.monotonic()
@@ -59,7 +67,7 @@ def _needed(each: FoundPlate) -> str:
     if not each.planes:
         return "no image of it is here"
     faults = [*each.faults, *each.unmeasurable(each.channels, "")]
-    wanted = [f"[images] {name} = {value}" for name, value in settings_of(each).items()]
+    wanted = [f"[images] {name} = {value}" for name, value in of_images(each).items()]
     return "; ".join(faults or wanted or ["nothing: add-plate --yes"])
 
 

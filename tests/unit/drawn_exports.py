@@ -46,6 +46,11 @@ def projected(how: str, depth: int) -> dict[tuple[str, int, str], Pixels]:
     }  # fmt: skip
 
 
+def write_tiff(path: Path, pixels: Pixels) -> None:
+    """Write a plain grey TIFF."""
+    tifffile.imwrite(path, pixels, photometric="minisblack")
+
+
 def ome_tiff(folder: Path, depth: int) -> None:
     """Write a file a site, its wells in the names, its channels in OME-XML."""
     for well in WELLS:

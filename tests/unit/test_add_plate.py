@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from tasks.dataset import planes
 from tasks.dataset.layout import Layout
 from tasks.errors import MissingInputError, SettingsError
 from tasks.planning import plate_sizes
+from tasks.runtime.arrays.places import AWS_BATCH
 from tasks.settings import checks
-from tasks.workflow import pipeline
+from tasks.workflow import inputs, pipeline
 from tasks.workflow.inputs import images_of
 from tests.unit.conftest import LoadSettings
 from tests.unit.gallery import Gallery, name
@@ -259,9 +261,9 @@ def test_a_pattern_reads_names_that_no_instrument_gives_and_a_channel_may_be_lef
 def test_skeletons_are_laid_and_what_a_person_wrote_stays(layout: Layout, folder: Path, add_plate: AddPlate) -> None:
     yokogawa(folder)
     add_plate("--yes", "--plate", "P1")
-    platemap = layout.platemap(BATCH, "P1")
+    platemap = layout.platemap(BATCH, "P1").with_suffix(".csv")
 
-    assert platemap.read_text() == "well_position\tbroad_sample\nA01\tunknown\nB12\tunknown\n"
+    assert platemap.read_text() == "Well,Compound,Concentration (uM)\nA01,unknown,\nB12,unknown,\n"
     assert layout.barcode_platemap(BATCH).read_text() == "Assay_Plate_Barcode,Plate_Map_Name\nP1,P1\n"
 
     platemap.write_text("mine")
@@ -337,16 +339,53 @@ def test_images_that_a_person_laid_are_never_replaced(layout: Layout, folder: Pa
     assert laid.is_dir()
 
 
-def test_jobs_in_the_cloud_cannot_follow_links(
-    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate, monkeypatch: pytest.MonkeyPatch
+ON_A_VOLUME = "[runtime]\nplace = aws_batch\n[aws_batch]\nvolume = host:/data\n"
+
+
+def test_an_export_beyond_what_jobs_on_aws_see_is_refused_before_and_after_it_was_added(
+    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate
 ) -> None:
     yokogawa(folder)
-    layout = luigi_cfg("[runtime]\nplace = aws_batch\n[aws_batch]\nvolume = fs-1\n")
+    layout = luigi_cfg(ON_A_VOLUME)
     code, _, said = add_plate("--yes")
 
-    assert code == 1
-    assert "jobs in the cloud cannot read" in said
+    assert (code, f"{folder} is beyond it; copy the export below it" in said) == (1, True)
     assert files_below(layout.root) == []
+
+    luigi_cfg("")
+    assert add_plate("--yes")[0] == 0
+    luigi_cfg(ON_A_VOLUME)
+    with pytest.raises(SettingsError, match="is beyond it"):
+        images_of(BATCH, "Assay_7")
+
+
+def test_a_plate_that_came_into_a_bucket_with_its_index_is_refused_by_name(
+    layout: Layout, folder: Path, add_plate: AddPlate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yokogawa(folder)
+    add_plate("--yes")
+    in_a_bucket = SimpleNamespace(url="s3://bucket", place=AWS_BATCH, layout=layout)
+    in_a_bucket.store = in_a_bucket
+    images = layout.images_of(BATCH, "Assay_7")
+    with monkeypatch.context() as patch:
+        patch.setattr(inputs.settings, "load", lambda: in_a_bucket)
+        looked_at = list(inputs.Images(batch_id=BATCH, plate="Assay_7").folders())
+        with pytest.raises(SettingsError, match=r"plate Assay_7 was added.* s3://bucket, .*On AWS"):
+            inputs.refuse_unseen(images, "plate Assay_7 was added by add-plate")
+
+    assert layout.planes(BATCH, "Assay_7").parent in looked_at
+
+
+def test_an_export_on_the_volume_of_the_data_root_is_seen_by_jobs_on_aws(
+    luigi_cfg: LoadSettings, folder: Path, add_plate: AddPlate
+) -> None:
+    layout = luigi_cfg(ON_A_VOLUME)
+    yokogawa(layout.root / "exports")
+    folder.symlink_to(layout.root / "exports", target_is_directory=True)
+    code, _, said = add_plate("--yes")
+
+    assert code == 0, said
+    assert images_of(BATCH, "Assay_7").resolve() == (layout.root / "exports").resolve()
 
 
 def test_what_breaks_off_leaves_no_plate(

@@ -54,6 +54,7 @@ def test_a_stage_error_while_scheduling_is_shown_without_a_traceback(cause: Exce
     entry = record(traced(caught(MissingInputError(BAD_NEWS), caught(cause) if cause else None)), logging.WARNING)
 
     assert shown(entry) == BAD_NEWS
+    assert entry.levelname == "ERROR"
 
 
 def test_a_bug_while_scheduling_keeps_its_traceback() -> None:

@@ -26,6 +26,7 @@ from tests.unit.drawn_exports import (
     pages,
     stack,
     zarr_2,
+    zarr_3,
 )
 
 
@@ -81,6 +82,23 @@ def empty_piece(root: Path) -> None:
     next(
         path for path in sorted((root / "A/01/1/0").rglob("*")) if path.is_file() and not path.name.startswith(".")
     ).write_bytes(b"")
+
+
+@pytest.mark.parametrize("form", [zarr_2, zarr_3], ids=["0.4", "0.5"])
+def test_pieces_of_an_array_that_are_not_there_are_counted_and_told(
+    form: Callable[[Path, int], None], exported: Path, add_plate: AddPlate, imported: Import
+) -> None:
+    form(exported, 1)
+    pieces = [path for path in sorted((exported / "P1.zarr/A/01/1/0").rglob("*")) if path.is_file()]
+    for path in [path for path in pieces if path.suffix != ".json" and not path.name.startswith(".")][:3]:
+        path.unlink()
+    code, printed, _ = add_plate("--yes")
+    done = imported()
+
+    assert code == 0
+    assert "3 of 32 pieces of arrays are not here, in 1 arrays, first P1.zarr/A/01/1/0 (3 of 8)" in printed
+    assert done.code == 0
+    assert "3 pieces of 1 arrays, first A/01/1/0, are not there" in done.said
 
 
 def two_rounds(root: Path) -> None:

@@ -130,7 +130,8 @@ def test_external_metadata_that_is_not_there_is_named_with_the_setting(layout: L
 
     assert str(failure.value) == (
         f"{path}: the external metadata of plate {PLATE} ([dataset] external_metadata = {{platemap}}_x.tsv)"
-        " is not there; there lie: JUMP_metadata.tsv"
+        " is not there; there lie: JUMP_metadata.tsv; lay it there, or describe the plate by one table that needs no "
+        "other (docs/plate_layouts.md)"
     )
 
 

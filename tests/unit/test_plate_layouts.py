@@ -225,6 +225,13 @@ def test_controls_that_cannot_be_meant_are_refused(controls: Controls, words: st
         convert(text(tmp_path / "a.csv", ROLES), PLATE, {}, controls, None)
 
 
+def test_a_plate_without_the_positive_controls_of_its_batch_is_told_of_and_kept(tmp_path: Path) -> None:
+    made = convert(text(tmp_path / "a.csv", ROLES), PLATE, {}, Controls("DMSO", "staurosporine"), None)
+
+    assert control_types(made)["pos"] == "poscon"  # the layout's own column says so
+    assert "no well is a positive control by [controls] positive = staurosporine" in made.notes
+
+
 def test_a_query_that_runs_code_is_none(luigi_cfg: LoadSettings) -> None:
 
     luigi_cfg("[controls]\nnegative = __import__('os').system('x') == 0\n")

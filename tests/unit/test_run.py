@@ -178,6 +178,13 @@ def test_a_failure_says_what_the_programs_words_the_units_the_log_and_the_comman
     ]
 
 
+def test_a_failure_that_asks_for_a_setting_does_not_offer_the_same_command_again(fail: Fail) -> None:
+    text = fail(Outcome(65, 1.0), log="error: P.csv: it has 3 planes. Choose it: [images] z = <one of 1, 2, 3>\n")
+
+    assert "  then   set it in luigi.cfg" in text
+    assert "again  sh" not in text
+
+
 ENDS = {
     "bug": (Outcome(1, 1), "exit code 1 (a bug in the program or its library)", ""),
     "flags": (Outcome(2, 1), "exit code 2 (its flags are not those", ""),

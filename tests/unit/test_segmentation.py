@@ -176,10 +176,19 @@ def test_a_channel_that_an_added_plate_lacks_is_named_with_the_flag_that_names_i
     index = layout.planes(BATCH, PLATE)
     index.parent.mkdir(parents=True)
     index.touch()
-    index.with_suffix(".json").write_text(json.dumps({"channels": {"1": "Hoechst", "2": "-"}}))
+    index.with_suffix(".json").write_text(json.dumps({"channels": {"1": "Hoechst", "2": "ConA"}}))
 
-    with pytest.raises(SettingsError, match=r"no channel is called so \(add-plate --channels\).*in one of Hoechst$"):
+    with pytest.raises(
+        SettingsError, match=r"no channel is called so \(add-plate --channels\).*in one of Hoechst, ConA$"
+    ):
         measure().check_channels("1=DNA,2=RNA")
+
+
+def test_a_plate_of_one_channel_is_refused_before_our_pipeline_measures_it(luigi_cfg: LoadSettings) -> None:
+    luigi_cfg("")
+
+    with pytest.raises(SettingsError, match=r"one channel only \(DNA.*\[measure\] pipeline"):
+        measure().check_channels("1=DNA,2=-")
 
 
 def test_a_pipeline_that_is_no_template_counts_the_modules_that_write_images_of_objects() -> None:

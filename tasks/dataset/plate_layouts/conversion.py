@@ -10,7 +10,7 @@ from pathlib import Path
 from stagekit import outside, wells
 
 from tasks.dataset.plate_layouts import cells, names, sheets, tables
-from tasks.dataset.plate_layouts.controls import NEGATIVE
+from tasks.dataset.plate_layouts import controls as kinds
 from tasks.dataset.plate_layouts.marking import Controls, Marked, mark
 from tasks.dataset.plate_layouts.tables import Row, Table
 from tasks.errors import TableError
@@ -62,7 +62,7 @@ def convert(path: Path, plate: str, given: Mapping[str, str], controls: Controls
         ]
         for (well, row), each, dose in zip(held.items(), marked, doses, strict=True)
     ]
-    said = [*table.notes, *notes, *_told(table, marked, doses)]
+    said = [*table.notes, *notes, *_told(table, marked, doses), *_no_positive(held, marked, controls)]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return Converted([header, *rows], _perturbations(marked, known), path, digest, table.names.told(), said)
 
@@ -151,7 +151,7 @@ def _check_units(
     first: dict[str, str] = {}
     for row, each, dose in zip(held.values(), marked, doses, strict=True):
         number, unit = dose or ("", "")
-        if number in ("", "0") or each.control_type.startswith(NEGATIVE):
+        if number in ("", "0") or each.control_type.startswith(kinds.NEGATIVE):
             continue
         if first.setdefault(each.perturbation, unit) != unit:
             units = (
@@ -212,6 +212,16 @@ def _told(table: Table, marked: Sequence[Marked], doses: Sequence[Sequence[str]]
         )
     empty = sum(not each.perturbation for each in marked)
     return said + ([f"wells that hold nothing by the layout: {empty}"] if empty else [])
+
+
+def _no_positive(held: Mapping[str, Row], marked: Sequence[Marked], given: Controls) -> list[str]:
+    """Return that luigi.cfg names positive controls which this plate has not: others of its batch may have them."""
+    meant = kinds.test(given.positive)
+    if not given.positive or any(
+        meant(each.perturbation, row.values) for row, each in zip(held.values(), marked, strict=True)
+    ):
+        return []
+    return [f"no well is a positive control by [controls] positive = {given.positive}"]
 
 
 def _controls(marked: Sequence[Marked], counts: Mapping[str, int]) -> str:

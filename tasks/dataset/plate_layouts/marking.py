@@ -38,8 +38,9 @@ def mark(
 ) -> list[Marked]:
     """Return what each well holds, in the order of the wells.
 
-    Raises SettingsError for a setting that names a column or a control that is not there, TableError for a word in the
-    layout's own column of controls that means nothing here.
+    Raises SettingsError for a setting that names a column or a negative control that is not there, TableError for a
+    word in the layout's own column of controls that means nothing here. A plate may have no positive controls: others
+    of its batch have them.
     """
     found = [(_perturbation(table, row), row) for row in held.values()]
     by = _tests(table, given, found)
@@ -81,7 +82,7 @@ def _tests(table: Table, given: Controls, found: Sequence[tuple[str, Row]]) -> d
         for name in sorted(controls.columns_of(setting) - known):
             raise SettingsError(f"{where}: {table.where} has no column {name}; it has {', '.join(table.columns)}")
         by[kind] = controls.test(setting)
-        if not any(by[kind](name, row.values) for name, row in found):
+        if kind == controls.NEGATIVE and not any(by[kind](name, row.values) for name, row in found):
             shown = ", ".join(sorted({name for name, _ in found if name})[:8])
             raise SettingsError(f"{where}: no well of {table.where} is one; they hold {shown}, ...")
     return by

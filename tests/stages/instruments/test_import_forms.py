@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ import pytest
 import tifffile
 import zarr
 
+from tasks.instruments import czi
+from tests.unit.drawn_exports import PLATE, WELLS, image
+
+CZI_FILES = Path(__file__).parents[2] / "czi_files"
 CONTAINERS = Path(__file__).parents[3] / "containers"
 STACK = np.random.default_rng(0).integers(0, 60_000, (3, 16, 24)).astype(np.uint16)
 COLUMNS = ("file", "source", "well", "site", "channel", "z", "time", "x_m", "y_m", "at")
@@ -42,6 +47,10 @@ def write(folder: Path) -> dict[str, tuple[str, list[str]]]:
         )  # fmt: skip
         array[0] = STACK
         forms[f"Zarr{version}"] = (f"plate{version}/A/01/0/0", ["0,0", "0,1", "0,2"])
+    for path in sorted(CZI_FILES.glob("*.czi")):
+        shutil.copy(path, folder)
+        found = [each for each in czi.named(folder, [path.name]) if (each.site, each.channel) == (1, "1")]
+        forms[path.stem.replace("_", "")] = (path.name, [each.at for each in sorted(found, key=lambda each: each.z)])
     return forms
 
 
@@ -63,9 +72,13 @@ def test_every_form_is_read_by_what_the_lock_installs(instruments_python: Path, 
     program = str(CONTAINERS / "instruments/import_images.py")
     own = {**os.environ, "PYTHONPATH": str(CONTAINERS)}
     done = subprocess.run([instruments_python, program, *words], env=own, capture_output=True, text=True)
-    wanted = STACK.max(axis=0) if z == "max" else STACK[1]
+    stacks = {f"{PLATE}{well}": np.stack([image(well, 1, 0, n) for n in range(3)]) for well in WELLS}
+    wanted = {
+        channel: stack.max(axis=0) if z == "max" else stack[1]
+        for channel, stack in {**dict.fromkeys(forms, STACK), **stacks}.items()
+    }
 
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (out / "files").iterdir()} == {f"A01_s1_{channel}.tiff" for channel in forms}
     for path in (out / "files").iterdir():
-        assert np.array_equal(tifffile.imread(path), wanted), path.name
+        assert np.array_equal(tifffile.imread(path), wanted[path.stem.split("_")[2]]), path.name
