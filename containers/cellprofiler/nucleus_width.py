@@ -62,7 +62,10 @@ def _mask(image: np.ndarray, sigma: float) -> np.ndarray:
     noise = 1.4826 * float(np.median(np.abs(image - ndimage.gaussian_filter(image, 1.0))))
     if threshold < NOISE_TIMES * noise / max(1.0, 2 * np.sqrt(np.pi) * sigma):  # what a blur of sigma leaves of noise
         return np.zeros(image.shape, bool)
-    return ndimage.binary_fill_holes(smooth > threshold)
+    # On a sparse site the threshold is low, and takes the halo of nuclei in: they end where they are half as bright.
+    bright = smooth[smooth > threshold]
+    half = 0.5 * float(np.median(bright)) if bright.size else threshold
+    return ndimage.binary_fill_holes(smooth > max(threshold, half))
 
 
 def _threshold(image: np.ndarray) -> float:

@@ -99,6 +99,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
         "load_data_csv": "workspace/load_data_csv/B/P",
         "load_data_localised": "workspace/load_data_csv/B/P/localised",
         "illum": "images/B/illum/P",
+        "masks": "images/B/masks/P",
         "imported": "images/B/imported/P",
         "analysis": "workspace/analysis/B/P",
         "backend": "workspace/backend/B/P",

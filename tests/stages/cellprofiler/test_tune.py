@@ -109,3 +109,57 @@ def test_the_proposal_finds_the_cells_of_a_plate_that_nobody_described(
     assert site["cells"] == site["nuclei"]
     assert site["median"] == pytest.approx(truth, rel=0.1)
     assert expectation.doubts([site], expectation.Expected(told, seen.pixel_um)) == []
+
+
+def dusty(drawn: Drawn, pixel_um: float) -> Drawn:
+    """Return a site with sixty specks, as wide as a tenth of a nucleus and three times as bright."""
+    random = np.random.default_rng(2)
+    nuclei = drawn.nuclei.copy()
+    side = round(2.4 / pixel_um)
+    for top, left in random.integers(0, len(nuclei) - side, (60, 2)):
+        nuclei[top : top + side, left : left + side] += 0.3
+    return Drawn(nuclei, drawn.cells, drawn.areas)
+
+
+def unfocused(drawn: Drawn, pixel_um: float) -> Drawn:
+    """Return a site whose details are blurred over 2 um (a mean, twice)."""
+    side = round(2 / pixel_um)
+    kernel = np.convolve(np.ones(side), np.ones(side)) / side**2
+
+    def blurred(image: np.ndarray) -> np.ndarray:
+        rows = np.apply_along_axis(np.convolve, 1, image, kernel, mode="same")
+        return np.apply_along_axis(np.convolve, 0, rows, kernel, mode="same")
+
+    return Drawn(blurred(drawn.nuclei), blurred(drawn.cells), drawn.areas)
+
+
+SITES = {
+    "confluent": draw(0.598, across=6),
+    "sparse": draw(0.598, across=2),
+    "dust": dusty(draw(0.598), 0.598),
+    "out of focus": unfocused(draw(0.598), 0.598),
+}
+
+
+@pytest.mark.parametrize("drawn", SITES.values(), ids=SITES)
+def test_nuclei_are_as_wide_as_they_are_however_the_site_looks(
+    programs: Programs, tmp_path: Path, drawn: Drawn
+) -> None:
+    named = laid(tmp_path / "plate", Plate(0.598), [drawn])
+    facts = estimated(programs, named, tmp_path / "estimate", "ConA")
+    truth = 2 * np.sqrt(statistics.median(drawn.areas) / np.pi)
+
+    assert facts["estimate"]["width_px"] == pytest.approx(truth, rel=0.15)
+
+
+def test_a_channel_without_nuclei_is_named(programs: Programs, tmp_path: Path) -> None:
+    noise = 0.003 + 0.0004 * np.random.default_rng(1).standard_normal((334, 334))
+    named = laid(tmp_path / "plate", Plate(0.598), [Drawn(noise, noise, [])])
+    outcome = programs.run(
+        "estimate_cells.py", "--plate", PLATE, "--load_data", named.table(False), "--images", named.images,
+        "--nuclei_channel", "Hoechst", "--cells_channel", "none", "--write_estimate", tmp_path / "out/files/e.tsv",
+        "--output", tmp_path / "out",
+    )  # fmt: skip
+
+    assert outcome.code == 65
+    assert "nothing in the channel Hoechst has the shape of a nucleus" in outcome.stderr
