@@ -23,6 +23,7 @@ FOLDERS = {
     "load_data_csv": "workspace/load_data_csv/{batch}/{plate}",
     "load_data_localised": "workspace/load_data_csv/{batch}/{plate}/localised",
     "imported": "images/{batch}/imported/{plate}",
+    "own_tables": "workspace/imported/{batch}/{plate}",
     "illum": "images/{batch}/illum/{plate}",
     "analysis": "workspace/analysis/{batch}/{plate}",
     "backend": "workspace/backend/{batch}/{plate}",
@@ -137,6 +138,10 @@ class Layout:
         return (
             self.dataset / "workspace/platemaps" / checked_name("batch", batch) / f"{checked_name('plate', plate)}.txt"
         )
+
+    def own_tables(self, kind: str, batch: str) -> Path:
+        """Return the folder of the tables of wells or cells that another laboratory or program made."""
+        return self.dataset / "workspace" / kind / checked_name("batch", batch)
 
     def experiment_metadata(self, batch: str) -> Path:
         """Return the table that says of a batch's plates cell type, time, ...; it may list other batches too."""

@@ -10,13 +10,15 @@ from pathlib import Path, PurePosixPath
 
 import luigi
 
-from tasks.dataset import layout, lookup, plate_tables
+from tasks.dataset import layout, lookup, own_tables, plate_tables
 from tasks.settings import settings
+from tasks.settings.settings import setting
 from tasks.stage_tasks.fetch import FetchTask
 from tasks.stage_tasks.link import LinkTask
-from tasks.stage_tasks.plate import ProvidedTask
+from tasks.stage_tasks.plate import OWN_TABLES, ProvidedTask
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import plate_layouts
+from tasks.workflow.import_tables import FEATURE_PREFIXES
 
 # What is fetched.
 
@@ -86,7 +88,7 @@ class Images(ProvidedTask):
     name = "images"
     remembered = True
     fetched_by = FetchImages
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         folder = settings.load().layout.image_folders(self.batch_id)
@@ -119,7 +121,7 @@ class ExternalMetadata(ProvidedTask):
 class PublishedLoadData(ProvidedTask):
     name = "published_load_data"
     fetched_by = FetchLoadData
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("load_data_csv", self.batch_id, self.plate)
@@ -132,7 +134,7 @@ class Backend(ProvidedTask):
     name = "backend"
     remembered = True
     fetched_by = FetchBackend
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("backend", self.batch_id, self.plate)
@@ -158,13 +160,17 @@ class WellAverages(ProvidedTask):
     """A plate's well averages that a person provides, or the gallery's: where a run starts from profiles."""
 
     name = "profiles"
+    feature_prefixes = setting("import_wells", "features", **FEATURE_PREFIXES)
     fetched_by = FetchProfiles
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("profiles", self.batch_id, self.plate)
 
     def path(self) -> Path:
-        return lookup.well_averages(settings.load().layout, self.batch_id, self.plate)
+        """Return the table, once its columns are known to be metadata or features."""
+        found = lookup.well_averages(settings.load().layout, self.batch_id, self.plate)
+        own_tables.check_features(found, str(self.feature_prefixes))
+        return found
 
 
 def images_of(batch: str, plate: str) -> Path:

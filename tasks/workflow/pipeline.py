@@ -17,6 +17,7 @@ from tasks.workflow.benchmark import *  # noqa: F403
 from tasks.workflow.deep_profiles import *  # noqa: F403
 from tasks.workflow.image_analysis import *  # noqa: F403
 from tasks.workflow.import_images import *  # noqa: F403
+from tasks.workflow.import_tables import *  # noqa: F403
 from tasks.workflow.inputs import *  # noqa: F403
 from tasks.workflow.profiles import *  # noqa: F403
 from tasks.workflow.report import *  # noqa: F403
