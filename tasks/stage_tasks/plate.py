@@ -18,8 +18,8 @@ from tasks.stage_tasks.memo import ttl_cache
 from tasks.stage_tasks.start import Started
 
 LAID = "laid"
-CELLS, WELLS = "cells", "wells"
-OWN_TABLES = (CELLS, WELLS)
+FROM_CELLS, FROM_WELLS = "cells", "wells"
+OWN_TABLES = (FROM_CELLS, FROM_WELLS)
 """Where a run begins with tables of another laboratory or program: nothing is fetched then."""
 START_FROM = (LAID, "images", "backend", "profiles", *OWN_TABLES)
 

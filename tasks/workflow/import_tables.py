@@ -15,7 +15,7 @@ from tasks.execution.specs import JobSpec, StageSpec
 from tasks.settings import forms, sections, settings
 from tasks.settings.parameters import Choice, Switch, Text
 from tasks.settings.settings import setting
-from tasks.stage_tasks.plate import CELLS, OWN_TABLES, WELLS, PlateTask, ProvidedTask
+from tasks.stage_tasks.plate import FROM_CELLS, OWN_TABLES, FROM_WELLS, PlateTask, ProvidedTask
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import plate_layouts
 
@@ -51,12 +51,12 @@ class OwnTable(ProvidedTask):
 
 
 class OwnWells(OwnTable):
-    kind = WELLS
+    kind = FROM_WELLS
     file = setting("import_wells", "file", check=forms.with_plate, description="the well profiles", **FILE)
 
 
 class OwnCells(OwnTable):
-    kind = CELLS
+    kind = FROM_CELLS
     file = setting("import_cells", "file", check=forms.with_plate, description="the single cells", **FILE)
 
 
@@ -73,7 +73,7 @@ class ImportWells(StageTask):
     parquet = setting("profiles", "parquet", Switch, default=False, description="write Parquet too")
 
     def requires(self) -> luigi.Task:
-        refuse_other_start(self, WELLS)
+        refuse_other_start(self, FROM_WELLS)
         return self.clone(OwnWells)
 
     def spec(self) -> StageSpec:
@@ -104,7 +104,7 @@ class ImportCells(StageTask):
     cells = setting("import_cells", "parquet", Switch, default=True, description="the single cells as Parquet, too")
 
     def requires(self) -> luigi.Task:
-        refuse_other_start(self, CELLS)
+        refuse_other_start(self, FROM_CELLS)
         return self.clone(OwnCells)
 
     def spec(self) -> StageSpec:
@@ -124,7 +124,7 @@ def refuse_other_start(task: PlateTask, start: str) -> None:
 
 def tells_itself(task: PlateTask) -> bool:
     """Say whether a plate's own table says what each well holds: where it begins with wells, and has no platemap."""
-    return task.start_from == WELLS and not has_platemap(str(task.batch_id), str(task.plate))
+    return task.start_from == FROM_WELLS and not has_platemap(str(task.batch_id), str(task.plate))
 
 
 def has_platemap(batch: str, plate: str) -> bool:

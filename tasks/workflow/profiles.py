@@ -15,7 +15,7 @@ from tasks.results import manifest, quality_summary
 from tasks.settings import forms, settings, well_queries
 from tasks.settings.parameters import AUTO, Choice, Number, Switch, Text, Whole, fraction
 from tasks.settings.settings import NEGCON, setting
-from tasks.stage_tasks.plate import CELLS, WELLS, PlateTask
+from tasks.stage_tasks.plate import FROM_CELLS, FROM_WELLS, PlateTask
 from tasks.stage_tasks.plate_set import BatchTask
 from tasks.stage_tasks.stage import Staged, StageTask
 from tasks.workflow import doses, queries
@@ -102,7 +102,7 @@ class Annotate(ParquetParameter, BehaviourParameter, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
-        averages = {"profiles": WellAverages, CELLS: ImportCells, WELLS: ImportWells}.get(str(self.start_from), Aggregate)
+        averages = {"profiles": WellAverages, FROM_CELLS: ImportCells, FROM_WELLS: ImportWells}.get(str(self.start_from), Aggregate)
         return [self.clone(averages), self.clone(Platemap), self.clone(ExternalMetadata)]
 
 
