@@ -40,6 +40,7 @@ FOLDERS = {
     "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
     "checkpoints": "workspace_dl/checkpoints",
     "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
+    "anndata": "workspace/anndata/{batch}/{plate}",
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
 }
