@@ -42,6 +42,7 @@ BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "be
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
+BY_NAME |= {"import_wells", "import_cells", "anndata"}  # of tables of other programs; for other programs
 BY_NAME |= {"import_images"}  # only of a plate that was added with images of another form
 DEEP = {"locate_cells", "deep_profile", "deep_profile_torch", "seed_checkpoint", "aggregate_deep", "annotate_deep"}
 DEEP |= {"spherize_deep"}
