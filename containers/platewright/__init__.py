@@ -11,7 +11,7 @@ __all__ = ["open"]
 
 
 def open(root: Any = "data_root", project: str = "", source: str = "") -> Any:  # noqa: A001
-    """Return the results below a data root: a platewright.results.Results. pandas is imported when a table is asked for.
+    """Return the results below a data root: a platewright.results.Results; pandas is imported when a table is read.
 
     `project` and `source` are needed only if the root holds several.
     """

@@ -1,4 +1,4 @@
-"""A data root's results by name, as pandas tables with the right types. It reads files, and needs no task and no engine.
+"""A data root's results by name, as pandas tables with the right types; it needs no task and no engine.
 
 Metadata_* are text (a barcode stays `0042`), missing where nothing is written; counts are whole numbers; features are
 numbers. Profiles need pandas; single cells need pyarrow too, which is imported when they are asked for.
@@ -56,7 +56,9 @@ class Results:
         """Return the plates of a batch that have profiles."""
         found = sorted(each.name for each in _folders(self.dataset / "workspace/profiles" / batch))
         if not found:
-            raise ResultsError(f"batch {batch} has no profiles; the batches here are {', '.join(self.batches()) or 'none'}")
+            raise ResultsError(
+                f"batch {batch} has no profiles; the batches here are {', '.join(self.batches()) or 'none'}"
+            )
         return found
 
     def steps(self, batch: str, plate: str) -> list[str]:
@@ -96,7 +98,9 @@ class Results:
         names = list(data.schema.names)
         unknown = [name for name in columns if name not in names]
         if unknown:
-            raise ResultsError(f"the cells of plate {plate} have no column {unknown[0]}; they have {', '.join(names[:8])}")
+            raise ResultsError(
+                f"the cells of plate {plate} have no column {unknown[0]}; they have {', '.join(names[:8])}"
+            )
         wanted = [name for name in names if name.startswith("Metadata_") or not columns or name in columns]
         read = data.to_table(columns=wanted, use_threads=False)
         texts = {name: "string" for name in ("Metadata_Plate", "Metadata_Well", "Metadata_Site") if name in wanted}
@@ -146,7 +150,9 @@ class Results:
         places = [self.dataset / f"workspace/{each}/{batch}/{plate}/{plate}_cells" for each in ("backend", "imported")]
         folder = next((each for each in places if each.is_dir()), None)
         if not folder:
-            raise ResultsError(f"{places[0]}: plate {plate} has no Parquet of single cells; set [collate] parquet = true")
+            raise ResultsError(
+                f"{places[0]}: plate {plate} has no Parquet of single cells; set [collate] parquet = true"
+            )
         held = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
         unknown = [well for well in wells if well not in held]
         if unknown:

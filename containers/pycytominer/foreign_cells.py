@@ -45,7 +45,9 @@ class Asked:
         """Raise DataError if an object that luigi.cfg names is not there, or none is."""
         missing = sorted({*self.objects.values()} - {*found})
         if missing or not found:
-            message = f"{where}: it has no object {missing[0]!r}" if missing else f"{where}: it has no object with features"
+            message = (
+                f"{where}: it has no object {missing[0]!r}" if missing else f"{where}: it has no object with features"
+            )
             known = ", ".join(found) or "none"
             raise program.DataError(f"{message}; its objects are {known}; correct [import_cells] objects")
 

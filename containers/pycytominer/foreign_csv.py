@@ -47,7 +47,9 @@ class Reader:
         self.objects = [each for each in theirs if asked.ours(each)]
         self._check_objects(heads)
         self.features = {
-            asked.ours(each): list(dict.fromkeys(name for head in heads.values() for name in head.get(each, {}).values()))
+            asked.ours(each): list(
+                dict.fromkeys(name for head in heads.values() for name in head.get(each, {}).values())
+            )
             for each in self.objects
         }
         self._tables = functools.lru_cache(maxsize=2)(self._read)
@@ -75,7 +77,9 @@ class Reader:
                 for each, table in tables.items():
                     parts[each].append(table[table["image"] == number].assign(image=len(good)))
                 good.append((number, site))
-        cells = joined({each: pd.concat(found) for each, found in parts.items()}) if good else pd.DataFrame({"image": []})
+        cells = (
+            joined({each: pd.concat(found) for each, found in parts.items()}) if good else pd.DataFrame({"image": []})
+        )
         at = cells.pop("image").to_numpy(dtype="int64")
         place = [[self.asked.plate, well, good[each][1], good[each][0]] for each in at]
         return Well(well, len(good), pd.DataFrame(place, columns=list(PLACE)).join(cells))
@@ -210,7 +214,12 @@ def _read(path: Path, kind: object) -> pd.DataFrame:
         for name in table.columns:
             if table[name].dtype == object and name not in KEYS and not name.startswith("Metadata_"):
                 bad = table[name][pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()]
-                raise program.DataError(f"{path.name}: row {bad.index[0] + 2}, column {name}: {bad.iloc[0]!r} is no number")
-        if table[[*KEYS[:2]]].isna().to_numpy().any() or not np.isfinite(table[[*KEYS[:2]]].to_numpy(dtype=float)).all():
+                raise program.DataError(
+                    f"{path.name}: row {bad.index[0] + 2}, column {name}: {bad.iloc[0]!r} is no number"
+                )
+        if (
+            table[[*KEYS[:2]]].isna().to_numpy().any()
+            or not np.isfinite(table[[*KEYS[:2]]].to_numpy(dtype=float)).all()
+        ):
             raise program.DataError(f"{path.name} has a row without ImageNumber or ObjectNumber; was it cut?")
     return table

@@ -48,7 +48,9 @@ class Reader:
             if self.asked.ours(name)
         }
         self.features = {self.asked.ours(name): list(names.values()) for name, names in self.objects.items()}
-        columns = [name for name in self.names if "Metadata" in name or foreign.plain(name) in ("plate", "well", "site")]
+        columns = [
+            name for name in self.names if "Metadata" in name or foreign.plain(name) in ("plate", "well", "site")
+        ]
         columns += [name for name in self.asked.columns.values() if name in self.names and name not in columns]
         number = next((name for name in IMAGE if name in self.names), "")
         table = self._read([*columns, *([] if number in columns or not number else [number])], None).copy()
@@ -88,7 +90,9 @@ class Reader:
             told = np.arange(1.0, len(own) + 1)  # a table that numbers no object has a row for each
             if number:
                 told = pd.to_numeric(table[number], errors="coerce").to_numpy(dtype="float64")
-            made[NUMBER.format(self.asked.ours(name))] = np.where(there | (~np.isnan(told) & bool(number)), told, np.nan)
+            made[NUMBER.format(self.asked.ours(name))] = np.where(
+                there | (~np.isnan(told) & bool(number)), told, np.nan
+            )
             made.update(zip(names.values(), values.T))
         return pd.DataFrame(made)
 

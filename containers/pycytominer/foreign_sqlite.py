@@ -1,4 +1,4 @@
-"""A sqlite of single cells: CellProfiler's ExportToDatabase (Per_Image, Per_Cells), or cytominer-database (Image, Cells)."""
+"""A sqlite of single cells: ExportToDatabase's (Per_Image, Per_Cells), or cytominer-database's (Image, Cells)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ class Reader:
             raise program.DataError(f"{path.name}: it is no whole sqlite: {error}; copy it again") from error
 
     def _tables(self) -> Dict[str, List[str]]:
-        names = [row[0] for row in self.database.execute("SELECT name FROM sqlite_master WHERE type IN ('table','view')")]
-        return {name: [row[1] for row in self.database.execute(f"PRAGMA table_info({_quoted(name)})")] for name in names}
+        names = [
+            row[0] for row in self.database.execute("SELECT name FROM sqlite_master WHERE type IN ('table','view')")
+        ]
+        return {
+            name: [row[1] for row in self.database.execute(f"PRAGMA table_info({_quoted(name)})")] for name in names
+        }
 
     def _find(self) -> None:
         """Find the table of images and those of objects, and read the images."""
@@ -68,7 +72,14 @@ class Reader:
 
     def _number(self, table: str, name: str) -> str:
         known = self.tables[table]
-        return next((each for each in (f"{name}_Number_Object_Number", "ObjectNumber", f"{name}_ObjectNumber") if each in known), "")
+        return next(
+            (
+                each
+                for each in (f"{name}_Number_Object_Number", "ObjectNumber", f"{name}_ObjectNumber")
+                if each in known
+            ),
+            "",
+        )
 
     def wells(self) -> Iterator[Well]:
         """Yield every well of the plate."""

@@ -68,7 +68,11 @@ def open_table(path: Path, asked: Asked) -> Reader:
 
 
 def average(
-    reader: Reader, method: Callable[..., np.ndarray], args: argparse.Namespace, cells: Optional[Path], report: program.Report
+    reader: Reader,
+    method: Callable[..., np.ndarray],
+    args: argparse.Namespace,
+    cells: Optional[Path],
+    report: program.Report,
 ) -> pd.DataFrame:
     """Return one row a well: plate, well, counts, and every feature; write the cells of each well on the way."""
     rows: List[np.ndarray] = []
@@ -85,7 +89,9 @@ def average(
         places.append({"Metadata_Plate": args.plate, "Metadata_Well": well.name, **_counts(well, list(kept))})
     quarantine.settle(report, args.plate, reader.sites, reader.quarantined, args.max_failed_fraction)
     if not rows:
-        raise program.DataError(f"{args.table.name}: plate {args.plate} has no cell in any well; is it the right table?")
+        raise program.DataError(
+            f"{args.table.name}: plate {args.plate} has no cell in any well; is it the right table?"
+        )
     if empty:
         report.warn(f"{len(empty)} wells have no cell and so no profile: {', '.join(empty[:10])}")
     names = [name for each in kept.values() for name in each]
@@ -115,7 +121,9 @@ def _write(well: Well, reader: Reader, folder: Path) -> None:
     """Write a well as our `_cells` files are: places and numbers of objects, then features; the sites it has."""
     numbers = [NUMBER.format(name) for name in reader.features]
     features = [name for names in reader.features.values() for name in names]
-    columns = {name: pyarrow.array(well.cells[name].astype("str"), pyarrow.string()) for name in foreign_cells.PLACE[:3]}
+    columns = {
+        name: pyarrow.array(well.cells[name].astype("str"), pyarrow.string()) for name in foreign_cells.PLACE[:3]
+    }
     columns[foreign_cells.PLACE[3]] = pyarrow.array(well.cells[foreign_cells.PLACE[3]].to_numpy(dtype="int64"))
     for name in numbers:
         columns[name] = pyarrow.array(well.cells[name].to_numpy(), from_pandas=True).cast("int32")

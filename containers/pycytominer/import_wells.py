@@ -30,9 +30,13 @@ SIGNS = {"neg": "negcon", "vehicle": "negcon", "pos": "poscon"}
 def main() -> None:
     """Read the flags, convert, write."""
     flags = program.parser(__doc__)
-    flags.add_argument("--table", required=True, type=Path, help="csv, tsv (.gz or not) or Parquet; of one plate or all")
+    flags.add_argument(
+        "--table", required=True, type=Path, help="csv, tsv (.gz or not) or Parquet; of one plate or all"
+    )
     for role in MAPPED:
-        flags.add_argument(f"--{role}_column", required=True, help="its column; empty: the one whose name leaves no doubt")
+        flags.add_argument(
+            f"--{role}_column", required=True, help="its column; empty: the one whose name leaves no doubt"
+        )
     flags.add_argument("--features", required=True, help="what features begin with, by commas; empty: the usual ones")
     flags.add_argument("--negative", required=True, help="negative controls: names by commas, or a query")
     flags.add_argument("--positive", required=True, help="positive controls")
@@ -187,7 +191,9 @@ def _chosen(text: str, texts: Dict[str, List[str]], held: List[str], args: argpa
     try:
         found = table.query(text).index
     except Exception as error:  # pandas raises whatever its parser meets
-        message = f"{args.table.name}: no well holds {text!r}, nor is it a query of {', '.join(list(bare)[:8])}: {error}"
+        message = (
+            f"{args.table.name}: no well holds {text!r}, nor is it a query of {', '.join(list(bare)[:8])}: {error}"
+        )
         raise program.DataError(f"{message}; correct [controls]") from error
     return table.index.isin(found).tolist()
 
@@ -202,7 +208,9 @@ def _values(rows: pd.DataFrame, named: List[str], where: str, report: program.Re
         raise program.DataError(f"{message}; name what yours begin with: [import_wells] features = dino_")
     if about or empty:
         told = [*about, *empty]
-        report.warn(f"{where}: {len(told)} columns about files and times, or without a value, are left out: {told[0]}, ...")
+        report.warn(
+            f"{where}: {len(told)} columns about files and times, or without a value, are left out: {told[0]}, ..."
+        )
     values = foreign.numbers(rows, kept, where)
     values.columns = [re.sub(r"\s+", "_", name) for name in kept]
     bad = [name for name in values.columns if not features.is_feature(name)]

@@ -13,7 +13,8 @@ PARTS = re.compile(r"(?P<compartment>[^_]+)_(?P<family>[^_]+)_?(?P<rest>.*)")
 PLACES: Dict[str, str] = {
     "Texture": r"[^_]+_(?P<channel>.+?)_(?P<scale>\d+)(_\d+)*",
     "Granularity": r"(?P<scale>\d+)_(?P<channel>.+)",
-    "RadialDistribution": r"(FracAtD|MeanFrac|RadialCV)_(?P<channel>.+?)_(?P<scale>\d+of\d+)|Zernike(Magnitude|Phase)_(?P<channel2>.+?)_(?P<scale2>\d+_\d+)",
+    "RadialDistribution": r"(FracAtD|MeanFrac|RadialCV)_(?P<channel>.+?)_(?P<scale>\d+of\d+)"
+    r"|Zernike(Magnitude|Phase)_(?P<channel2>.+?)_(?P<scale2>\d+_\d+)",
     "Intensity": r"(?P<statistic>[A-Za-z]+)_(?P<channel>.+)",
     "Location": r"(CenterMassIntensity|MaxIntensity)_[XYZ]_(?P<channel>.+)",
     "Correlation": r"[^_]+_(?P<channel>.+)",
@@ -23,7 +24,7 @@ PLACES: Dict[str, str] = {
 
 
 def table(names: Sequence[str]) -> pd.DataFrame:
-    """Return a row a feature: compartment, family, channel (of a correlation two) and scale; empty where it has none."""
+    """Return a row a feature: compartment, family, channel (of a correlation two), scale; empty where it has none."""
     rows: List[Dict[str, str]] = [parsed(name) for name in names]
     return pd.DataFrame(rows, index=pd.Index(names), columns=["compartment", "family", "channel", "scale"], dtype="str")
 

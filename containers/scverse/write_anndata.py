@@ -30,7 +30,9 @@ def main() -> None:
     """Read the flags and write what is asked for."""
     flags = program.parser(__doc__)
     flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="of every plate, of each step")
-    flags.add_argument("--cells", required=True, type=Path, nargs="*", help="of every plate, the folder of Parquet files")
+    flags.add_argument(
+        "--cells", required=True, type=Path, nargs="*", help="of every plate, the folder of Parquet files"
+    )
     flags.add_argument("--single_cells", required=True, choices=("true", "false"), help="write the single cells, too")
     flags.add_argument("--write_profiles", required=True, type=Path)
     flags.add_argument("--write_cells", required=True, type=Path, nargs="+", help="of every plate, a folder")
@@ -63,7 +65,9 @@ def _write_cells(args: argparse.Namespace) -> int:
 def of_profiles(paths: Sequence[Path]) -> anndata.AnnData:
     """Return the wells of all plates, by plate and well; every step that the plates have is a layer."""
     steps = {step: [path for path in paths if _step(path) == step] for step in STEPS}
-    tables = {step: pd.concat([_read(path) for path in found], ignore_index=True) for step, found in steps.items() if found}
+    tables = {
+        step: pd.concat([_read(path) for path in found], ignore_index=True) for step, found in steps.items() if found
+    }
     if STEPS[-1] not in tables:
         raise program.DataError(f"{paths[0].name}: no plate has profiles {STEPS[-1]}; make them first")
     for step, table in tables.items():
@@ -122,7 +126,13 @@ def _cell_names(obs: pd.DataFrame, where: str) -> pd.Index:
     numbers = [name for name in obs if name.endswith("_ObjectNumber") and name != NUMBER]
     first = [NUMBER.format("Cells")] if NUMBER.format("Cells") in numbers else numbers[:1]
     order = [*first, *(name for name in numbers if name not in first)]
-    place = obs["Metadata_Plate"].astype(str) + "_" + obs["Metadata_Well"].astype(str) + "_" + obs["Metadata_Site"].astype(str)
+    place = (
+        obs["Metadata_Plate"].astype(str)
+        + "_"
+        + obs["Metadata_Well"].astype(str)
+        + "_"
+        + obs["Metadata_Site"].astype(str)
+    )
     names: List[str] = []
     for start, row in zip(place, obs[order].itertuples(index=False, name=None)):
         at = next((at for at, number in enumerate(row) if number == number and number is not None), None)

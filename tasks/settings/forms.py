@@ -172,7 +172,9 @@ def object_names(text: str) -> None:
     for part in parts(text) if text.strip() else ():
         ours, equals, theirs = (each.strip() for each in part.partition("="))
         if not equals or not theirs or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", ours):
-            raise ValueError(f"{part!r} has not the form Cells=cellbody: our name, of letters and digits, and the table's")
+            raise ValueError(
+                f"{part!r} has not the form Cells=cellbody: our name, of letters and digits, and the table's"
+            )
 
 
 def image_names(text: str) -> None:

@@ -43,8 +43,8 @@ class PlateTask(ListedOnce):
         choices=START_FROM,
         default=LAID,
         significant=False,
-        description="images, backend or profiles: begin there, and fetch what is absent; cells or wells: from tables of "
-        "another program; laid: from what lies there",
+        description="images, backend or profiles: begin there, and fetch what is absent; cells or wells: from another "
+        "program's tables; laid: from what lies there",
     )
 
     def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:

@@ -15,7 +15,7 @@ from tasks.execution.specs import JobSpec, StageSpec
 from tasks.settings import forms, sections, settings
 from tasks.settings.parameters import Choice, Switch, Text
 from tasks.settings.settings import setting
-from tasks.stage_tasks.plate import FROM_CELLS, OWN_TABLES, FROM_WELLS, PlateTask, ProvidedTask
+from tasks.stage_tasks.plate import FROM_CELLS, FROM_WELLS, OWN_TABLES, PlateTask, ProvidedTask
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import plate_layouts
 

@@ -52,8 +52,8 @@ class RunBenchmark(BatchReported):
         choices=START_FROM,
         default=LAID,
         significant=False,
-        description="images, backend, profiles, cells or wells: first all that comes before; laid: the profiles that are "
-        "there",
+        description="images, backend, profiles, cells or wells: first all that comes before; laid: the profiles that "
+        "are there",
     )
     told = False
 

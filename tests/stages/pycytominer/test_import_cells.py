@@ -174,7 +174,9 @@ def test_objects_have_the_names_that_a_setting_gives(bring, made, oracle, tmp_pa
     paired = cells[cells["Metadata_Mitotic_ObjectNumber"].notna()].sort_values("Metadata_Mitotic_ObjectNumber")
     paired = paired[paired["Metadata_Nuclei_ObjectNumber"].notna()]
     assert paired["Metadata_Nuclei_ObjectNumber"].tolist() == first["Parent_Nuclei"].tolist()
-    assert made().loc["A01", "Mitotic_Location_Center_X"] == pytest.approx(mitotic["Location_Center_X"].mean(), rel=1e-4)
+    assert made().loc["A01", "Mitotic_Location_Center_X"] == pytest.approx(
+        mitotic["Location_Center_X"].mean(), rel=1e-4
+    )
 
 
 def test_sites_that_cannot_be_used_are_named_and_left_out(bring, made, tmp_path: Path) -> None:

@@ -98,7 +98,11 @@ def test_cpjump1s_own_profiles_come_through_as_they_are(bring, load, tmp_path: P
 
 @pytest.mark.parametrize("kind", ["profiles", "profiles_cpcnn_zenodo_7114558"])
 def test_published_jump_profiles_are_read(bring, load, oracle, tmp_path: Path, kind: str) -> None:
-    path = real_files.jump_production() / kind / "source_4/workspace/profiles/2021_04_26_Batch1/BR00117038/BR00117038.parquet"
+    path = (
+        real_files.jump_production()
+        / kind
+        / "source_4/workspace/profiles/2021_04_26_Batch1/BR00117038/BR00117038.parquet"
+    )
     oracle(COPY, path, tmp_path / "copy.csv")
     published = pd.read_csv(tmp_path / "copy.csv")
     well = "Metadata_Well" if kind == "profiles" else "well"
