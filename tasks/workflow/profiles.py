@@ -102,9 +102,12 @@ class Annotate(ParquetParameter, BehaviourParameter, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
-        averages = {"profiles": WellAverages, FROM_CELLS: ImportCells, FROM_WELLS: ImportWells}.get(
-            str(self.start_from), Aggregate
-        )
+        starts: dict[str, type[PlateTask]] = {
+            "profiles": WellAverages,
+            FROM_CELLS: ImportCells,
+            FROM_WELLS: ImportWells,
+        }
+        averages = starts.get(str(self.start_from), Aggregate)
         return [self.clone(averages), self.clone(Platemap), self.clone(ExternalMetadata)]
 
 

@@ -18,7 +18,11 @@ ROLES = ("plate", "well", "perturbation", "dose", "control")
 COPY = """
 import sys
 import pandas
-pandas.read_parquet(sys.argv[1]).to_csv(sys.argv[2], index=False)
+table = pandas.read_parquet(sys.argv[1])
+for name in [each for each in table if hasattr(table[each].iloc[0], "shape")]:
+    vectors = pandas.DataFrame(table.pop(name).tolist())
+    table = table.join(vectors.add_prefix(f"{name}_"))
+table.to_csv(sys.argv[2], index=False)
 """
 
 
