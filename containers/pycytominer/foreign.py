@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,12 @@ def _text(path: Path) -> pd.DataFrame:
     name = path.name[:-3] if path.suffix == ".gz" else path.name
     packed = "gzip" if path.suffix == ".gz" else None
     separator = "\t" if name.endswith((".tsv", ".txt")) else ","
-    how = {"sep": separator, "encoding": "utf-8-sig", "compression": packed, "float_precision": "round_trip"}
+    how: Dict[str, Any] = {
+        "sep": separator,
+        "encoding": "utf-8-sig",
+        "compression": packed,
+        "float_precision": "round_trip",
+    }
     names = list(pd.read_csv(path, nrows=0, **how).columns)
     numbers = pd.read_csv(path, keep_default_na=False, na_values=MISSING, low_memory=False, **how)
     texts = [each for each in names if not pd.api.types.is_float_dtype(numbers[each]) or _is_metadata(each)]
@@ -72,7 +77,7 @@ def _parquet(path: Path) -> pd.DataFrame:
 
     with pyarrow.parquet.ParquetFile(path) as file:
         table = file.read(use_threads=False)
-    columns = {}
+    columns: Dict[str, Any] = {}
     for name in table.column_names:
         column = table[name]
         if pyarrow.types.is_list(column.type) or pyarrow.types.is_large_list(column.type):
@@ -84,9 +89,9 @@ def _parquet(path: Path) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _spread(name: str, column: object, path: Path) -> Dict[str, np.ndarray]:
+def _spread(name: str, column: Any, path: Path) -> Dict[str, np.ndarray]:
     """Return a column of vectors, as deep features come in, as a column a number: all_0, all_1, ..."""
-    rows = column.to_pylist()  # type: ignore[attr-defined]
+    rows = column.to_pylist()
     lengths = sorted({len(row or ()) for row in rows})
     if len(lengths) != 1 or not lengths[0]:
         told = ", ".join(map(str, lengths[:5]))

@@ -14,6 +14,7 @@ import foreign
 import numpy as np
 import pandas as pd
 from stagekit import program
+from stagekit.features import METADATA
 
 PLACE = ("Metadata_Plate", "Metadata_Well", "Metadata_Site", "Metadata_ImageNumber")
 NUMBER = "Metadata_{}_ObjectNumber"
@@ -88,10 +89,10 @@ def images(table: pd.DataFrame, asked: Asked, where: str) -> pd.DataFrame:
         raise program.DataError(f"{message}; name it: [import_cells] well = ..., or call folders <plate>-A01-1")
     own = table
     if plate:
-        held = pd.Series(foreign.texts(table[plate]), index=table.index)
-        own = table[held == asked.plate]
+        plates = foreign.texts(table[plate])
+        own = table[[each == asked.plate for each in plates]]
         if own.empty:
-            few = ", ".join(sorted({*held} - {""})[:6]) or "no plate"
+            few = ", ".join(sorted({*plates} - {""})[:6]) or "no plate"
             raise program.DataError(f"{where}: no image is of plate {asked.plate}; column {plate} holds {few}")
     made = own[[name for name in KEYS if name in own]].copy()
     made["well"] = [_well(text, well, where) for text in foreign.texts(own[well])]
@@ -113,7 +114,7 @@ def renamed(theirs: str, names: List[str], asked: Asked) -> Dict[str, str]:
     made = {}
     for name in names:
         bare = name[len(prefix) :] if name.startswith(prefix) else name
-        if bare in KEYS or bare.startswith(foreign.METADATA):
+        if bare in KEYS or bare.startswith(METADATA):
             continue
         if bare.startswith("Parent_"):
             parent = bare[len("Parent_") :]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 import pandas as pd
@@ -57,9 +57,9 @@ class Reader:
     def wells(self) -> Iterator[Well]:
         """Yield every well, its sites in order; a folder that cannot be read joins the quarantined ones."""
         numbered = [
-            (row.well, name, int(row.ImageNumber), row.site)
+            (str(well), name, int(number), str(site))
             for name, table in self.images.items()
-            for row in table.itertuples()
+            for well, number, site in zip(table["well"], table["ImageNumber"], table["site"])
         ]
         for well in sorted({each[0] for each in numbered}):
             yield self._well(well, [each[1:] for each in numbered if each[0] == well])
@@ -84,7 +84,7 @@ class Reader:
         place = [[self.asked.plate, well, good[each][1], good[each][0]] for each in at]
         return Well(well, len(good), pd.DataFrame(place, columns=list(PLACE)).join(cells))
 
-    def _name(self, folder: Path) -> str:
+    def _name(self, folder: Folder) -> str:
         return folder.path.relative_to(self.path).as_posix() if folder.path != self.path else self.path.name
 
     def _images(self) -> Dict[str, pd.DataFrame]:
@@ -172,8 +172,8 @@ def _objects(folder: Folder) -> Dict[str, List[str]]:
         if not path.stat().st_size:
             raise program.DataError(f"{path.name} is empty: it has 0 bytes")
         if name.lower() == TOGETHER:
-            for each, columns in _together(pd.read_csv(path, header=[0, 1], nrows=0)).items():
-                found[each] = [*KEYS[:2], *(feature for _, feature in columns)]
+            for each, pairs in _together(pd.read_csv(path, header=[0, 1], nrows=0)).items():
+                found[each] = [*KEYS[:2], *(feature for _, feature in pairs)]
         else:
             columns = list(pd.read_csv(path, nrows=0).columns)
             found.update({name: columns} if {*KEYS[:2]} <= {*columns} else {})
@@ -181,8 +181,8 @@ def _objects(folder: Folder) -> Dict[str, List[str]]:
 
 
 def _object_tables(folder: Folder, objects: List[str]) -> Dict[str, pd.DataFrame]:
-    files, made = _csv_files(folder), {}
-    for name, path in files.items():
+    made: Dict[str, pd.DataFrame] = {}
+    for name, path in _csv_files(folder).items():
         if name.lower() == TOGETHER:
             table = pd.read_csv(path, header=[0, 1], na_values=MISSING)
             place = table[[column for column in table.columns if column[1] in KEYS[:2]]].droplevel(0, axis=1)
@@ -197,18 +197,21 @@ def _object_tables(folder: Folder, objects: List[str]) -> Dict[str, pd.DataFrame
 def _together(table: pd.DataFrame) -> Dict[str, List[Tuple[str, str]]]:
     """Return the columns of each object of a table with two header lines, without the keys."""
     found: Dict[str, List[Tuple[str, str]]] = {}
-    for column in table.columns:
+    columns: List[Any] = list(table.columns)
+    for column in columns:
         if column[0] not in NO_OBJECTS and column[1] not in KEYS:
             found.setdefault(column[0], []).append(column)
     return found
 
 
-def _read(path: Path, kind: object) -> pd.DataFrame:
+def _read(path: Path, kind: Any) -> pd.DataFrame:
     with open(path, "rb") as file:
         file.seek(-1, 2)
         if file.read(1) != b"\n":
             raise program.DataError(f"{path.name} is cut off: its last line has no end")
-    how = {"keep_default_na": False} if kind else {"na_values": MISSING, "float_precision": "round_trip"}
+    how: Dict[str, Any] = (
+        {"keep_default_na": False} if kind else {"na_values": MISSING, "float_precision": "round_trip"}
+    )
     table = pd.read_csv(path, dtype=kind, encoding="utf-8-sig", **how)
     if kind is None:
         for name in table.columns:

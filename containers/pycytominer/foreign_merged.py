@@ -6,7 +6,7 @@ The features of every object begin with its name; the row's well is a column (`I
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Any, Dict, Iterator, List
 
 import foreign
 import numpy as np
@@ -31,7 +31,7 @@ class Reader:
         self.quarantined: Dict[str, str] = {}
         self.table = None if path.is_dir() or path.suffix == ".parquet" else foreign.read(path)
         try:
-            self.data = None if self.table is not None else pyarrow.dataset.dataset(str(path), format="parquet")
+            self.data: Any = None if self.table is not None else pyarrow.dataset.dataset(str(path), format="parquet")
             self.names = list(self.table.columns) if self.table is not None else self.data.schema.names
             self._find()
         except (pyarrow.ArrowInvalid, OSError) as error:
@@ -57,7 +57,7 @@ class Reader:
         table["ImageNumber"] = foreign.texts(table[number]) if number else "1"
         self.places = images(table, self.asked, self.name).reset_index(names="row")
 
-    def _read(self, columns: List[str], rows: object) -> pd.DataFrame:
+    def _read(self, columns: List[str], rows: Any) -> pd.DataFrame:
         if self.table is not None:
             return self.table[columns] if rows is None else self.table[columns].iloc[rows]
         table = self.data.to_table(columns=columns, use_threads=False)

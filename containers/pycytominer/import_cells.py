@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 import foreign_cells
 import foreign_csv
@@ -76,7 +76,7 @@ def average(
 ) -> pd.DataFrame:
     """Return one row a well: plate, well, counts, and every feature; write the cells of each well on the way."""
     rows: List[np.ndarray] = []
-    places: List[Dict[str, object]] = []
+    places: List[Dict[str, Any]] = []
     empty: List[str] = []
     kept = {name: [each for each in names if each not in LINKS] for name, names in reader.features.items()}
     for well in reader.wells():

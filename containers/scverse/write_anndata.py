@@ -75,8 +75,10 @@ def of_profiles(paths: Sequence[Path]) -> anndata.AnnData:
         if table.index.has_duplicates:
             raise program.DataError(f"{table.index[table.index.duplicated()][0]}: two rows of {step} are of one well")
     last = tables[STEPS[-1]]
-    names = list(dict.fromkeys(name for table in tables.values() for name in table if features.is_feature(name)))
-    obs = last[[name for name in last if name.startswith(features.METADATA)]]
+    names = list(
+        dict.fromkeys(name for table in tables.values() for name in map(str, table) if features.is_feature(name))
+    )
+    obs = last[[name for name in map(str, last) if name.startswith(features.METADATA)]]
     layers = {step: _values(table, last.index, names) for step, table in tables.items() if step != STEPS[-1]}
     return anndata.AnnData(
         X=_values(last, last.index, names), obs=_plain(obs), var=feature_names.table(names), layers=layers
@@ -123,7 +125,7 @@ def of_cells(path: Path) -> anndata.AnnData:
 
 def _cell_names(obs: pd.DataFrame, where: str) -> pd.Index:
     """Return <plate>_<well>_<site>_<object number>; of a row without a cell, with the object that it has (nuclei12)."""
-    numbers = [name for name in obs if name.endswith("_ObjectNumber") and name != NUMBER]
+    numbers = [name for name in map(str, obs) if name.endswith("_ObjectNumber") and name != NUMBER]
     first = [NUMBER.format("Cells")] if NUMBER.format("Cells") in numbers else numbers[:1]
     order = [*first, *(name for name in numbers if name not in first)]
     place = (
@@ -146,7 +148,7 @@ def _cell_names(obs: pd.DataFrame, where: str) -> pd.Index:
 def _plain(obs: pd.DataFrame) -> pd.DataFrame:
     """Return metadata as they are written to h5ad: text as it stands, whole numbers whole, without `Metadata_`."""
     made: Dict[str, object] = {}
-    for name in obs:
+    for name in map(str, obs):
         cells = obs[name]
         whole = name in ("Metadata_Site_Count", "Metadata_Object_Count") or name.startswith("Metadata_Count_")
         text = cells.dtype == object and not whole
