@@ -31,11 +31,14 @@ class Reader:
         self.quarantined: Dict[str, str] = {}
         self.table = None if path.is_dir() or path.suffix == ".parquet" else foreign.read(path)
         try:
-            self.data: Any = None if self.table is not None else pyarrow.dataset.dataset(str(path), format="parquet")
-            self.names = list(self.table.columns) if self.table is not None else self.data.schema.names
+            self.data: Any = self._dataset() if self.table is None else self.table
+            self.names = list(self.data.columns if self.table is not None else self.data.schema.names)
             self._find()
         except (pyarrow.ArrowInvalid, OSError) as error:
             raise program.DataError(f"{path.name}: not a whole Parquet file: {error}; write it anew") from error
+
+    def _dataset(self) -> Any:
+        return pyarrow.dataset.dataset(str(self.path), format="parquet")
 
     def _find(self) -> None:
         """Find the objects, and read where every cell lies."""
