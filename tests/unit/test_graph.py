@@ -60,6 +60,9 @@ def measured(luigi_cfg: LoadSettings) -> Layout:
     layout = luigi_cfg("")
     lay_plate(layout)
     lay_profiles(layout, PLATE)
+    for kind in ("wells", "cells"):
+        (table := layout.own_tables(kind, BATCH) / f"{PLATE}.csv").parent.mkdir(parents=True)
+        table.write_text("Metadata_Well,X_1\nA01,1\n")
     publish_all(layout)
     return layout
 
