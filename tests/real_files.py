@@ -22,6 +22,11 @@ def vendors() -> Path:
     return _there(VENDORS, "the real exports")
 
 
+def jump_production() -> Path:
+    """Return the folder of JUMP's published profiles; only a checkout that stands alone lacks it, and then skips."""
+    return _there(SHARED / "jump_production", "JUMP's profiles")
+
+
 def _there(folder: Path, what: str) -> Path:
     if not folder.is_dir():
         if os.environ.get("ENGINES") == "all":

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import FrozenSet, List
 
 from stagekit import program
-from stagekit.contracts import FEATURE_PREFIXES
+from stagekit.features import KNOWN, is_feature
 
 HEAD = "blocklist"
 
@@ -21,9 +21,9 @@ def read(path: Path) -> FrozenSet[str]:
         found = f"it begins with {lines[0][:60]!r}" if lines else "it is empty"
         raise program.DataError(f"{path.name}: the first line of a blocklist is {HEAD!r}, then a name a line; {found}")
     for number, name in enumerate(lines[1:], start=2):
-        if name and not name.startswith(FEATURE_PREFIXES):
+        if name and not is_feature(name):
             message = f"{path.name}: line {number}: {name[:60]!r} is no feature, whose names start with"
-            raise program.DataError(f"{message} {', '.join(FEATURE_PREFIXES)}; correct or remove it")
+            raise program.DataError(f"{message} {', '.join(KNOWN)}; correct or remove it")
     names = frozenset(filter(None, lines[1:]))
     if not names:
         raise program.DataError(f"{path.name}: the blocklist names no feature; leave [select_features] blocklist empty")

@@ -11,6 +11,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 import pandas as pd
 from stagekit import contracts, outside, program, tables
+from stagekit.features import KNOWN, is_feature, must_be_finite
 
 PRECISION = "%.5g"  # the resource's; only of features: a rounded pubchem_cid is another compound (defect D3)
 GZIP_LEVEL = 3  # 7 % larger than gzip's usual 6, in a quarter of the time
@@ -25,7 +26,7 @@ def metadata_of(table: pd.DataFrame) -> List[str]:
 
 def features_of(table: pd.DataFrame) -> List[str]:
     """Return the feature columns, in order."""
-    return [name for name in table.columns if name.startswith(contracts.FEATURE_PREFIXES)]
+    return [name for name in table.columns if is_feature(name)]
 
 
 def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataFrame:
@@ -33,11 +34,11 @@ def read(path: Path, contract: contracts.Table = contracts.PROFILES) -> pd.DataF
     columns = _header(path)
     contract.check(columns, path.name)
     metadata = [name for name in columns if name.startswith("Metadata_")]
-    features = [name for name in columns if name.startswith(contracts.FEATURE_PREFIXES)]
+    features = [name for name in columns if is_feature(name)]
     known = {*metadata, *features}
     strangers = [name for name in columns if name not in known]
     if strangers:
-        prefixes = ", ".join(("Metadata_", *contracts.FEATURE_PREFIXES))
+        prefixes = ", ".join(("Metadata_", *KNOWN, "another word and _"))
         message = f"{path.name}: the column {', '.join(strangers[:5])} starts with none of {prefixes}"
         raise program.DataError(f"{message}; rename or remove it")
     types = {**dict.fromkeys(metadata, "str"), **dict.fromkeys(features, "float64")}
@@ -56,7 +57,7 @@ def _check_values(table: pd.DataFrame, contract: contracts.Table, where: str, li
     outside.refuse(list(outside.faults(outside.of_profiles(contract), metadata, rows)), where)
     features = features_of(table)
     for row, at in np.argwhere(np.isinf(table[features].to_numpy())):
-        if contract.finite(features[at]):
+        if must_be_finite(contract):
             raise program.DataError(
                 f"{where}: line {lines[row]}: {features[at]} is infinite; correct it, or leave it empty"
             )
@@ -150,4 +151,19 @@ def _parse(path: Path, types: dict[str, str]) -> pd.DataFrame:
     try:
         return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=missing)
     except (OSError, EOFError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise program.DataError(f"{path.name}: not a complete table of numbers: {error}") from error
+        said = _text_among_numbers(path, list(missing)) or str(error)
+        raise program.DataError(f"{path.name}: not a complete table of numbers: {said}") from error
+
+
+def _text_among_numbers(path: Path, features: List[str]) -> str:
+    """Return which value of which feature is a text, if that is what is wrong with a table."""
+    try:
+        table = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=MISSING)[features]
+    except (OSError, EOFError, ValueError):
+        return ""
+    for name in features:
+        bad = table[name].notna() & pd.to_numeric(table[name], errors="coerce").isna()
+        if bad.any():
+            remedy = f"if it is no feature, call it Metadata_{name}"
+            return f"{name} holds {table.loc[bad, name].iloc[0]!r} in row {int(bad.to_numpy().argmax()) + 2}; {remedy}"
+    return ""

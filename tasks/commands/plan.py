@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", default="", metavar="Time=24|48,...", help="only the plates that meet it")
     parser.add_argument(
         "--start-from",
-        choices=["images", "backend", "profiles"],
+        choices=["images", "backend", "profiles", "cells", "wells"],
         default="images",
         help="skip what comes before",
     )

@@ -24,6 +24,7 @@ FOLDERS = {
     "load_data_localised": "workspace/load_data_csv/{batch}/{plate}/localised",
     "imported": "images/{batch}/imported/{plate}",
     "masks": "images/{batch}/masks/{plate}",
+    "own_tables": "workspace/imported/{batch}/{plate}",
     "illum": "images/{batch}/illum/{plate}",
     "analysis": "workspace/analysis/{batch}/{plate}",
     "backend": "workspace/backend/{batch}/{plate}",
@@ -40,6 +41,7 @@ FOLDERS = {
     "deep_cells": "workspace_dl/single_cells/{batch}/{plate}",
     "checkpoints": "workspace_dl/checkpoints",
     "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
+    "anndata": "workspace/anndata/{batch}/{plate}",
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
 }
@@ -138,6 +140,10 @@ class Layout:
         return (
             self.dataset / "workspace/platemaps" / checked_name("batch", batch) / f"{checked_name('plate', plate)}.txt"
         )
+
+    def own_tables(self, kind: str, batch: str) -> Path:
+        """Return the folder of the tables of wells or cells that another laboratory or program made."""
+        return self.dataset / "workspace" / kind / checked_name("batch", batch)
 
     def experiment_metadata(self, batch: str) -> Path:
         """Return the table that says of a batch's plates cell type, time, ...; it may list other batches too."""

@@ -16,7 +16,7 @@ from tasks.planning.aws_costs import Work
 from tasks.planning.cost_model import Cost, PlateSize
 from tasks.settings import settings
 from tasks.stage_tasks import gallery
-from tasks.stage_tasks.plate import LAID
+from tasks.stage_tasks.plate import LAID, OWN_TABLES
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import pipeline
 from tasks.workflow.benchmark import Figures, GeneCompoundMatching, Matching, Replicability, Tabulate
@@ -109,6 +109,8 @@ def _to_fetch(batch: str, sizes: Mapping[str, PlateSize], start_from: str) -> tu
         stay = bool(settings.load().store.url)  # on S3 they are read where they are
         away = [each for each in sizes.values() if not each.here and not stay]
         return sum(each.images for each in away), sum(each.image_bytes for each in away)
+    if start_from in OWN_TABLES:
+        return 0, 0.0
     layout = settings.load().layout
     away_plates = [plate for plate in sizes if not layout.published(start_from, batch, plate).exists()]
     if not away_plates:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stagekit.contracts import FEATURE_PREFIXES
+from stagekit.features import KNOWN, is_feature
 
 from tasks.settings import cppipe
 
@@ -38,8 +38,8 @@ def blocklist(path: Path) -> None:
             f"the first line of a blocklist is {BLOCKLIST!r}, then a name a line; it begins {first[:60]!r}"
         )
     for number, name in enumerate(names, start=2):
-        if name and not name.startswith(FEATURE_PREFIXES):
-            raise ValueError(f"line {number}: {name[:60]!r} is no feature: they begin {', '.join(FEATURE_PREFIXES)}")
+        if name and not is_feature(name):
+            raise ValueError(f"line {number}: {name[:60]!r} is no feature: they begin {', '.join(KNOWN)}")
     if not any(names):
         raise ValueError("it names no feature; leave the setting empty")
 

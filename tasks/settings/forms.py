@@ -159,6 +159,24 @@ def template(*fields: str) -> Callable[[str], None]:
     return check
 
 
+def with_plate(text: str) -> None:
+    """Check a path that may hold {plate}."""
+    try:
+        text.format(plate="x")
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ValueError("in braces it may hold {plate} only") from error
+
+
+def object_names(text: str) -> None:
+    """Check what a table calls each object: Cells=cellbody,Nuclei=nucleus."""
+    for part in parts(text) if text.strip() else ():
+        ours, equals, theirs = (each.strip() for each in part.partition("="))
+        if not equals or not theirs or not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*", ours):
+            raise ValueError(
+                f"{part!r} has not the form Cells=cellbody: our name, of letters and digits, and the table's"
+            )
+
+
 def image_names(text: str) -> None:
     """Check the pattern of image names."""
     try:

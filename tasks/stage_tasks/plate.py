@@ -18,7 +18,10 @@ from tasks.stage_tasks.memo import ttl_cache
 from tasks.stage_tasks.start import Started
 
 LAID = "laid"
-START_FROM = (LAID, "images", "backend", "profiles")
+FROM_CELLS, FROM_WELLS = "cells", "wells"
+OWN_TABLES = (FROM_CELLS, FROM_WELLS)
+"""Where a run begins with tables of another laboratory or program: nothing is fetched then."""
+START_FROM = (LAID, "images", "backend", "profiles", *OWN_TABLES)
 
 
 class ListedOnce(Started):
@@ -40,7 +43,8 @@ class PlateTask(ListedOnce):
         choices=START_FROM,
         default=LAID,
         significant=False,
-        description="images, backend or profiles: begin there, and fetch what is absent; laid: from what lies there",
+        description="images, backend or profiles: begin there, and fetch what is absent; cells or wells: from another "
+        "program's tables; laid: from what lies there",
     )
 
     def clone(self, cls: type[luigi.Task] | None = None, **given: Any) -> luigi.Task:
@@ -54,6 +58,11 @@ class PlateTask(ListedOnce):
     def promises(self) -> Mapping[str, Artifact]:
         """Return what this task offers to those that require it; only asked of a complete task."""
         raise NotImplementedError
+
+
+def fetches(start_from: str) -> bool:
+    """Say whether a run fetches what it begins with, where that does not lie there."""
+    return start_from not in (LAID, *OWN_TABLES)
 
 
 def refuse_start(what: str, start_from: str, not_from: Sequence[str]) -> None:
@@ -86,7 +95,7 @@ class ProvidedTask(PlateTask):
 
     def requires(self) -> list[luigi.Task]:
         refuse_start(f"the {self.name} of plate {self.plate}", self.start_from, self.not_from)
-        return [self.clone(self.fetched_by)] if self.fetched_by and self.start_from != LAID else []
+        return [self.clone(self.fetched_by)] if self.fetched_by and fetches(self.start_from) else []
 
     @ttl_cache
     def complete(self) -> bool:

@@ -12,7 +12,8 @@ from stagekit.program import DataError
 from tasks.dataset.plate_layouts.cells import is_nothing
 from tasks.dataset.plate_layouts.conversion import DOSE, KEY, UNIT
 from tasks.errors import MissingInputError
-from tasks.settings import forms
+from tasks.results import manifest
+from tasks.settings import forms, settings
 from tasks.settings.parameters import AUTO
 from tasks.workflow import plate_layouts
 
@@ -48,7 +49,14 @@ def _of_plate(batch: str, plate: str) -> tuple[str, frozenset[tuple[str, float]]
         path = plate_layouts.tables(batch, plate).platemap
         return _of_platemap(path, path.stat().st_mtime_ns)
     except (MissingInputError, DataError):
-        return "", frozenset()
+        return _of_own_table(batch, plate)
+
+
+def _of_own_table(batch: str, plate: str) -> tuple[str, frozenset[tuple[str, float]]]:
+    """Return the doses that were found in another laboratory's table of profiles, which needs no platemap."""
+    found = manifest.read(settings.load().layout.manifest("import_wells", batch, plate))
+    told = found.facts.get("doses", []) if found else []
+    return DOSE if told else "", frozenset((held, float(f"{float(dose):.6g}")) for held, dose in told)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -21,7 +21,7 @@ from tasks.results.manifest import Manifest
 from tasks.settings import forms, settings
 from tasks.settings.parameters import Choice, Text, Whole
 from tasks.settings.settings import setting
-from tasks.stage_tasks.plate import PlateTask, refuse_start
+from tasks.stage_tasks.plate import OWN_TABLES, PlateTask, refuse_start
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import expectation, masks, segmentation
 from tasks.workflow.import_images import ImportImages
@@ -41,7 +41,7 @@ UNAUDITED = (
 MASKS_PER_JOB = 200
 IGNORED_NAMES = ".*,Thumbs.db,*_thumb*"
 """What systems and microscopes leave beside images."""
-WITHOUT_IMAGES = ("backend", "profiles")
+WITHOUT_IMAGES = ("backend", "profiles", *OWN_TABLES)
 """From where a run starts that measures nothing. Luigi runs what else a task requires: each refuses for itself."""
 CPJUMP1_CHANNELS = "1=Mito,2=AGP,3=RNA,4=ER,5=DNA,6=HighZBF,7=LowZBF,8=Brightfield"
 

@@ -10,15 +10,17 @@ from pathlib import Path, PurePosixPath
 
 import luigi
 
-from tasks.dataset import layout, lookup, planes, plate_tables
+from tasks.dataset import layout, lookup, own_tables, planes, plate_tables
 from tasks.errors import SettingsError
 from tasks.runtime.arrays.places import AWS_BATCH
 from tasks.settings import settings
+from tasks.settings.settings import setting
 from tasks.stage_tasks.fetch import FetchTask
 from tasks.stage_tasks.link import LinkTask
-from tasks.stage_tasks.plate import ProvidedTask
+from tasks.stage_tasks.plate import OWN_TABLES, ProvidedTask
 from tasks.stage_tasks.stage import StageTask
 from tasks.workflow import plate_layouts
+from tasks.workflow.import_tables import FEATURE_PREFIXES
 
 # What is fetched.
 
@@ -88,7 +90,7 @@ class Images(ProvidedTask):
     name = "images"
     remembered = True
     fetched_by = FetchImages
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         laid = settings.load().layout
@@ -123,7 +125,7 @@ class ExternalMetadata(ProvidedTask):
 class PublishedLoadData(ProvidedTask):
     name = "published_load_data"
     fetched_by = FetchLoadData
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("load_data_csv", self.batch_id, self.plate)
@@ -136,7 +138,7 @@ class Backend(ProvidedTask):
     name = "backend"
     remembered = True
     fetched_by = FetchBackend
-    not_from = ("profiles",)
+    not_from = ("profiles", *OWN_TABLES)
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("backend", self.batch_id, self.plate)
@@ -162,13 +164,17 @@ class WellAverages(ProvidedTask):
     """A plate's well averages that a person provides, or the gallery's: where a run starts from profiles."""
 
     name = "profiles"
+    feature_prefixes = setting("import_wells", "features", **FEATURE_PREFIXES)
     fetched_by = FetchProfiles
 
     def folders(self) -> Iterator[Path]:
         yield settings.load().layout.published("profiles", self.batch_id, self.plate)
 
     def path(self) -> Path:
-        return lookup.well_averages(settings.load().layout, self.batch_id, self.plate)
+        """Return the table, once its columns are known to be metadata or features."""
+        found = lookup.well_averages(settings.load().layout, self.batch_id, self.plate)
+        own_tables.check_features(found, str(self.feature_prefixes))
+        return found
 
 
 def images_of(batch: str, plate: str) -> Path:

@@ -15,11 +15,12 @@ from tasks.results import manifest, quality_summary
 from tasks.settings import forms, settings, well_queries
 from tasks.settings.parameters import AUTO, Choice, Number, Switch, Text, Whole, fraction
 from tasks.settings.settings import NEGCON, setting
-from tasks.stage_tasks.plate import PlateTask
+from tasks.stage_tasks.plate import FROM_CELLS, FROM_WELLS, PlateTask
 from tasks.stage_tasks.plate_set import BatchTask
 from tasks.stage_tasks.stage import Staged, StageTask
 from tasks.workflow import doses, queries
 from tasks.workflow.image_analysis import Measure, load_data_of
+from tasks.workflow.import_tables import ImportCells, ImportWells, tells_itself
 from tasks.workflow.inputs import Backend, ExternalMetadata, Platemap, WellAverages
 
 WELLS: Mapping[str, Any] = {
@@ -101,7 +102,12 @@ class Annotate(ParquetParameter, BehaviourParameter, StageTask):
     stage = "annotate"
 
     def requires(self) -> list[luigi.Task]:
-        averages = WellAverages if self.start_from == "profiles" else Aggregate
+        starts: dict[str, type[PlateTask]] = {
+            "profiles": WellAverages,
+            FROM_CELLS: ImportCells,
+            FROM_WELLS: ImportWells,
+        }
+        averages = starts.get(str(self.start_from), Aggregate)
         return [self.clone(averages), self.clone(Platemap), self.clone(ExternalMetadata)]
 
 
@@ -123,7 +129,7 @@ class Normalize(ParquetParameter, StageTask):
     def requires(self) -> luigi.Task:
         if self.start_from != "profiles":  # a person's well averages may have columns of their own
             queries.check(self.batch_id, self.plate, {(self.stage, "samples"): self.reference()})
-        return self.clone(Annotate)
+        return self.clone(ImportWells if tells_itself(self) else Annotate)
 
     def reference(self) -> str:
         """Return the query of the wells to scale against: of those that are asked for the ones with enough cells."""

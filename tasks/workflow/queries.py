@@ -13,6 +13,7 @@ from stagekit.program import DataError
 from tasks.errors import MissingInputError, SettingsError
 from tasks.settings import forms, settings, well_queries
 from tasks.settings.parameters import AUTO
+from tasks.stage_tasks.plate import OWN_TABLES
 from tasks.stage_tasks.plate_set import BatchTask
 from tasks.workflow import plate_layouts
 
@@ -39,7 +40,9 @@ def check(batch: str, plate: str, named: Mapping[tuple[str, str], str]) -> None:
 
 def check_set(of: BatchTask, key: str) -> None:
     """Raise SettingsError if a setting of a stage names a column that a plate of its set will not have."""
-    for plate in of.members if of.start_from != "profiles" else ():  # a person's well averages may have their own
+    for plate in (
+        of.members if of.start_from not in ("profiles", *OWN_TABLES) else ()
+    ):  # a person's well averages may have their own
         check(str(of.batch_id), plate, {(of.stage, key): getattr(of, key)})
 
 

@@ -16,7 +16,7 @@ from tasks.results import provenance
 from tasks.settings import forms, settings
 from tasks.settings.parameters import AUTO, Choice, Names, Text, Typed
 from tasks.settings.settings import setting
-from tasks.stage_tasks.plate import LAID, START_FROM
+from tasks.stage_tasks.plate import LAID, START_FROM, fetches
 from tasks.workflow import benchmark_table, doses, queries
 from tasks.workflow.benchmark import (
     FEATURES,
@@ -52,7 +52,8 @@ class RunBenchmark(BatchReported):
         choices=START_FROM,
         default=LAID,
         significant=False,
-        description="images, backend or profiles: first all that comes before; laid: the profiles that are there",
+        description="images, backend, profiles, cells or wells: first all that comes before; laid: the profiles that "
+        "are there",
     )
     told = False
 
@@ -83,7 +84,7 @@ class RunBenchmark(BatchReported):
 
     def _metadata_are_fetched(self) -> bool:
         there = settings.load().layout.barcode_platemap(self.batch_id).is_file()
-        return self.start_from != LAID and not there
+        return fetches(str(self.start_from)) and not there
 
     def _check_columns(self) -> None:
         """Raise SettingsError if [replicability] names a column that a plate will not have."""

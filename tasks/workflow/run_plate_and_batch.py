@@ -12,13 +12,13 @@ from tasks.results import provenance
 from tasks.settings import settings
 from tasks.settings.parameters import Switch, Typed, Whole
 from tasks.stage_tasks import intermediates
-from tasks.stage_tasks.plate import LAID, PlateTask
+from tasks.stage_tasks.plate import PlateTask, fetches
 from tasks.stage_tasks.plate_set import BatchTask, PlateSet
 from tasks.workflow import deep_profiles as deep
 from tasks.workflow import queries
 from tasks.workflow.benchmark import FEATURES
 from tasks.workflow.deep_profiles import AnnotateDeep
-from tasks.workflow.image_analysis import Montage, SampleMontage
+from tasks.workflow.image_analysis import WITHOUT_IMAGES, Montage, SampleMontage
 from tasks.workflow.inputs import FetchMetadata, Profiles
 from tasks.workflow.profiles import (
     Collate,
@@ -73,7 +73,7 @@ class RunPlate(PlateTask, luigi.WrapperTask):
 
     def _cellprofiler(self) -> list[luigi.Task]:
         profiles = [self.clone(SelectFeatures), self.clone(SelectFeaturesNegcon)]
-        if self.start_from == "backend":
+        if self.start_from in WITHOUT_IMAGES:
             return profiles
         collate: Any = self.clone(Collate)
         backends = [collate] if collate.spec().disabled_outputs != set(collate.definition.outputs) else []
@@ -95,7 +95,7 @@ class RunBatch(PlateSet, BatchReported, luigi.WrapperTask):
 
     def requires(self) -> list[luigi.Task]:
         feature_sets(self.features)
-        return self.parts() if self.start_from == LAID else [FetchMetadata(batch_id=self.batch_id)]
+        return [FetchMetadata(batch_id=self.batch_id)] if fetches(self.start_from) else self.parts()
 
     def run(self) -> Iterator[list[luigi.Task]]:
         """Go on with the plates: which they are, the metadata says that may have to be fetched first."""
@@ -116,7 +116,7 @@ class RunBatch(PlateSet, BatchReported, luigi.WrapperTask):
     def kinds(cls, start_from: str) -> list[type[BatchTask]]:
         """Return what is made of all plates jointly."""
         # Without images there is no list of them to judge a plate by.
-        return [kind for kind in cls.jointly if start_from != "backend" or kind is not QualityControl]
+        return [kind for kind in cls.jointly if start_from not in WITHOUT_IMAGES or kind is not QualityControl]
 
     def parts(self) -> list[luigi.Task]:
         """Return what is made of every plate, and of all of them."""

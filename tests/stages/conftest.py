@@ -35,6 +35,11 @@ def instruments_python() -> Path:
 
 
 @pytest.fixture(scope="session")
+def scverse_python() -> Path:
+    return _python("scverse")
+
+
+@pytest.fixture(scope="session")
 def benchmark_python() -> Path:
     return _python("benchmark")
 

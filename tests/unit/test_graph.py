@@ -42,6 +42,7 @@ BENCHMARK = {name for name, stage in stages.load().items() if stage.image == "be
 SAMPLE = {"sample_sites", "sample_illumination", "sample_measure", "sample_montage"}
 FETCHES = {stage for stage in STAGES if stage.startswith("fetch_")}
 BY_NAME = {"consensus", "spherize"}  # asked for by name: only a person knows which plates belong together
+BY_NAME |= {"import_wells", "import_cells", "anndata"}  # of tables of other programs; for other programs
 BY_NAME |= {"import_images"}  # only of a plate that was added with images of another form
 BY_NAME |= {"estimate_cells", "tune_cells"}  # by `python -m tasks tune`
 BY_NAME |= {"import_masks"}  # only where luigi.cfg names label images
@@ -61,6 +62,9 @@ def measured(luigi_cfg: LoadSettings) -> Layout:
     layout = luigi_cfg("")
     lay_plate(layout)
     lay_profiles(layout, PLATE)
+    for kind in ("wells", "cells"):
+        (table := layout.own_tables(kind, BATCH) / f"{PLATE}.csv").parent.mkdir(parents=True)
+        table.write_text("Metadata_Well,X_1\nA01,1\n")
     publish_all(layout)
     return layout
 
