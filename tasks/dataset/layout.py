@@ -41,6 +41,8 @@ FOLDERS = {
     "fetched_checkpoints": "workspace_dl/checkpoints/fetched",
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
+    "explorer": "workspace/explorer/{batch}",
+    "explorer_plates": "workspace/explorer/{batch}/plates/{plate}",
 }
 
 BOTH_ENGINES = "both-engines"
