@@ -48,8 +48,12 @@ def main() -> None:
     flags.add_argument("--summary", required=True, type=Path, nargs="*", help="quality_control's table, or none")
     flags.add_argument("--neighbours", required=True, type=int, help="nearest wells and perturbations that are named")
     flags.add_argument("--report", required=True, help="the batch's report, as seen from the index")
-    for name in ("index", "script", "style", "batch", "map", "explained"):
-        flags.add_argument(f"--write_{name}", required=True, type=Path)
+    flags.add_argument("--write_index", required=True, type=Path)
+    flags.add_argument("--write_script", required=True, type=Path)
+    flags.add_argument("--write_style", required=True, type=Path)
+    flags.add_argument("--write_batch", required=True, type=Path)
+    flags.add_argument("--write_map", required=True, type=Path)
+    flags.add_argument("--write_explained", required=True, type=Path)
     args = flags.parse_args()
     if len(args.page) != len(args.profiles):
         flags.error("--page and --profiles take a file a plate")

@@ -38,8 +38,9 @@ FEW = ("AreaShape_Area", "AreaShape_Eccentricity", "AreaShape_FormFactor", "Inte
 def main() -> None:
     """Read the flags, show the plate."""
     flags = program.parser(__doc__)
-    for name in ("load_data", "images", "analysis"):
-        flags.add_argument(f"--{name}", required=True, type=Path, nargs="*", help="none: a plate without images")
+    flags.add_argument("--load_data", required=True, type=Path, nargs="*", help="none: a plate without images")
+    flags.add_argument("--images", required=True, type=Path, nargs="*", help="the folder of the plate's TIFFs")
+    flags.add_argument("--analysis", required=True, type=Path, nargs="*", help="the folder of site folders")
     flags.add_argument("--profiles", required=True, type=Path, nargs="+", help=f"*{ANNOTATED}, *{SCALED}, *{SELECTED}")
     flags.add_argument("--sites", required=True, type=int, help="sites a well that are shown")
     flags.add_argument("--cells", required=True, type=int, help="cells a well that are sampled; 0: none")
@@ -48,8 +49,11 @@ def main() -> None:
     flags.add_argument("--jpeg_quality", required=True, type=int, help="1 to 95")
     flags.add_argument("--pixel_um", required=True, help="the side of a pixel in um; empty: not known")
     flags.add_argument("--suspicious", required=True, type=json.loads, help="a JSON list: what measure found suspicious")
-    for name in ("page", "features", "images", "outlines", "cells"):
-        flags.add_argument(f"--write_{name}", required=True, type=Path)
+    flags.add_argument("--write_page", required=True, type=Path)
+    flags.add_argument("--write_features", required=True, type=Path)
+    flags.add_argument("--write_images", required=True, type=Path)
+    flags.add_argument("--write_outlines", required=True, type=Path)
+    flags.add_argument("--write_cells", required=True, type=Path)
     args = flags.parse_args()
     if not len(args.load_data) == len(args.images) == len(args.analysis) <= 1:
         flags.error("--load_data, --images and --analysis take one each, or none of them any")

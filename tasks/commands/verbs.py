@@ -19,13 +19,14 @@ from tasks.commands import (
     plan,
     provenance,
     retry,
+    show,
     status,
     verify,
 )
 
 MODULES = (
     add_plate, browse, clean, demo, doctor, equivalent, explain, images, init, logs, plan, provenance, retry,
-    status, verify,
+    show, status, verify,
 )  # fmt: skip
 SHELLS = ("bash", "zsh", "tcsh")
 ELSEWHERE = (browse, doctor, images, init)
