@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import feature_words
+import numpy as np
 import profile_tables
 import scripts
 import similarity
@@ -66,7 +65,9 @@ def explore(args: argparse.Namespace, report: program.Report) -> None:
     plates = dict(_plate(path) for path in args.page)
     profiles = [profile_tables.read(path, contracts.SCALED_PROFILES) for path in args.profiles]
     if [each.plate for each in profiles] != list(plates):
-        raise program.DataError(f"--page and --profiles are of different plates: {', '.join(plates)}; give the same order")
+        raise program.DataError(
+            f"--page and --profiles are of different plates: {', '.join(plates)}; give the same order"
+        )
     columns = metadata_columns(plates)
     kept, told = map_of(profiles, columns, args.neighbours)
     channels = list(dict.fromkeys(channel for plate in plates.values() for channel in plate["channels"]))
@@ -129,7 +130,9 @@ def map_of(profiles: Sequence[Profiles], columns: Sequence[str], most: int) -> t
         "y": scripts.array(places[:, 1], "f32"),
         "plate": scripts.array(np.array(numbers), "u16"),
         "well": wells,
-        "metadata": {name: {"values": found, "codes": scripts.array(codes, "u16")} for name, (found, codes) in metadata.items()},
+        "metadata": {
+            name: {"values": found, "codes": scripts.array(codes, "u16")} for name, (found, codes) in metadata.items()
+        },
         "nearest": neighbours(unit, most),
         "perturbation": perturbations(unit, metadata, most),
     }
@@ -146,7 +149,7 @@ def coded(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
 def neighbours(unit: np.ndarray, most: int) -> dict[str, Any]:
     """Return the nearest of each row as the page reads it."""
     found = similarity.nearest(unit, most)
-    return {"k": most, "point": scripts.array(found.index, "u32"), "similarity": scripts.array(found.cosine, "f32")}
+    return {"k": most, "point": scripts.array(found.rows, "u32"), "similarity": scripts.array(found.cosine, "f32")}
 
 
 def perturbations(unit: np.ndarray, metadata: Mapping[str, tuple[list[str], np.ndarray]], most: int) -> dict[str, Any]:
@@ -179,7 +182,9 @@ def batch_of(
     quality = dict.fromkeys(name for plate in plates.values() for well in plate["wells"] for name in well["quality"])
     objects = dict.fromkeys(kind for plate in plates.values() for kind in plate["objects"])
     points = sum(bool(well["metadata"]) for plate in plates.values() for well in plate["wells"])
-    note = f"principal components of profiles scaled to the negative controls, {kept} features, each profile of length 1"
+    note = (
+        f"principal components of profiles scaled to the negative controls, {kept} features, each profile of length 1"
+    )
     return {
         "batch": args.batch,
         "made": {"version": None},

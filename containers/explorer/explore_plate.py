@@ -13,17 +13,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import galleries
+import numpy as np
 import pictures
 import profile_tables
 import scripts
-import single_cells
+import site_cells
 import site_images
 from galleries import Gallery
 from profile_tables import Profiles
-from single_cells import Controls
+from site_cells import Controls
 from site_images import Site
 from stagekit import contracts, program
 
@@ -48,7 +47,9 @@ def main() -> None:
     flags.add_argument("--seed", required=True, type=int, help="of the sample")
     flags.add_argument("--jpeg_quality", required=True, type=int, help="1 to 95")
     flags.add_argument("--pixel_um", required=True, help="the side of a pixel in um; empty: not known")
-    flags.add_argument("--suspicious", required=True, type=json.loads, help="a JSON list: what measure found suspicious")
+    flags.add_argument(
+        "--suspicious", required=True, type=json.loads, help="a JSON list: what measure found suspicious"
+    )
     flags.add_argument("--write_page", required=True, type=Path)
     flags.add_argument("--write_features", required=True, type=Path)
     flags.add_argument("--write_images", required=True, type=Path)
@@ -77,7 +78,9 @@ def explore(args: argparse.Namespace, scratch: Path, report: program.Report) -> 
     told = {
         "wells": wells,
         "channels": list(scales),
-        "objects": [kind for kind in pictures.TONES if any(kind in site["outlines"] for well in wells for site in well["sites"])],
+        "objects": [
+            kind for kind in pictures.TONES if any(kind in site["outlines"] for well in wells for site in well["sites"])
+        ],
         "brightness": {channel: scale._asdict() for channel, scale in scales.items()},
         "controls": known.controls(),
         "features": features,
@@ -93,8 +96,14 @@ def explore(args: argparse.Namespace, scratch: Path, report: program.Report) -> 
 
 def profiles_of(paths: Sequence[Path], plate: str) -> tuple[Profiles, Profiles, Profiles]:
     """Return a plate's profiles: as annotated, scaled to its controls, and those of the features that were kept."""
-    kinds = ((ANNOTATED, contracts.ANNOTATED_PROFILES), (SCALED, contracts.SCALED_PROFILES), (SELECTED, contracts.SCALED_PROFILES))
-    known, scaled, selected = (profile_tables.read(profile_tables.ending(paths, end), rule, plate) for end, rule in kinds)
+    kinds = (
+        (ANNOTATED, contracts.ANNOTATED_PROFILES),
+        (SCALED, contracts.SCALED_PROFILES),
+        (SELECTED, contracts.SCALED_PROFILES),
+    )
+    known, scaled, selected = (
+        profile_tables.read(profile_tables.ending(paths, end), rule, plate) for end, rule in kinds
+    )
     return known, scaled, selected
 
 
@@ -153,8 +162,14 @@ def well_told(
     flags = [] if metadata else ["its images were taken, but it has no profile: no cell was found, or it was left out"]
     kept = {name: text for name, text in metadata.items() if name not in ("Plate", "Well")}
     return {
-        "well": well, "row": row, "column": column, "metadata": kept, "quality": quality, "flags": flags, "sites": sites,
-    }  # fmt: skip
+        "well": well,
+        "row": row,
+        "column": column,
+        "metadata": kept,
+        "quality": quality,
+        "flags": flags,
+        "sites": sites,
+    }
 
 
 def write_cells(
@@ -167,7 +182,7 @@ def write_cells(
     """Write the galleries of all wells; return what is common to them, None if there are none."""
     if not sites or not args.cells:
         return None
-    controls = [single_cells.read(site, features).values for site in sites if site.well in known.controls()]
+    controls = [site_cells.read(site, features).values for site in sites if site.well in known.controls()]
     reference = Controls.of(np.concatenate([np.empty((0, len(features))), *controls]))
     gallery = Gallery(args.cells, args.crop_px, args.seed, args.jpeg_quality, features, scales, reference)
     wells = site_images.by_well(sites)
@@ -177,7 +192,7 @@ def write_cells(
         "columns": galleries.COLUMNS,
         "features": list(features),
         "wells": [well for well, count in counts.items() if count],
-        "distance": single_cells.DISTANCE,
+        "distance": site_cells.DISTANCE,
     }
 
 

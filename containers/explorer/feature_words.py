@@ -1,6 +1,6 @@
 """What a feature's name says, in a sentence: its compartment, family, channel, unit, and what it measures.
 
-The names are CellProfiler's (its manual, "MeasureObjectSizeShape" and the other Measure modules, says what each number is).
+The names are CellProfiler's: the Measure modules in its manual say what each number is.
 """
 
 from __future__ import annotations
@@ -118,7 +118,9 @@ def of_feature(name: str, channels: Iterable[str]) -> Explained:
     words = FAMILIES.get(family)
     unit, text = words(rest, COMPARTMENTS[compartment], found) if words else (None, "")
     text = text or f"{COMPARTMENTS[compartment]}: {' '.join([family, *rest.split('_')]).strip()}"
-    return Explained(compartment, family, found[0] if found else None, (*found,), unit, text[0].upper() + text[1:] + ".")
+    return Explained(
+        compartment, family, found[0] if found else None, (*found,), unit, text[0].upper() + text[1:] + "."
+    )
 
 
 def _channels(rest: str, channels: Iterable[str]) -> list[str]:
@@ -182,7 +184,10 @@ def _radial(rest: str, where: str, channels: list[str]) -> tuple[str | None, str
     ring = re.search(r"_(\d+)of(\d+)$", rest)
     zernike = re.search(r"^Zernike(Magnitude|Phase)_.*_(\d+)_(\d+)$", rest)
     if zernike:
-        return None, f"the {zernike[1].lower()} of the Zernike moment {zernike[2]}, {zernike[3]} of {_first(channels)} in {where}"
+        return (
+            None,
+            f"the {zernike[1].lower()} of Zernike moment {zernike[2]}, {zernike[3]} of {_first(channels)} in {where}",
+        )
     said = RADIALS.get(rest.split("_")[0], "")
     if not said:
         return None, ""
@@ -191,7 +196,7 @@ def _radial(rest: str, where: str, channels: list[str]) -> tuple[str | None, str
 
 
 def _neighbours(rest: str, where: str, _: list[str]) -> tuple[str | None, str]:
-    kind, _, reach = rest.partition("_")
+    kind, reach = [*rest.split("_", 1), ""][:2]
     said, unit = NEIGHBOURS.get(kind, ("", None))
     near = f" (neighbours within {reach} px)" if reach.isdigit() else ""
     return unit, f"of {where}: {said}{near}" if said else ""
@@ -201,7 +206,10 @@ def _location(rest: str, where: str, channels: list[str]) -> tuple[str | None, s
     axis = re.search(r"_([XYZ])(_|$)", rest)
     if not axis:
         return None, ""
-    what = {"CenterMassIntensity": f"the centre of {_first(channels)}", "MaxIntensity": f"the brightest pixel of {_first(channels)}"}
+    what = {
+        "CenterMassIntensity": f"the centre of {_first(channels)}",
+        "MaxIntensity": f"the brightest pixel of {_first(channels)}",
+    }
     way = {"X": "from left to right", "Y": "from top to bottom", "Z": "in depth"}[axis[1]]
     return PIXELS, f"where {what.get(rest.split('_')[0], 'the centre')} of {where} lies in the image, {way}"
 

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
 import scripts
-import single_cells
+import site_cells
 import site_images
 from pictures import Scale
-from single_cells import Cells, Controls
+from PIL import Image
+from site_cells import Cells, Controls
 from site_images import Site
 
 COLUMNS = 6
@@ -37,7 +36,7 @@ class Gallery:
     def write(self, plate: str, sites: Sequence[Site], folder: Path) -> int:
         """Write a well's sheets, and the script that says what is on them; return the number of cells."""
         well = sites[0].well
-        tables = {site.number: single_cells.read(site, self.features) for site in sites}
+        tables = {site.number: site_cells.read(site, self.features) for site in sites}
         chosen = sample(tables, self.cells, self.seed, well)
         sheets = {}
         for channel, scale in self.scales.items():
@@ -58,7 +57,7 @@ class Gallery:
         tables: Mapping[int, Cells],
     ) -> list[np.ndarray]:
         images = {site.number: scale.grey(site_images.pixels(site.images[channel])) for site in sites}
-        return [crop(images[site], *tables[site].centres[at], self.size_px) for site, at in chosen]
+        return [crop(images[site], tables[site].centres[at], self.size_px) for site, at in chosen]
 
     def _told(self, chosen: Sequence[tuple[int, int]], tables: Mapping[int, Cells]) -> dict[str, Any]:
         values = np.array([tables[site].values[at] for site, at in chosen], float).reshape(-1, len(self.features))
@@ -83,13 +82,13 @@ def sample(tables: Mapping[int, Cells], most: int, seed: int, well: str) -> list
     """
     every = [(site, at) for site, cells in sorted(tables.items()) for at in range(len(cells.objects))]
     draw = np.random.default_rng([seed, zlib.crc32(well.encode())])
-    kept = draw.choice(len(every), min(most, len(every)), replace=False) if every else []
+    kept = draw.choice(len(every), min(most, len(every)), replace=False) if every else np.zeros(0, int)
     return [every[at] for at in sorted(kept)]
 
 
-def crop(picture: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
-    """Return the square around a point, whose pixel (size // 2, size // 2) holds it; black beyond the picture's edge."""
-    left, top = (int(np.floor(value + 0.5)) - size // 2 for value in (x, y))
+def crop(picture: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
+    """Return the square around a point (x, y), whose pixel (size // 2, size // 2) holds it; black beyond the picture."""
+    left, top = (int(np.floor(value + 0.5)) - size // 2 for value in centre)
     height, width = picture.shape
     found = np.zeros((size, size), np.uint8)
     rows = slice(max(top, 0), min(top + size, height))

@@ -1,4 +1,4 @@
-"""The pictures of a plate's sites: grey, at full resolution, on one brightness scale a plate and channel; and outlines."""
+"""The pictures of a plate's sites: grey, full resolution, one brightness scale a plate and channel; and outlines."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-
 import site_images
+from PIL import Image
 from site_images import Site
 from stagekit import program
 
@@ -59,7 +58,7 @@ class Channel:
         return Scale(low, max(high, low + 1))
 
     def saturated(self, well: str) -> float:
-        """Return the percentage of a well's pixels that have the camera's greatest value, which some pixel must have."""
+        """Return the percentage of a well's pixels that have the camera's greatest value, if the plate reaches it."""
         greatest = int(np.flatnonzero(self.counts)[-1])
         if greatest not in FULL_SCALES:
             return 0.0
@@ -116,7 +115,9 @@ def write_outlines(site: Site, size: tuple[int, int], folder: Path) -> dict[str,
     for kind, path in site.outlines().items():
         with Image.open(path) as drawn:
             if drawn.size != size:
-                told = f"{path.name}: is {drawn.size[0]} x {drawn.size[1]}, the images of its site {size[0]} x {size[1]}"
+                told = (
+                    f"{path.name}: is {drawn.size[0]} x {drawn.size[1]}, the images of its site {size[0]} x {size[1]}"
+                )
                 raise program.DataError(f"{told}; measure the plate again")
             lines = np.asarray(drawn.convert("L")) > 0
         names[kind] = f"{folder.name}/{site.name}_{kind}.png"

@@ -15,7 +15,7 @@ NONE = 2**32 - 1
 class Nearest(NamedTuple):
     """The nearest of every row, the most similar first: their numbers (NONE: there is none), and their cosines."""
 
-    index: np.ndarray
+    rows: np.ndarray
     cosine: np.ndarray
 
 

@@ -32,7 +32,9 @@ class Site:
 
     def outlines(self) -> dict[str, Path]:
         """Return the pictures of outlines that measure left."""
-        found = {kind: sorted((self.measured / "outlines").glob(f"*--{end}_outlines.png")) for kind, end in OUTLINES.items()}
+        found = {
+            kind: sorted((self.measured / "outlines").glob(f"*--{end}_outlines.png")) for kind, end in OUTLINES.items()
+        }
         return {kind: paths[0] for kind, paths in found.items() if paths}
 
 
@@ -93,7 +95,9 @@ def pixels(path: Path) -> np.ndarray:
         said = f"{path.name}: cannot be read ({type(error).__name__}: {error}); lay the image anew, or exclude its site"
         raise program.DataError(said) from error
     if found.ndim != 2 or found.dtype.name not in ("uint8", "uint16"):
-        raise program.DataError(f"{path.name}: is {found.dtype} of shape {found.shape}, not a grey plane of 8 or 16 bits")
+        raise program.DataError(
+            f"{path.name}: is {found.dtype} of shape {found.shape}, not a grey plane of 8 or 16 bits"
+        )
     return found.astype(np.uint16)
 
 

@@ -125,7 +125,8 @@ def _sentences(plan: Plan, facts: Mapping[str, float]) -> Iterator[str]:
     yield f"disk {facts['peak_bytes'] / GB:,.1f} GB more{most}; {facts['free_bytes'] / GB:,.1f} GB are free{short}"
     shown = plan.explorer
     if shown:
-        yield f"the explorer has about {shown.files:,.0f} files and {shown.bytes / MB:,.0f} MB a plate (luigi.cfg [explorer])"
+        size = f"{shown.files:,.0f} files and {shown.bytes / MB:,.0f} MB"
+        yield f"the explorer has about {size} a plate (luigi.cfg [explorer])"
 
 
 def _told(share: Share) -> dict[str, object]:

@@ -22,7 +22,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="needed if several batches have an explorer")
     parser.add_argument("--plate", default="", help="begin at this plate")
     parser.add_argument("--well", default="", help="A01: begin at this well of the plate")
-    parser.add_argument("--json", action="store_true", help="print the page's path and address for programs; open nothing")
+    parser.add_argument(
+        "--json", action="store_true", help="print the page's path and address for programs; open nothing"
+    )
 
 
 def act(args: argparse.Namespace) -> int:
@@ -63,7 +65,7 @@ def _only_batch(layout: Layout) -> str:
 
 
 def _index(layout: Layout, batch: str) -> Path:
-    """Return the page that is opened; raise MissingInputError, with the command that makes it, if it does not lie here."""
+    """Return the page that is opened; raise MissingInputError, with the command that makes it, if it is not there."""
     path = layout.published("explorer", batch, "any") / "index.html"
     for made in sorted((layout.manifests / Explorer.stage / batch).glob("*.json")):
         found = manifest.read(made)

@@ -19,8 +19,8 @@ from tasks.workflow import deep_profiles as deep
 from tasks.workflow import queries
 from tasks.workflow.benchmark import FEATURES
 from tasks.workflow.deep_profiles import AnnotateDeep
-from tasks.workflow.image_analysis import Montage, SampleMontage
 from tasks.workflow.explorer import Explorer
+from tasks.workflow.image_analysis import Montage, SampleMontage
 from tasks.workflow.inputs import FetchMetadata, Profiles
 from tasks.workflow.profiles import (
     Collate,

@@ -1,4 +1,4 @@
-"""The cells of a site as measure's tables have them: where each lies, and its features; and how far it is from controls."""
+"""The cells of a site as measure's tables have them: where each lies, its features, and how far it is from controls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-
 from profile_tables import numeric
 from site_images import TABLES, Site
 from stagekit import program
@@ -19,8 +18,8 @@ FAR = 10.0
 NORMAL = 1.4826
 """What a median absolute deviation is multiplied by, to be the standard deviation of what is distributed normally."""
 DISTANCE = (
-    "root mean square, over the features, of how many robust standard deviations (1.4826 MAD) a cell is from the median "
-    "cell of the plate's negative controls; a feature counts as 10 at most. A typical control is at about 1"
+    "Root mean square, over the features, of how many robust standard deviations (1.4826 MAD) a cell is from the "
+    "median cell of the plate's negative controls; a feature counts as 10 at most. A typical control is at about 1."
 )
 
 Table = dict[str, dict[str, str]]
@@ -82,7 +81,9 @@ def _centre(site: Site, cells: Table) -> tuple[str, str]:
     for pair in CENTRES:
         if not cells or {*pair} <= {*first}:
             return pair
-    raise program.DataError(f"{site.measured.name}/Cells.csv: has no {CENTRES[0][0]}: let the pipeline measure AreaShape")
+    raise program.DataError(
+        f"{site.measured.name}/Cells.csv: has no {CENTRES[0][0]}: let the pipeline measure AreaShape"
+    )
 
 
 @dataclass(frozen=True)
@@ -111,4 +112,3 @@ class Controls:
         count = known.sum(axis=1)
         total = np.where(known, apart, 0).sum(axis=1)
         return np.where(count > 0, np.sqrt(total / np.maximum(count, 1)), math.nan)
-
