@@ -87,7 +87,7 @@ def sample(tables: Mapping[int, Cells], most: int, seed: int, well: str) -> list
 
 
 def crop(picture: np.ndarray, centre: np.ndarray, size: int) -> np.ndarray:
-    """Return the square around a point (x, y), whose pixel (size // 2, size // 2) holds it; black beyond the picture."""
+    """Return the square around a point (x, y): its pixel (size // 2, size // 2) holds it; black beyond the picture."""
     left, top = (int(np.floor(value + 0.5)) - size // 2 for value in centre)
     height, width = picture.shape
     found = np.zeros((size, size), np.uint8)

@@ -184,7 +184,8 @@ def _jobs(stage: str, batch: str, plate: str, each: PlateSize) -> int:
 
 def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:
     if stage == pipeline.ExplorePlate.stage:
-        shows: Any = pipeline.ExplorePlate(batch_id=batch, plate=plate)
+        explored: Any = pipeline.ExplorePlate
+        shows = explored(batch_id=batch, plate=plate)
         shown = {"shown_sites": shows.sites, "shown_cells": shows.cells, "crop_px": shows.crop_px}
         return cost_model.of_stage(stage, replace(each, **shown))
     if stage != pipeline.Measure.stage:
