@@ -43,22 +43,26 @@ class Outcome:
 Program = Callable[..., Outcome]
 
 
+def run_program(python: Path, folder: Path, name: str, plate: str, **flags: Any) -> Outcome:
+    """Run a program by its name and flags, in a folder that is made for it."""
+    folder.mkdir(parents=True)
+    words = [str(PROGRAMS / f"{name}.py"), "--plate", plate, "--output", str(folder / "out")]
+    for flag, value in flags.items():
+        values = value if isinstance(value, list) else [folder / value if flag.startswith("write_") else value]
+        words += [f"--{flag}", *map(str, values)]
+    done = warm.process(python, LIBRARIES, tuple(OWN.items())).run(words, {**os.environ, **OWN})
+    result = folder / "out" / "result.json"
+    told = json.loads(result.read_text()) if result.exists() else {}
+    return Outcome(done.returncode, done.stderr, folder, **told)
+
+
 @pytest.fixture
 def program(explorer_python: Path, tmp_path: Path) -> Program:
     """Return a function that runs a program by its name and flags in a folder of its own."""
     count = iter(range(1000))
 
     def run(name: str, plate: str, **flags: Any) -> Outcome:
-        folder = tmp_path / f"run{next(count)}"
-        folder.mkdir()
-        words = [str(PROGRAMS / f"{name}.py"), "--plate", plate, "--output", str(folder / "out")]
-        for flag, value in flags.items():
-            values = value if isinstance(value, list) else [folder / value if flag.startswith("write_") else value]
-            words += [f"--{flag}", *map(str, values)]
-        done = warm.process(explorer_python, LIBRARIES, tuple(OWN.items())).run(words, {**os.environ, **OWN})
-        result = folder / "out" / "result.json"
-        told = json.loads(result.read_text()) if result.exists() else {}
-        return Outcome(done.returncode, done.stderr, folder, **told)
+        return run_program(explorer_python, tmp_path / f"run{next(count)}", name, plate, **flags)
 
     return run
 
@@ -76,3 +80,28 @@ def explored(program: Program) -> Callable[..., Outcome]:
         return program("explore_plate", plate.name, **{**plate.flags(), **flags})
 
     return run
+
+
+Shown = tuple[MarkedPlate, Outcome]
+
+
+@pytest.fixture(scope="session")
+def shown(explorer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A plate, and what is shown of it; nobody changes them."""
+    folder = tmp_path_factory.mktemp("shown")
+    plate = MarkedPlate.draw(folder / "P1", "P1")
+    doubts = {"suspicious": '["the cells look strange. Look closer"]'}
+    done = run_program(explorer_python, folder / "run", "explore_plate", "P1", **{**plate.flags(), **doubts})
+    assert done.code == 0, done.stderr
+    return plate, done
+
+
+@pytest.fixture(scope="session")
+def without_pictures(explorer_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A plate without images, and what is shown of it; nobody changes them."""
+    folder = tmp_path_factory.mktemp("without")
+    plate = MarkedPlate.draw(folder / "P2", "P2")
+    absent = {"load_data": [], "images": [], "analysis": []}
+    done = run_program(explorer_python, folder / "run", "explore_plate", "P2", **{**plate.flags(), **absent})
+    assert done.code == 0, done.stderr
+    return plate, done

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.stages.explorer.conftest import Outcome, Program
-from tests.stages.explorer.marked_plate import FEATURES, MarkedPlate, write
+from tests.stages.explorer.conftest import Outcome, Program, Shown
+from tests.stages.explorer.marked_plate import FEATURES, write
 
 KINDS = {"f32": "<f4", "u16": "<u2", "u32": "<u4"}
 NONE = 2**32 - 1
@@ -37,15 +37,10 @@ def cosine(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 @pytest.fixture
-def two_plates(tmp_path: Path, program: Program) -> Callable[..., Outcome]:
+def two_plates(tmp_path: Path, shown: Shown, without_pictures: Shown, program: Program) -> Callable[..., Outcome]:
     """Return a function that makes the pages of two plates: one with pictures, one without."""
-    plates = [MarkedPlate.draw(tmp_path / name, name) for name in ("P1", "P2")]
-    pages = []
-    for plate in plates:
-        without = {} if plate.name == "P1" else {"load_data": [], "images": [], "analysis": []}
-        doubts = '["the cells look strange. Look closer"]' if plate.name == "P1" else "[]"
-        done = program("explore_plate", plate.name, **{**plate.flags(), **without, "suspicious": doubts})
-        pages.append(done.folder / f"{plate.name}_plate.js")
+    plates = [shown[0], without_pictures[0]]
+    pages = [done.folder / f"{plate.name}_plate.js" for plate, done in (shown, without_pictures)]
     summary = tmp_path / "summary.tsv"
     summary.write_text("Plate_Name\tFaults\nP2\tedge effect: wells at the edge have 30% fewer cells; odd\nP1\t\n")
 
@@ -160,8 +155,11 @@ def test_profiles_that_share_no_feature_give_no_map_and_a_warning(tmp_path: Path
     assert "no feature is in the profiles of all plates" in done.warnings[0]
 
 
-def test_plates_in_another_order_than_their_profiles_are_refused(two_plates: Any, tmp_path: Path) -> None:
-    ends = [tmp_path / name / f"{name}_normalized_feature_select_negcon_plate.csv.gz" for name in ("P2", "P1")]
+def test_plates_in_another_order_than_their_profiles_are_refused(
+    two_plates: Any, shown: Shown, without_pictures: Shown
+) -> None:
+    plates = [without_pictures[0], shown[0]]
+    ends = [each.folder / f"{each.name}_normalized_feature_select_negcon_plate.csv.gz" for each in plates]
     done = two_plates(profiles=ends)
 
     assert done.code == 65
