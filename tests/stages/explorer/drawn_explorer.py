@@ -7,6 +7,8 @@ a well can be compared with what was drawn.
 from __future__ import annotations
 
 import base64
+import functools
+import io
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ EVIL = "</script><img src=x onerror='window.broken=1'>\"&'"
 """A word that would run, were it not escaped."""
 PAGE = Path(__file__).resolve().parents[3] / "containers" / "explorer" / "page"
 CHANNELS = {"DNA": "#3b6cff", "ER": "#2ec27e", "RNA": "#e5c700", "AGP": "#ff7a1a", "Mito": "#e0218a"}
-SIDE_PX, TILE_PX, CELLS = 240, 48, 24
+SIDE_PX, TILE_PX, CELLS, ACROSS = 240, 48, 24, 8
 MISSING = -32768
 NEAREST = 10
 
@@ -66,6 +68,51 @@ def described(name: str) -> dict[str, Any]:
         "unit": "px2" if name.endswith("Area") else None,
         "sentence": f"{name.split('_', 2)[2].replace('_', ' ')} of the {part.lower()}: {said}.",
     }
+
+
+def _places(active: int, number: int) -> np.ndarray:
+    return np.random.default_rng(10 * number + active).integers(20, SIDE_PX - 20, (8 + 4 * active, 2))
+
+
+@functools.cache
+def picture(active: int, number: int, radius: int) -> bytes:
+    """Return a picture of cells as JPEG; the wells of a plate share a few of them."""
+    down, across = np.mgrid[:SIDE_PX, :SIDE_PX]
+    light = np.random.default_rng(number).normal(12, 3, (SIDE_PX, SIDE_PX))
+    for x, y in _places(active, number):
+        light += 150 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * radius**2))
+    return _encoded(light)
+
+
+@functools.cache
+def outline(active: int, number: int, radius: int) -> bytes:
+    """Return circles around the cells of a picture as transparent PNG."""
+    drawn = Image.new("LA", (SIDE_PX, SIDE_PX), (255, 0))
+    pen = ImageDraw.Draw(drawn)
+    for x, y in _places(active, number):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(255, 255))
+    held = io.BytesIO()
+    drawn.save(held, "PNG")
+    return held.getvalue()
+
+
+@functools.cache
+def sheet(active: int, shift: int) -> bytes:
+    """Return a sheet of tiles as JPEG."""
+    down, across = np.mgrid[: CELLS // ACROSS * TILE_PX, : ACROSS * TILE_PX]
+    away = (down % TILE_PX - TILE_PX / 2) ** 2 + (across % TILE_PX - TILE_PX / 2) ** 2
+    return _encoded(170 * np.exp(-away / (2 * (6 + 2 * active + shift) ** 2)))
+
+
+def _encoded(light: np.ndarray) -> bytes:
+    held = io.BytesIO()
+    Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(held, "JPEG", quality=80)
+    return held.getvalue()
+
+
+def _put(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 @dataclass
@@ -190,7 +237,7 @@ class DrawnExplorer:
         wells, values = [], random.normal(0, 1, (len(self.wells), self.features))
         for index, well in enumerate(self.wells):
             kind = self.perturbation(index)
-            values[index, kind % self.features :: 7] += 6.0 * (kind % 2)
+            values[index, kind::7] += 6.0 * (kind % 2)
             wells.append(self._well(folder, index, well, random))
         values[3, :5] = np.nan
         script(
@@ -223,13 +270,13 @@ class DrawnExplorer:
         sites = []
         for site in range(1, self.sites + 1) if self.pictures else ():
             drawn = {"site": site, "width": SIDE_PX, "height": SIDE_PX, "pictures": {}, "outlines": {}}
-            places = random.integers(20, SIDE_PX - 20, (8 + 4 * (self.perturbation(index) % 2), 2))
+            active, number = self.perturbation(index) % 2, (index + site) % 3
             for shift, channel in enumerate(CHANNELS):
                 drawn["pictures"][channel] = f"images/{well}_s{site}_{channel}.jpg"
-                self._picture(folder / drawn["pictures"][channel], places, 4 + 3 * shift, random)
+                _put(folder / drawn["pictures"][channel], picture(active, number, 4 + 3 * shift))
             for radius, kind in ((6, "nuclei"), (16, "cells")):
                 drawn["outlines"][kind] = f"outlines/{well}_s{site}_{kind}.png"
-                self._outline(folder / drawn["outlines"][kind], places, radius)
+                _put(folder / drawn["outlines"][kind], outline(active, number, radius))
             sites.append(drawn)
         blur = None if index == 3 else round(float(random.normal(0.1, 0.02)), 4)
         return {
@@ -238,35 +285,11 @@ class DrawnExplorer:
             "flags": [f"Few cells{self.word}"] if index == 1 else [], "sites": sites,
         }  # fmt: skip
 
-    def _picture(self, path: Path, places: np.ndarray, radius: int, random: np.random.Generator) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        down, across = np.mgrid[:SIDE_PX, :SIDE_PX]
-        light = random.normal(12, 3, (SIDE_PX, SIDE_PX))
-        for x, y in places:
-            light += 150 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * radius**2))
-        Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(path, quality=80)
-
-    def _outline(self, path: Path, places: np.ndarray, radius: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        drawn = Image.new("LA", (SIDE_PX, SIDE_PX), (255, 0))
-        pen = ImageDraw.Draw(drawn)
-        for x, y in places:
-            pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(255, 255))
-        drawn.save(path)
-
     def _cells(self, folder: Path, index: int, well: str, random: np.random.Generator) -> dict[str, Any]:
-        areas = random.normal(1200 + 900 * (self.perturbation(index) % 2), 200, CELLS)
-        across = 8
+        active = self.perturbation(index) % 2
+        areas = random.normal(1200 + 900 * active, 200, CELLS)
         for shift, channel in enumerate(CHANNELS):
-            sheet = np.zeros((CELLS // across * TILE_PX, across * TILE_PX))
-            down, right = np.mgrid[: sheet.shape[0], : sheet.shape[1]]
-            for number, area in enumerate(areas):
-                middle = (number // across * TILE_PX + TILE_PX / 2, number % across * TILE_PX + TILE_PX / 2)
-                spread = np.sqrt(area) / (6 - shift / 2)
-                sheet += 170 * np.exp(-((down - middle[0]) ** 2 + (right - middle[1]) ** 2) / (2 * spread**2))
-            path = folder / "cells" / f"{well}_{channel}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.clip(sheet, 0, 255).astype(np.uint8)).save(path, quality=80)
+            _put(folder / "cells" / f"{well}_{channel}.jpg", sheet(active, shift))
         cells = [
             {
                 "site": 1 + number % self.sites, "object": number + 1, "x": 20.0 + number, "y": 30.0 + number,
@@ -281,6 +304,6 @@ class DrawnExplorer:
 
     def _about_cells(self) -> dict[str, Any]:
         return {
-            "size_px": TILE_PX, "columns": 8, "features": ["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"],
+            "size_px": TILE_PX, "columns": ACROSS, "features": ["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"],
             "wells": self.wells, "distance": "how far a cell's area lies from the controls', in their standard deviations",
         }  # fmt: skip

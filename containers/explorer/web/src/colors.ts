@@ -38,6 +38,8 @@ export interface Scale {
   low: number; high: number; diverging: boolean;
   /** Of names: each with its colour and count, the most frequent first. */
   names: { name: string; color: string; count: number }[];
+  /** How many have no name. */
+  blanks: number;
 }
 
 const isNumber = (value: Value | undefined): value is number => typeof value === "number" && Number.isFinite(value);
@@ -54,8 +56,9 @@ function ends(numbers: number[]): [number, number] {
 export function scaleOf(values: (Value | undefined)[], diverging = false): Scale {
   const present = values.filter((value) => !blank(value));
   const numeric = present.length > 0 && present.every((value) => isNumber(value) || (typeof value === "string" && Number.isFinite(Number(value))));
-  const kinds = new Set(present.map(String));
-  return numeric && (diverging || kinds.size > NAMED.length) ? numberScale(present.map(Number), diverging) : nameScale(present.map(String));
+  // Texts that look like numbers may be codes: they are names as long as there are few.
+  const measured = diverging || present.some(isNumber) || new Set(present).size > NAMED.length;
+  return numeric && measured ? numberScale(present.map(Number), diverging) : nameScale(present.map(String), values.length - present.length);
 }
 
 function numberScale(numbers: number[], diverging: boolean): Scale {
@@ -63,10 +66,10 @@ function numberScale(numbers: number[], diverging: boolean): Scale {
   if (diverging) { high = Math.max(Math.abs(low), Math.abs(high), 3); low = -high; }
   const color = (value: Value | undefined) =>
     blank(value) ? NONE : between(diverging ? DIVERGING : VIRIDIS, (Number(value) - low) / (high - low));
-  return { kind: "number", color, low, high, diverging, names: [] };
+  return { kind: "number", color, low, high, diverging, names: [], blanks: 0 };
 }
 
-function nameScale(names: string[]): Scale {
+function nameScale(names: string[], blanks: number): Scale {
   const counts = new Map<string, number>();
   for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
   const ordered = [...counts].sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0], "en", { numeric: true }));
@@ -74,7 +77,7 @@ function nameScale(names: string[]): Scale {
   return {
     kind: "name", low: 0, high: 0, diverging: false,
     color: (value) => (blank(value) ? NONE : colors.get(String(value)) ?? OTHER),
-    names: ordered.map(([name, count]) => ({ name, count, color: colors.get(name) ?? OTHER })),
+    names: ordered.map(([name, count]) => ({ name, count, color: colors.get(name) ?? OTHER })), blanks,
   };
 }
 

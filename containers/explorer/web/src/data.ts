@@ -104,8 +104,15 @@ function cells(raw: PackedCells, about: CellsOfPlate, well: string): Cells {
   };
 }
 
+/** The columns that the toolkit's own layouts use, where the batch names none. */
+const [PERTURBATION, LABEL] = ["broad_sample", "pert_iname"];
+function named(raw: Batch): Batch {
+  const known = (column: string) => (raw.metadata.includes(column) ? column : null);
+  return { ...raw, perturbation: raw.perturbation ?? known(PERTURBATION), label: raw.label ?? known(LABEL) };
+}
+
 const featureLoads: string[] = [];
-export const loadBatch = () => load("batch", "batch.js", (raw: Batch) => raw);
+export const loadBatch = () => load("batch", "batch.js", named);
 export const loadPlate = (entry: PlateEntry) => load(`plate/${entry.plate}`, `${entry.folder}/${entry.plate}_plate.js`, (raw: Plate) => raw);
 export const loadTexts = () => load("features", "features.js", (raw: Record<string, FeatureText>) => new Map(Object.entries(raw)));
 export const loadMap = () => load("map", "map.js", profileMap);

@@ -1,7 +1,7 @@
 // Small parts that several views use.
 
 import type { ComponentChildren } from "preact";
-import { told, viridis, between, type Scale } from "../colors";
+import { told, viridis, between, NONE, OTHER, type Scale } from "../colors";
 import type { Loaded } from "../data";
 
 /** What is not there yet, or cannot be had, in words. */
@@ -24,8 +24,9 @@ export function Legend({ scale, name }: { scale: Scale; name: string }) {
   return (
     <p class="legend">
       {shown.map((each) => <span key={each.name}><i class="key" style={{ background: each.color }} />{each.name} <small>{each.count}</small></span>)}
-      {more > 0 && <span><i class="key" style={{ background: "#9aa5b1" }} />{more} more</span>}
-      {!shown.length && <span>no value</span>}
+      {more > 0 && <span><i class="key" style={{ background: OTHER }} />{more} more</span>}
+      {scale.blanks > 0 && <span><i class="key" style={{ background: NONE }} />none <small>{scale.blanks}</small></span>}
+      {!shown.length && !scale.blanks && <span>no value</span>}
     </p>
   );
 }

@@ -34,8 +34,9 @@ export function CellSet({ sources, others, name, raw, open }: {
     folder: source.own.folder, sheets: source.cells.sheets, columns: source.cells.columns, cell, said: `${sources.length > 1 ? `${source.own.plate} ` : ""}${cellWords(cell, by, value)}; open its picture`,
   }));
   const opened = (tile: Tile) => { const it = sorted.find((each) => each.cell === tile.cell); if (it) open(it.source, it.cell); };
+  const valued = sorted.filter((each) => each.value !== null);
   const px = large ? LARGE_PX : SMALL_PX;
-  const [most, least] = [sorted.filter((each) => each.value !== null).slice(0, ENDS), sorted.filter((each) => each.value !== null).slice(-ENDS)];
+  const [most, least] = [valued.slice(0, ENDS).reverse(), valued.slice(-ENDS).reverse()];
   return (
     <>
       <p class="row">
@@ -46,8 +47,8 @@ export function CellSet({ sources, others, name, raw, open }: {
       <p class="note">{sentence}{unit && ` Unit: ${unit}.`}</p>
       <div class="pictures"><div class="stand">
         <Section title={`How the cells are distributed: ${by === DISTANCE ? "distance to the controls" : by}`}>
+          <Histogram name={by} own={own} others={controls} ownName={name || "no perturbation"} othersName="negative controls" />
           <div class="ends-of"><Ends title="lowest" tiles={tiles(least)} px={px} open={opened} />
-            <Histogram name={by} own={own} others={controls} ownName={name || "no perturbation"} othersName="negative controls" />
             <Ends title="highest" tiles={tiles(most)} px={px} open={opened} /></div>
         </Section>
         <Section title={`${lined.length} cells, a sample`} note="All on one brightness scale. A click opens the picture that a cell is on.">

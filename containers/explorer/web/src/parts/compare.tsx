@@ -16,7 +16,7 @@ import { Thumbnail } from "./thumbnail";
 interface Chosen { own: PlateEntry; plate: Plate; well: Well }
 const [PICTURES, CELL_WELLS, CONTROLS] = [24, 6, 4];
 
-export function Compare({ keys, name, drop }: { keys: string[]; name: string; drop?(key: string): void }) {
+export function Compare({ keys, name, drop, series = false }: { keys: string[]; name: string; drop?(key: string): void; series?: boolean }) {
   const { batch } = useHere();
   const plates = useMemo(() => [...new Set(keys.map((key) => splitKey(key)[0]))].map((each) => entry(batch, each)).filter((each) => each !== undefined), [keys.join("~"), batch]);
   const said = plates.map((each) => each.plate).join("~");
@@ -28,7 +28,7 @@ export function Compare({ keys, name, drop }: { keys: string[]; name: string; dr
   const found = useMemo(() => changes((values ?? []).filter((each) => each !== null).map(({ own, features }) => ({ features, wells: chosen.filter((each) => each.own === own).map((each) => each.well.well) })), texts), [values, texts, chosen]);
   const negative = useMemo(() => plates.flatMap((own, at) => { const plate = loaded?.[at]; return plate ? controls(plate).slice(0, CONTROLS).map((well) => ({ own, plate, well })) : []; }), [plates, loaded]);
   const [shown, show] = useState(PICTURES);
-  const doses = batch.dose ? dosed(chosen, batch.dose) : [];
+  const doses = series && batch.dose ? dosed(chosen, batch.dose) : [];
   const picture = (each: Chosen) => (
     <Thumbnail key={keyOf(each.own.plate, each.well.well)} plate={each.own.plate} well={each.well.well}>
       {drop && <button type="button" class="quiet" onClick={() => drop(keyOf(each.own.plate, each.well.well))} aria-label={`Take ${each.own.plate} ${each.well.well} out of the list`}>×</button>}

@@ -22,10 +22,17 @@ export const lightWords = (all: Map<string, Light>): string[] =>
   [...all].filter(([, it]) => it.low !== 0 || it.high !== 255).map(([name, it]) => `${encodeURIComponent(name)}:${it.low}:${it.high}`);
 
 /** Return the colour matrix that makes grey between black and white the channel's colour. */
-export function matrix(color: string, light: Light): string {
-  const gain = 255 / Math.max(1, light.high - light.low);
+export function matrix(color: string, light: Light, share = 1): string {
+  const gain = (share * 255) / Math.max(1, light.high - light.low);
   const row = (part: number) => `${((part / 255) * gain).toFixed(4)} 0 0 0 ${((-part / 255) * gain * (light.low / 255)).toFixed(4)}`;
   return [...rgb(color).map(row), "0 0 0 1 0"].join("  ");
+}
+
+/** So bright may all channels together be, in the red, green or blue that most of them have: more, and cells burn out. */
+const TOGETHER = 1.75;
+function shareOf(colors: string[]): number {
+  const sums = [0, 1, 2].map((part) => colors.reduce((sum, color) => sum + (rgb(color)[part] ?? 0) / 255, 0));
+  return Math.min(1, TOGETHER / Math.max(...sums, 1e-9));
 }
 
 /** Define the channels' filters once in the page. */
@@ -33,11 +40,12 @@ export function Filters() {
   const { batch, state } = useHere();
   const all = lights(state.light);
   const on = batch.channels.filter((channel) => !state.off.includes(channel.name));
+  const share = on.length > 1 ? shareOf(on.map((channel) => channel.color)) : 1;
   return (
     <svg width="0" height="0" class="hidden" aria-hidden="true">
       {batch.channels.map((channel, at) => (
         <filter id={`channel-${at}`} key={at} color-interpolation-filters="sRGB" x="0" y="0" width="100%" height="100%">
-          <feColorMatrix type="matrix" values={matrix(on.length === 1 ? "#ffffff" : channel.color, all.get(channel.name) ?? FULL)} />
+          <feColorMatrix type="matrix" values={matrix(on.length === 1 ? "#ffffff" : channel.color, all.get(channel.name) ?? FULL, share)} />
         </filter>
       ))}
     </svg>

@@ -38,7 +38,7 @@ export function Scatter({ map, values, scale, lasso, selected, marked, hover, op
   useEffect(() => {
     if (!canvas.current) return;
     const own = createScatterplot({
-      canvas: canvas.current, pointSize: map.well.length > 4000 ? 4 : 8, opacity: map.well.length > 4000 ? 0.75 : 0.9,
+      canvas: canvas.current, pointSize: map.well.length > 4000 ? 4 : map.well.length > 200 ? 8 : 14, opacity: map.well.length > 4000 ? 0.75 : 0.9,
       pointSizeSelected: 3, pointOutlineWidth: 2, lassoColor: "#d55e00", pointColorHover: "#d55e00", deselectOnEscape: false, deselectOnDblClick: false,
     });
     own.subscribe("pointOver", (point) => calls.current.hover(point));

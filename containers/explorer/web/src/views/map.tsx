@@ -26,7 +26,7 @@ function Drawn({ map }: { map: ProfileMap }) {
   const able = useMemo(webgl, []);
   const columns = [...map.metadata.keys()];
   const asked = state.color.startsWith("m:") ? state.color.slice(2) : "";
-  const by = asked === PLATE || columns.includes(asked) ? asked : batch.perturbation && columns.includes(batch.perturbation) ? batch.perturbation : columns[0] ?? PLATE;
+  const by = asked === PLATE || columns.includes(asked) ? asked : batch.label && columns.includes(batch.label) ? batch.label : batch.perturbation && columns.includes(batch.perturbation) ? batch.perturbation : columns[0] ?? PLATE;
   const values = useMemo(() => map.well.map((_, at) => valueAt(map, batch.plates[map.plate[at] ?? 0]?.plate ?? "", by, at)), [map, by, batch]);
   const scale = useMemo(() => scaleOf(values), [values]);
   const key = (point: number) => keyOf(batch.plates[map.plate[point] ?? 0]?.plate ?? "", map.well[point] ?? "");

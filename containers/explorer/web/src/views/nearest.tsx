@@ -21,7 +21,7 @@ export function NearestTab({ own, well }: WellProps) {
   const others = name === null ? [] : alike(map, name);
   return (
     <>
-      <Section title="Nearest wells" note={`The similarity is the cosine of two profiles: 1 is the same direction, 0 is none in common. ${batch.map.note}`}>
+      <Section title="Nearest wells" note="The cosine similarity of two profiles: 1 is the same direction, 0 has nothing in common, −1 is the opposite.">
         <div class="thumbnails">{near.map((each) => {
           const plate = batch.plates[map.plate[each.point] ?? 0]?.plate ?? "";
           return <Thumbnail key={each.point} plate={plate} well={map.well[each.point] ?? ""}><Similarity value={each.similarity} /></Thumbnail>;
@@ -31,7 +31,7 @@ export function NearestTab({ own, well }: WellProps) {
       </Section>
       {others.length > 0 && <Section title={`Perturbations most like ${name}`} note="Between the means of their profiles.">
         <table class="near"><thead><tr><th scope="col">perturbation</th><th scope="col">similarity</th></tr></thead>
-          <tbody>{others.map((each) => <tr key={each.name}><th scope="row"><a href={link(state, { view: "perturbation", of: each.name })}>{blank(each.name) ? "(no name)" : each.name}</a></th><td><Similarity value={each.similarity} /></td></tr>)}</tbody></table>
+          <tbody>{others.map((each) => <tr key={each.name}><th scope="row"><a href={link(state, { view: "perturbation", of: each.name })}>{blank(each.name) ? "no perturbation" : each.name}</a></th><td><Similarity value={each.similarity} /></td></tr>)}</tbody></table>
       </Section>}
     </>
   );
