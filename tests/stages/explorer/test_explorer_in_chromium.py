@@ -51,8 +51,8 @@ def view(browser: Browser, drawn: Path) -> Iterator[Open]:
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         opened.on("request", lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else wrong.append(asked.url))
 
-    def open_view(words: str = "", index: Path = drawn, **options: object) -> Page:
-        context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900}, **options)
+    def open_view(words: str = "", index: Path = drawn, wide: int = 1400, high: int = 900, **options: object) -> Page:
+        context = browser.new_context(offline=True, viewport={"width": wide, "height": high}, **options)
         contexts.append(context)
         opened = context.new_page()
         watch(opened)
@@ -134,7 +134,7 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
 
 
 def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
-    page = view("view=map")
+    page = view("view=map", wide=800, high=500)
     page.locator(".scatter[data-drawn='48']").wait_for()
     page.get_by_role("button", name="lasso").click()
     box = page.locator(".scatter").bounding_box()
@@ -142,7 +142,7 @@ def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
     page.mouse.move(left, top)
     page.mouse.down()
     for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 8)):
-        page.mouse.move(x, y, steps=12)
+        page.mouse.move(x, y, steps=4)
     page.mouse.up()
     page.get_by_role("heading", name="The list: 48 wells").wait_for()
     page.get_by_role("link", name="Compare the list").click()
@@ -175,7 +175,7 @@ def test_the_features_of_a_list_are_the_medians_of_its_wells(view, drawn):
 
 
 def test_the_pointer_over_a_dot_shows_its_well_and_a_click_opens_it(view, drawn):
-    page = view("view=map")
+    page = view("view=map", wide=800, high=500)
     page.locator(".scatter[data-drawn='48']").wait_for()
     box, held = page.locator(".scatter").bounding_box(), values_on_disk(drawn, "map.js")
     x, y = (numbers(held[axis]) for axis in "xy")
