@@ -30,8 +30,8 @@ of stages, and stays under its own licence. An image also holds Debian and CPyth
 variant `cuda` hold NVIDIA's libraries (`nvidia-...`, `cuda-...`) under NVIDIA's licences, which say whether they may
 be passed on.
 
-The page of the plate explorer, `containers/explorer/page/explorer.js`, holds packages of the npm registry; its first lines
-are the texts of their licences.
+The page of the plate explorer, `containers/explorer/page/explorer.js`, holds packages of the npm registry; its first
+lines are the texts of their licences.
 
 `data/cpjump1/` holds numbers that the CPJUMP1 resource published; the pipelines in `containers/cellprofiler/pipelines/`
 have its modules and settings.
@@ -56,7 +56,9 @@ def bundled() -> dict[tuple[str, str], str]:
     """Return every package that the explorer's page is bundled from -> its licence, as the lock of npm names it."""
     packages = json.loads(BUNDLE.read_text(encoding="utf-8"))["packages"]
     held = {path: each for path, each in packages.items() if path and not each.get("dev")}
-    return {(path.rpartition("node_modules/")[2], each["version"]): each["license"] for path, each in sorted(held.items())}
+    return {
+        (path.rpartition("node_modules/")[2], each["version"]): each["license"] for path, each in sorted(held.items())
+    }
 
 
 def page(before: str) -> str:

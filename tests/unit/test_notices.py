@@ -20,7 +20,9 @@ def test_every_package_of_every_lock_has_a_line_with_its_licence() -> None:
     pins = {tuple(line.split()[0].split("==")) for line in lines if re.match(r"\w[\w.-]*==", line)}
     told = {(name, version): licence.strip() for name, version, licence in notice_page.ROW.findall(NOTICE)}
 
-    assert pins | set(notice_page.bundled()) == set(told), "python -m tasks.commands.notice_page > new && mv new NOTICE.md"
+    assert pins | set(notice_page.bundled()) == set(told), (
+        "python -m tasks.commands.notice_page > new && mv new NOTICE.md"
+    )
     assert {name.partition("-")[0] for (name, _), licence in told.items() if licence == notice_page.UNKNOWN} <= {
         "cuda", "nvidia",
     }  # fmt: skip

@@ -1,7 +1,7 @@
 """The folder of a drawn batch, in the form that the plate explorer's page reads: plates of any size, with pictures.
 
-Half of the wells that are no control hold a compound that is active: its cells are larger, so that what the page says of
-a well can be compared with what was drawn.
+Half of the wells that are no control hold a compound that is active: its cells are larger, so that what the page says
+of a well can be compared with what was drawn.
 """
 
 from __future__ import annotations
@@ -215,23 +215,27 @@ class DrawnExplorer:
         kinds = columns["broad_sample"]["values"]
         k = min(NEAREST, len(kinds) - 1)
         other = np.stack([(np.arange(len(kinds)) + step) % len(kinds) for step in range(1, k + 1)], axis=1)
-        return {
-            "x": packed("f32", x),
-            "y": packed("f32", y),
-            "plate": packed("u16", np.minimum(np.arange(count) // len(self.wells), self.plates - 1)),
-            "well": [self.wells[each] for each in index],
-            "metadata": columns,
-            "nearest": {"k": NEAREST, "point": packed("u32", nearest), "similarity": packed("f32", likeness)},
-            "perturbation": {
-                "column": "broad_sample",
-                "names": kinds,
-                "nearest": {
-                    "k": k,
-                    "point": packed("u32", other),
-                    "similarity": packed("f32", np.tile(np.linspace(0.9, 0.3, k), (len(kinds), 1))),
+        return (
+            {
+                "x": packed("f32", x),
+                "y": packed("f32", y),
+                "plate": packed("u16", np.minimum(np.arange(count) // len(self.wells), self.plates - 1)),
+                "well": [self.wells[each] for each in index],
+                "metadata": columns,
+                "nearest": {"k": NEAREST, "point": packed("u32", nearest), "similarity": packed("f32", likeness)},
+                "perturbation": {
+                    "column": "broad_sample",
+                    "names": kinds,
+                    "nearest": {
+                        "k": k,
+                        "point": packed("u32", other),
+                        "similarity": packed("f32", np.tile(np.linspace(0.9, 0.3, k), (len(kinds), 1))),
+                    },
                 },
-            },
-        } if here else {}
+            }
+            if here
+            else {}
+        )
 
     def _plate(self, folder: Path, number: int, name: str, random: np.random.Generator) -> None:
         wells, values = [], random.normal(0, 1, (len(self.wells), self.features))
@@ -305,5 +309,5 @@ class DrawnExplorer:
     def _about_cells(self) -> dict[str, Any]:
         return {
             "size_px": TILE_PX, "columns": ACROSS, "features": ["Cells_AreaShape_Area", "Nuclei_AreaShape_Area"],
-            "wells": self.wells, "distance": "how far a cell's area lies from the controls', in their standard deviations",
+            "wells": self.wells, "distance": "how far a cell's area lies from the controls', in standard deviations",
         }  # fmt: skip

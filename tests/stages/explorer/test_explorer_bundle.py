@@ -28,4 +28,6 @@ def test_the_sources_are_well_typed_and_make_the_bundle_that_is_committed(tmp_pa
 
     assert names == {path.name for path in made.iterdir()} == {"index.html", "explorer.js", "explorer.css"}
     for name in names:
-        assert (made / name).read_bytes() == (BUNDLE / name).read_bytes(), f"{name}: cd {SOURCES}; npm ci; npm run build"
+        assert (made / name).read_bytes() == (BUNDLE / name).read_bytes(), (
+            f"{name}: cd {SOURCES}; npm ci; npm run build"
+        )

@@ -49,10 +49,13 @@ def view(browser: Browser, drawn: Path) -> Iterator[Open]:
     def watch(opened: Page) -> None:
         opened.on("console", lambda message: wrong.append(message.text))
         opened.on("pageerror", lambda error: wrong.append(str(error)))
-        opened.on("request", lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else wrong.append(asked.url))
+        opened.on(
+            "request",
+            lambda asked: None if asked.url.startswith(("file:", "data:", "blob:")) else wrong.append(asked.url),
+        )
 
-    def open_view(words: str = "", index: Path = drawn, **options: object) -> Page:
-        context = browser.new_context(offline=True, viewport={"width": 1400, "height": 900}, **options)
+    def open_view(words: str = "", index: Path = drawn, wide: int = 1400, high: int = 900, **options: object) -> Page:
+        context = browser.new_context(offline=True, viewport={"width": wide, "height": high}, **options)
         contexts.append(context)
         opened = context.new_page()
         watch(opened)
@@ -95,7 +98,9 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
     assert page.locator(".well-head h2").inner_text().startswith("B03 compound")
     pictures = page.locator(".fit .composite img")
     assert pictures.count() == 7
-    widths = pictures.evaluate_all("all => Promise.all(all.map(async (it) => { await it.decode(); return it.naturalWidth; }))")
+    widths = pictures.evaluate_all(
+        "all => Promise.all(all.map(async (it) => { await it.decode(); return it.naturalWidth; }))"
+    )
     assert set(widths) == {240}
 
     page.locator("[data-outline=cells][type=checkbox]").uncheck()
@@ -110,7 +115,11 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
     assert page.locator(".heat tbody tr").count() == 17
     assert page.locator(".changes li").count() == 24
     page.get_by_role("button", name="by channel").click()
-    assert {head.split("\n")[0].split(" ")[0] for head in page.locator(".group h4").all_inner_texts()} >= {"DNA", "ER", "Mito"}
+    assert {head.split("\n")[0].split(" ")[0] for head in page.locator(".group h4").all_inner_texts()} >= {
+        "DNA",
+        "ER",
+        "Mito",
+    }
 
     page.get_by_role("tab", name="Replicates and controls").click()
     assert page.locator(".beside").count() == 3
@@ -125,7 +134,10 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
     tiles = page.locator(".gallery").last.locator(".tile")
     assert tiles.count() == 24
     page.locator("[data-sort]").select_option("Cells_AreaShape_Area")
-    areas = [float(said.rpartition("Area: ")[2].split(";")[0].replace(",", "")) for said in tiles.evaluate_all("all => all.map((it) => it.title)")]
+    areas = [
+        float(said.rpartition("Area: ")[2].split(";")[0].replace(",", ""))
+        for said in tiles.evaluate_all("all => all.map((it) => it.title)")
+    ]
     assert areas == sorted(areas, reverse=True)
     assert page.locator(".histogram .own").count() == 30
     tiles.first.click()
@@ -134,15 +146,18 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
 
 
 def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
-    page = view("view=map")
+    page = view("view=map", wide=800, high=500)
     page.locator(".scatter[data-drawn='48']").wait_for()
     page.get_by_role("button", name="lasso").click()
     box = page.locator(".scatter").bounding_box()
-    (left, top), (right, bottom) = (box["x"] + 4, box["y"] + 4), (box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
+    (left, top), (right, bottom) = (
+        (box["x"] + 4, box["y"] + 4),
+        (box["x"] + box["width"] - 4, box["y"] + box["height"] - 4),
+    )
     page.mouse.move(left, top)
     page.mouse.down()
     for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 8)):
-        page.mouse.move(x, y, steps=12)
+        page.mouse.move(x, y, steps=4)
     page.mouse.up()
     page.get_by_role("heading", name="The list: 48 wells").wait_for()
     page.get_by_role("link", name="Compare the list").click()
@@ -161,8 +176,17 @@ def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
 def test_the_features_of_a_list_are_the_medians_of_its_wells(view, drawn):
     """The oracle reads the data scripts itself."""
     picked = {"P1&": ["A02", "A03", "A04"], "P2&": ["B03"]}
-    page = view("view=list&list=" + "~".join(f"{plate}%2F{name}".replace("%", "%25").replace("&", "%2526") for plate, names in picked.items() for name in names))
-    rows = {row["feature"]: float(row["median_deviation_from_controls"]) for row in saved(page, "Save the features as csv")}
+    page = view(
+        "view=list&list="
+        + "~".join(
+            f"{plate}%2F{name}".replace("%", "%25").replace("&", "%2526")
+            for plate, names in picked.items()
+            for name in names
+        )
+    )
+    rows = {
+        row["feature"]: float(row["median_deviation_from_controls"]) for row in saved(page, "Save the features as csv")
+    }
     parts = []
     for plate, names in picked.items():
         held = values_on_disk(drawn, f"plates/{plate}/{plate}_features.js")
@@ -175,7 +199,7 @@ def test_the_features_of_a_list_are_the_medians_of_its_wells(view, drawn):
 
 
 def test_the_pointer_over_a_dot_shows_its_well_and_a_click_opens_it(view, drawn):
-    page = view("view=map")
+    page = view("view=map", wide=800, high=500)
     page.locator(".scatter[data-drawn='48']").wait_for()
     box, held = page.locator(".scatter").bounding_box(), values_on_disk(drawn, "map.js")
     x, y = (numbers(held[axis]) for axis in "xy")
@@ -215,8 +239,13 @@ def test_a_plate_is_coloured_by_what_is_asked_and_a_link_restores_it(view):
     grounds = "all => all.map((it) => it.style.background).join()"
     seen = set()
     for color in ("m:broad_sample", "m:dose_um", "q:blur", "f:Cells_AreaShape_Area"):
-        page.evaluate("words => { location.hash = words; }", page.url.partition("#")[2].partition("&color")[0] + f"&color={color}")
-        page.wait_for_function("name => document.querySelector('.plate-map .well').ariaLabel.includes(name)", arg=color[2:].replace("_", " "))
+        page.evaluate(
+            "words => { location.hash = words; }", page.url.partition("#")[2].partition("&color")[0] + f"&color={color}"
+        )
+        page.wait_for_function(
+            "name => document.querySelector('.plate-map .well').ariaLabel.includes(name)",
+            arg=color[2:].replace("_", " "),
+        )
         seen.add(page.locator(".plate-map .well").evaluate_all(grounds))
     other = view(page.url.partition("#")[2])
     other.locator(".changes li").first.wait_for()
@@ -243,12 +272,16 @@ def test_outlines_lie_on_the_pixels_of_the_picture(view, tmp_path):
     spot[60:63, 100:103] = 255
     ring[[59, 63], 99:104] = ring[59:64, [99, 103]] = 255
     for channel in ("DNA", "ER", "RNA", "AGP", "Mito"):
-        Image.fromarray(spot if channel == "DNA" else np.zeros_like(spot)).save(tmp_path / f"plates/P1/images/A02_s1_{channel}.jpg", quality=100)
+        Image.fromarray(spot if channel == "DNA" else np.zeros_like(spot)).save(
+            tmp_path / f"plates/P1/images/A02_s1_{channel}.jpg", quality=100
+        )
     Image.fromarray(ring, "LA").save(tmp_path / "plates/P1/outlines/A02_s1_nuclei.png")
     page = view("view=plate&plate=P1&well=A02&off=outline%2520cells", index)
     page.get_by_role("button", name="1 : 1").click()
     page.locator(".pixels .ring").evaluate("it => it.decode()")
-    page.locator(".pixels .composite").evaluate("it => it.style.cssText += ';position:fixed;z-index:99;top:0;left:0;width:240px'")
+    page.locator(".pixels .composite").evaluate(
+        "it => it.style.cssText += ';position:fixed;z-index:99;top:0;left:0;width:240px'"
+    )
     clip = {"x": 0, "y": 0, "width": 240, "height": 240}
     shot = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=clip))).convert("RGB")).astype(int)
 
@@ -263,7 +296,9 @@ def test_a_tile_shows_the_cell_whose_row_it_is(view, tmp_path):
     index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, sites=1).write(tmp_path)
     for channel in ("DNA", "ER", "RNA", "AGP", "Mito"):
         greys = np.repeat(np.repeat((np.arange(24).reshape(3, 8) * 10 + 10).astype(np.uint8), 48, 0), 48, 1)
-        Image.fromarray(greys if channel == "DNA" else 0 * greys).save(tmp_path / f"plates/P1/cells/A03_{channel}.jpg", quality=100)
+        Image.fromarray(greys if channel == "DNA" else 0 * greys).save(
+            tmp_path / f"plates/P1/cells/A03_{channel}.jpg", quality=100
+        )
     page = view("view=plate&plate=P1&well=A03&tab=cells&sort=Cells_AreaShape_Area&off=ER~RNA~AGP~Mito", index)
     tiles = page.locator(".gallery").last.locator(".tile")
     page.locator(".histogram").wait_for()
@@ -274,7 +309,9 @@ def test_a_tile_shows_the_cell_whose_row_it_is(view, tmp_path):
     for tile in tiles.all():
         number = int(re.search(r"cell (\d+)", tile.get_attribute("title")).group(1))
         place = tile.bounding_box()
-        assert shot.getpixel((int(place["x"] + place["width"] / 2), int(place["y"] + place["height"] / 2))) == pytest.approx(number * 10, abs=4)
+        assert shot.getpixel(
+            (int(place["x"] + place["width"] / 2), int(place["y"] + place["height"] / 2))
+        ) == pytest.approx(number * 10, abs=4)
 
 
 def test_a_plate_of_metadata_alone_has_its_map_and_says_what_is_missing(view, tmp_path):
@@ -319,7 +356,13 @@ def test_without_webgl_the_map_says_so_and_a_list_can_still_be_made(browser, dra
     context.close()
 
 
-VIEWS = ["view=plates", "view=plate&plate=P1%26&well=A02&tab=features", "view=plate&plate=P1%26&well=A02&tab=cells", "view=map", "view=list&list=P1%2526%252FA02"]
+VIEWS = [
+    "view=plates",
+    "view=plate&plate=P1%26&well=A02&tab=features",
+    "view=plate&plate=P1%26&well=A02&tab=cells",
+    "view=map",
+    "view=list&list=P1%2526%252FA02",
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -330,8 +373,9 @@ def test_every_text_stands_out_and_everything_that_can_be_used_has_a_name(view, 
         page.locator("main h2").first.wait_for()
         page.wait_for_timeout(150)
         unnamed = page.evaluate(
-            """() => Array.from(document.querySelectorAll('button, a, input, select, [role=img]')).filter((it) =>
-                 !(it.textContent.trim() || it.getAttribute('aria-label') || it.labels?.length)).map((it) => it.outerHTML)"""
+            """() => Array.from(document.querySelectorAll('button, a, input, select, [role=img]'))
+                 .filter((it) => !(it.textContent.trim() || it.getAttribute('aria-label') || it.labels?.length))
+                 .map((it) => it.outerHTML)"""
         )
 
         assert page.evaluate(CONTRAST) == []

@@ -1,7 +1,7 @@
 // Start the page: the global that data scripts call, the head of the page, and the view that the address names.
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { add, address, loadBatch } from "./data";
 import { link, parse, Where, written, type State, type View } from "./state";
 import type { Batch } from "./types";
@@ -25,15 +25,16 @@ function App({ batch }: { batch: Batch }) {
     addEventListener("hashchange", follow);
     return () => { removeEventListener("popstate", follow); removeEventListener("hashchange", follow); };
   }, []);
-  const go = (change: Partial<State>, quietly = false) => {
+  const go = useCallback((change: Partial<State>, quietly = false) => {
     const next = { ...parse(location.hash), ...change };
     history[quietly ? "replaceState" : "pushState"](null, "", written(next));
     set(next);
-  };
+  }, []);
+  const here = useMemo(() => ({ batch, state, go }), [batch, state]);
   const Shown = VIEWS[state.view] ?? Overview;
   useEffect(() => { document.title = `${batch.batch}: ${state.view === "plate" ? [state.plate, state.well].filter(Boolean).join(" ") : state.view === "perturbation" ? state.of : state.view}`; }, [batch, state]);
   return (
-    <Where.Provider value={{ batch, state, go }}>
+    <Where.Provider value={here}>
       <a class="skip" href="#explorer-main" onClick={(event) => { event.preventDefault(); document.getElementById("explorer-main")?.focus(); }}>Skip to the content</a>
       <header class="top">
         <h1>{batch.batch}</h1>

@@ -28,7 +28,8 @@ export interface ColorBy { kind: "m" | "q" | "f"; name: string }
 export function colorBy(said: string, batch: Batch): ColorBy {
   const kind = said.slice(0, 1);
   const name = said.slice(2);
-  if (name && (kind === "m" || kind === "q" || kind === "f")) return { kind, name };
+  if (kind === "f" && name) return { kind, name };
+  if ((kind === "m" && batch.metadata.includes(name)) || (kind === "q" && batch.quality.includes(name))) return { kind, name };
   if (batch.quality[0] !== undefined) return { kind: "q", name: batch.quality[0] };
   return { kind: "m", name: batch.metadata[0] ?? "" };
 }

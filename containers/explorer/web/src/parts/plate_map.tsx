@@ -4,20 +4,18 @@ import { memo } from "preact/compat";
 import { useRef } from "preact/hooks";
 import { told, type Scale } from "../colors";
 import type { Features } from "../data";
-import { useHere } from "../state";
-import type { Plate, PlateEntry, Well } from "../types";
+import type { Batch, Plate, PlateEntry, Well } from "../types";
 import { label, perturbation, valueOf, words, type ColorBy } from "../wells";
 
 export const letters = (row: number): string => (row > 26 ? String.fromCharCode(64 + Math.floor((row - 1) / 26)) : "") + String.fromCharCode(65 + ((row - 1) % 26));
 
 interface Props {
-  entry: PlateEntry; plate: Plate; by: ColorBy; scale: Scale; features: Features | null;
+  batch: Batch; entry: PlateEntry; plate: Plate; by: ColorBy; scale: Scale; features: Features | null;
   selected: string; open(well: string): void;
 }
 const MOVES: Record<string, [number, number]> = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
-export const PlateMap = memo(function PlateMap({ entry, plate, by, scale, features, selected, open }: Props) {
-  const { batch } = useHere();
+export const PlateMap = memo(function PlateMap({ batch, entry, plate, by, scale, features, selected, open }: Props) {
   const grid = useRef<HTMLDivElement>(null);
   const at = new Map(plate.wells.map((well) => [`${well.row}/${well.column}`, well]));
   const chosen = plate.wells.find((well) => well.well === selected);
@@ -63,7 +61,7 @@ interface WellProps {
   well: Well; by: ColorBy; scale: Scale; features: Features | null; named: string;
   selected: boolean; reached: boolean; same: boolean; control: boolean; open(well: string): void;
 }
-function WellButton({ well, by, scale, features, named, selected, reached, same, control, open }: WellProps) {
+const WellButton = memo(function WellButton({ well, by, scale, features, named, selected, reached, same, control, open }: WellProps) {
   const value = valueOf(by, well, features);
   const said = `${named}; ${words(by.name)}: ${told(value)}${well.flags.length ? `; ${well.flags.length === 1 ? "a flag" : `${well.flags.length} flags`}` : ""}`;
   const marks = `${control ? " control" : ""}${same ? " same" : ""}${well.flags.length ? " flagged" : ""}`;
@@ -71,7 +69,7 @@ function WellButton({ well, by, scale, features, named, selected, reached, same,
     <button type="button" role="gridcell" class={`well${marks}`} data-at={`${well.row}/${well.column}`} data-well={well.well} aria-selected={selected}
       aria-label={said} title={said} tabIndex={reached ? 0 : -1} style={{ background: scale.color(value) }} onClick={() => open(well.well)} />
   );
-}
+});
 
 function focusOn(grid: HTMLElement | null, button: HTMLElement): void {
   for (const each of grid?.querySelectorAll<HTMLElement>('.well[tabindex="0"]') ?? []) each.tabIndex = -1;

@@ -33,6 +33,8 @@ export function webgl(): boolean {
 export function Scatter({ map, values, scale, lasso, selected, marked, hover, open, choose }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [plot, made] = useState<Plot | null>(null);
+  const chosen = useRef(selected);
+  chosen.current = selected;
   const calls = useRef({ hover, open, choose, lasso });
   calls.current = { hover, open, choose, lasso };
   useEffect(() => {
@@ -44,6 +46,7 @@ export function Scatter({ map, values, scale, lasso, selected, marked, hover, op
     own.subscribe("pointOver", (point) => calls.current.hover(point));
     own.subscribe("pointOut", () => calls.current.hover(null));
     own.subscribe("select", ({ points }) => (calls.current.lasso || points.length > 1 ? calls.current.choose(points) : points[0] !== undefined && calls.current.open(points[0])));
+    own.subscribe("deselect", () => { if (chosen.current.length) own.select(chosen.current, { preventEvent: true }); });
     made(own);
     return () => own.destroy();
   }, [map]);
@@ -53,8 +56,12 @@ export function Scatter({ map, values, scale, lasso, selected, marked, hover, op
     plot.set({ colorBy: "valueA", pointColor: palette as never, pointColorActive: palette as never, backgroundColor: ground(canvas.current) });
     const place = fitted(map);
     let here = true;
-    plot.draw({ ...place, valueA: values.map((value) => codeOf(value, scale, palette)) }, { zDataType: "categorical", select: selected })
-      .then(() => here && canvas.current?.setAttribute("data-drawn", `${map.well.length}`)).catch(() => undefined);
+    plot.draw({ ...place, valueA: values.map((value) => codeOf(value, scale, palette)) }, { zDataType: "categorical" })
+      .then(() => {
+        if (!here) return;
+        plot.select(chosen.current, { preventEvent: true });
+        canvas.current?.setAttribute("data-drawn", `${map.well.length}`);
+      }).catch(() => undefined);
     return () => { here = false; };
   }, [plot, map, values, scale]);
   useEffect(() => { plot?.set({ mouseMode: lasso ? "lasso" : "panZoom" }); }, [plot, lasso]);

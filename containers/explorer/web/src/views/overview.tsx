@@ -8,6 +8,10 @@ import { link, useHere } from "../state";
 import type { PlateEntry, Well } from "../types";
 import { colorBy, controls, valueOf, wellScale, words } from "../wells";
 import { Legend } from "../parts/bits";
+import { Thumbnail } from "../parts/thumbnail";
+
+/** So many flags stand with their picture. */
+const PICTURES = 12;
 
 export function Overview() {
   const { batch, state, go } = useHere();
@@ -25,7 +29,7 @@ export function Overview() {
       <div class="plates">{batch.plates.map((plate) => <PlateCard key={plate.plate} entry={plate} figures={figures} />)}</div>
       {flags.length > 0 && <section class="card"><h3>What quality control found</h3>
         <ul class="flags">{flags.map(({ plate, flag }, at) => (
-          <li key={at}><a href={link(state, { view: "plate", plate: plate.plate, well: flag.well ?? "" })}>{plate.plate}{flag.well && ` ${flag.well}`}</a> <span>{flag.what}</span> <em>{flag.do}</em></li>))}</ul></section>}
+          <li key={at}><a href={link(state, { view: "plate", plate: plate.plate, well: flag.well ?? "" })}>{plate.plate}{flag.well && ` ${flag.well}`}</a> <span>{flag.what}</span> <em>{flag.do}</em>{flag.well && at < PICTURES && <Thumbnail plate={plate.plate} well={flag.well} outlines />}</li>))}</ul></section>}
       <Drift />
     </>
   );

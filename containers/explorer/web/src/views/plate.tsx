@@ -44,11 +44,11 @@ function Opened({ own, plate }: { own: PlateEntry; plate: Plate }) {
         {by.kind === "f" && has && <FeaturePicker label="Feature" names={plate.features} texts={texts} value={by.name} pick={(name) => go({ color: `f:${name}` }, true)} />}
         {by.kind === "f" && <p class="note">{textOf(texts, by.name).sentence}</p>}
         <Legend scale={scale} name={words(by.name)} />
-        <PlateMap entry={own} plate={plate} by={steady} scale={scale} features={values} selected={state.well} open={open} />
+        <PlateMap batch={batch} entry={own} plate={plate} by={steady} scale={scale} features={values} selected={state.well} open={open} />
         <p class="note marks"><i class="mark control" />negative control <i class="mark same" />same perturbation <i class="mark flagged" />flag</p>
         {own.flags.length > 0 && <ul class="flags">{own.flags.map((flag, at) => <li key={at}>{flag.well && <button type="button" class="quiet" onClick={() => open(flag.well ?? "")}>{flag.well}</button>} <span>{flag.what}</span> <em>{flag.do}</em></li>)}</ul>}
       </section>
-      <section class="main" aria-label="Well" aria-live="polite">
+      <section class="main" aria-label="Well">
         {state.well ? <WellPanel own={own} plate={plate} features={features} texts={texts} />
           : <div class="welcome"><h3>Choose a well</h3><p>Click a well of the map, or reach it by Tab and the arrow keys and press Enter. Its pictures, features, replicates and nearest profiles open here.</p></div>}
       </section>
