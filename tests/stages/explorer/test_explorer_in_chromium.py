@@ -89,6 +89,15 @@ def numbers(held: dict, kind: str = "<f4") -> np.ndarray:
     return np.frombuffer(base64.b64decode(held["base64"]), kind)
 
 
+def decoded(page: Page, addresses: list[str]) -> None:
+    """Wait until pictures that are backgrounds are there, and painted."""
+    page.evaluate(
+        """addresses => Promise.all(addresses.map((each) => Object.assign(new Image(), { src: each }).decode()))
+             .then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))""",
+        addresses,
+    )
+
+
 def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_cells(view):
     page = view()
     assert page.locator(".plate").count() == 2
@@ -302,7 +311,7 @@ def test_a_tile_shows_the_cell_whose_row_it_is(view, tmp_path):
     page = view("view=plate&plate=P1&well=A03&tab=cells&sort=Cells_AreaShape_Area&off=ER~RNA~AGP~Mito", index)
     tiles = page.locator(".gallery").last.locator(".tile")
     page.locator(".histogram").wait_for()
-    page.wait_for_load_state("networkidle")
+    decoded(page, [f"plates/P1/cells/A03_{channel}.jpg" for channel in ("DNA", "ER", "RNA", "AGP", "Mito")])
     box = page.locator(".gallery").last.bounding_box()
     page.set_viewport_size({"width": 1400, "height": int(box["y"] + box["height"] + 50)})
     shot = Image.open(io.BytesIO(page.screenshot())).convert("L")
