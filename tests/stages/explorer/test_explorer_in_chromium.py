@@ -155,7 +155,7 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
 
 
 def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
-    page = view("view=map", wide=800, high=500)
+    page = view("view=map", wide=800, high=700)
     page.locator(".scatter[data-drawn='48']").wait_for()
     page.get_by_role("button", name="lasso").click()
     box = page.locator(".scatter").bounding_box()
@@ -208,7 +208,7 @@ def test_the_features_of_a_list_are_the_medians_of_its_wells(view, drawn):
 
 
 def test_the_pointer_over_a_dot_shows_its_well_and_a_click_opens_it(view, drawn):
-    page = view("view=map", wide=800, high=500)
+    page = view("view=map", wide=900, high=900)
     page.locator(".scatter[data-drawn='48']").wait_for()
     box, held = page.locator(".scatter").bounding_box(), values_on_disk(drawn, "map.js")
     x, y = (numbers(held[axis]) for axis in "xy")
