@@ -38,8 +38,7 @@ def main() -> None:
             page = browser.new_page(offline=True, viewport={"width": WIDE, "height": HIGH})
             page.goto(f"{index.as_uri()}#{words}")
             page.locator(wait).first.wait_for()
-            page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(1000)
+            page.wait_for_timeout(3000)  # pictures of wells come one after the other
             shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
             shot.save(folder / f"explorer_{name}.jpg", quality=QUALITY, optimize=True, progressive=True)
             page.close()

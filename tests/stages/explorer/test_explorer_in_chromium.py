@@ -89,6 +89,15 @@ def numbers(held: dict, kind: str = "<f4") -> np.ndarray:
     return np.frombuffer(base64.b64decode(held["base64"]), kind)
 
 
+def decoded(page: Page, addresses: list[str]) -> None:
+    """Wait until pictures that are backgrounds are there, and painted."""
+    page.evaluate(
+        """addresses => Promise.all(addresses.map((each) => Object.assign(new Image(), { src: each }).decode()))
+             .then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))""",
+        addresses,
+    )
+
+
 def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_cells(view):
     page = view()
     assert page.locator(".plate").count() == 2
@@ -146,7 +155,7 @@ def test_a_walk_from_the_plates_to_a_well_its_features_its_neighbours_and_its_ce
 
 
 def test_a_lasso_makes_a_list_that_is_compared_and_saved_as_csv(view, drawn):
-    page = view("view=map", wide=800, high=500)
+    page = view("view=map", wide=800, high=700)
     page.locator(".scatter[data-drawn='48']").wait_for()
     page.get_by_role("button", name="lasso").click()
     box = page.locator(".scatter").bounding_box()
@@ -199,7 +208,7 @@ def test_the_features_of_a_list_are_the_medians_of_its_wells(view, drawn):
 
 
 def test_the_pointer_over_a_dot_shows_its_well_and_a_click_opens_it(view, drawn):
-    page = view("view=map", wide=800, high=500)
+    page = view("view=map", wide=900, high=900)
     page.locator(".scatter[data-drawn='48']").wait_for()
     box, held = page.locator(".scatter").bounding_box(), values_on_disk(drawn, "map.js")
     x, y = (numbers(held[axis]) for axis in "xy")
@@ -302,7 +311,7 @@ def test_a_tile_shows_the_cell_whose_row_it_is(view, tmp_path):
     page = view("view=plate&plate=P1&well=A03&tab=cells&sort=Cells_AreaShape_Area&off=ER~RNA~AGP~Mito", index)
     tiles = page.locator(".gallery").last.locator(".tile")
     page.locator(".histogram").wait_for()
-    page.wait_for_load_state("networkidle")
+    decoded(page, [f"plates/P1/cells/A03_{channel}.jpg" for channel in ("DNA", "ER", "RNA", "AGP", "Mito")])
     box = page.locator(".gallery").last.bounding_box()
     page.set_viewport_size({"width": 1400, "height": int(box["y"] + box["height"] + 50)})
     shot = Image.open(io.BytesIO(page.screenshot())).convert("L")

@@ -1,4 +1,4 @@
-// Colours that colour-blind readers tell apart: viridis for numbers, Okabe and Ito's palette for names.
+// Colours that colour-blind readers tell apart: viridis for numbers, Okabe and Ito's palette, then two of Tol's, for names.
 
 import type { Value } from "./types";
 
@@ -6,7 +6,7 @@ export type Rgb = [number, number, number];
 const VIRIDIS = ["#440154", "#482878", "#3e4989", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6ece58", "#b5de2b", "#fde725"];
 /** Blue to white to orange: below and above the controls. */
 const DIVERGING = ["#08519c", "#3182bd", "#6baed6", "#bdd7e7", "#f2f2f2", "#fdd0a2", "#fd8d3c", "#e6550d", "#a63603"];
-export const NAMED = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442"];
+export const NAMED = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#332288", "#882255"];
 export const OTHER = "#9aa5b1";
 export const NONE = "#c9d0d8";
 

@@ -1,7 +1,7 @@
 // Small parts that several views use.
 
 import type { ComponentChildren } from "preact";
-import { told, viridis, between, NONE, OTHER, type Scale } from "../colors";
+import { told, viridis, between, NAMED, NONE, OTHER, type Scale } from "../colors";
 import type { Loaded } from "../data";
 
 /** What is not there yet, or cannot be had, in words. */
@@ -20,7 +20,7 @@ export function Legend({ scale, name }: { scale: Scale; name: string }) {
       </p>
     );
   }
-  const [shown, more] = [scale.names.slice(0, 7), scale.names.length - 7];
+  const [shown, more] = [scale.names.slice(0, NAMED.length), scale.names.length - NAMED.length];
   return (
     <p class="legend">
       {shown.map((each) => <span key={each.name}><i class="key" style={{ background: each.color }} />{each.name} <small>{each.count}</small></span>)}

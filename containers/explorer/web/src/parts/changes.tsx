@@ -8,7 +8,7 @@ import { words } from "../wells";
 import { Bar, signed, strength } from "./bits";
 
 const FIRST = 24;
-const STRONG = 6;
+const STRONG = 4;
 /** Chance alone moves a feature of a well by about this many deviations. */
 const NOTABLE = 2;
 
