@@ -215,7 +215,7 @@ def test_the_pointer_over_a_dot_shows_its_well_and_a_click_opens_it(view, drawn)
     half = max(np.ptp(x), np.ptp(y)) / 2 / 0.95
     middle = [(axis.max() + axis.min()) / 2 for axis in (x, y)]
     point = int(np.argmax(x))  # nothing lies over the outermost one
-    per_unit = box["height"] / 2 / float(half)
+    per_unit = min(box["width"], box["height"]) / 2 / float(half)
     across = box["x"] + box["width"] / 2 + float(x[point] - middle[0]) * per_unit
     down = box["y"] + box["height"] / 2 - float(y[point] - middle[1]) * per_unit
     page.mouse.move(across - 30, down)

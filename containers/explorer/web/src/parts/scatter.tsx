@@ -13,11 +13,11 @@ interface Props {
 }
 type Plot = ReturnType<typeof createScatterplot>;
 
-/** Return the coordinates between -1 and 1, one scale for both. */
-export function fitted(map: ProfileMap): { x: number[]; y: number[] } {
+/** Return the coordinates between -1 and 1 of a frame's height, one scale for both; `slim` is its width by its height, 1 at most. */
+export function fitted(map: ProfileMap, slim: number): { x: number[]; y: number[] } {
   const ends = (values: Float32Array) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)] as [number, number], [Infinity, -Infinity] as [number, number]);
   const [[left, right], [bottom, top]] = [ends(map.x), ends(map.y)];
-  const half = Math.max(right - left, top - bottom, 1e-9) / 2 / 0.95;
+  const half = Math.max(right - left, top - bottom, 1e-9) / 2 / 0.95 / slim;
   const place = (values: Float32Array, low: number, high: number) => Array.from(values, (value) => (value - (low + high) / 2) / half);
   return { x: place(map.x, left, right), y: place(map.y, bottom, top) };
 }
@@ -54,7 +54,7 @@ export function Scatter({ map, values, scale, lasso, selected, marked, hover, op
     if (!plot) return;
     const palette = colorsOf(scale);
     plot.set({ colorBy: "valueA", pointColor: palette as never, pointColorActive: palette as never, backgroundColor: ground(canvas.current) });
-    const place = fitted(map);
+    const place = fitted(map, Math.min(1, (canvas.current?.clientWidth || 1) / (canvas.current?.clientHeight || 1)));
     let here = true;
     plot.draw({ ...place, valueA: values.map((value) => codeOf(value, scale, palette)) }, { zDataType: "categorical" })
       .then(() => {
