@@ -1,6 +1,6 @@
 """Take the five pictures of the docs from an explorer of the demo batch.
 
-    python -m tests.stages.explorer.take_pictures EXPLORER/index.html docs [view ...]
+python -m tests.stages.explorer.take_pictures EXPLORER/index.html docs [view ...]
 """
 
 from __future__ import annotations
