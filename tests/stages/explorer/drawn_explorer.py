@@ -7,8 +7,6 @@ of a well can be compared with what was drawn.
 from __future__ import annotations
 
 import base64
-import functools
-import io
 import json
 import shutil
 from dataclasses import dataclass, field
@@ -16,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+
+from tests.stages.explorer.drawn_pictures import ACROSS, CELLS, SIDE_PX, TILE_PX, outline, picture, put, sheet
 
 EVIL = "</script><img src=x onerror='window.broken=1'>\"&'"
 """A word that would run, were it not escaped."""
 PAGE = Path(__file__).resolve().parents[3] / "containers" / "explorer" / "page"
 CHANNELS = {"DNA": "#3b6cff", "ER": "#2ec27e", "RNA": "#e5c700", "AGP": "#ff7a1a", "Mito": "#e0218a"}
-SIDE_PX, TILE_PX, CELLS, ACROSS = 240, 48, 24, 8
 MISSING = -32768
 NEAREST = 10
 
@@ -68,51 +66,6 @@ def described(name: str) -> dict[str, Any]:
         "unit": "px2" if name.endswith("Area") else None,
         "sentence": f"{name.split('_', 2)[2].replace('_', ' ')} of the {part.lower()}: {said}.",
     }
-
-
-def _places(active: int, number: int) -> np.ndarray:
-    return np.random.default_rng(10 * number + active).integers(20, SIDE_PX - 20, (8 + 4 * active, 2))
-
-
-@functools.cache
-def picture(active: int, number: int, radius: int) -> bytes:
-    """Return a picture of cells as JPEG; the wells of a plate share a few of them."""
-    down, across = np.mgrid[:SIDE_PX, :SIDE_PX]
-    light = np.random.default_rng(number).normal(12, 3, (SIDE_PX, SIDE_PX))
-    for x, y in _places(active, number):
-        light += 150 * np.exp(-((across - x) ** 2 + (down - y) ** 2) / (2 * radius**2))
-    return _encoded(light)
-
-
-@functools.cache
-def outline(active: int, number: int, radius: int) -> bytes:
-    """Return circles around the cells of a picture as transparent PNG."""
-    drawn = Image.new("LA", (SIDE_PX, SIDE_PX), (255, 0))
-    pen = ImageDraw.Draw(drawn)
-    for x, y in _places(active, number):
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(255, 255))
-    held = io.BytesIO()
-    drawn.save(held, "PNG")
-    return held.getvalue()
-
-
-@functools.cache
-def sheet(active: int, shift: int) -> bytes:
-    """Return a sheet of tiles as JPEG."""
-    down, across = np.mgrid[: CELLS // ACROSS * TILE_PX, : ACROSS * TILE_PX]
-    away = (down % TILE_PX - TILE_PX / 2) ** 2 + (across % TILE_PX - TILE_PX / 2) ** 2
-    return _encoded(170 * np.exp(-away / (2 * (6 + 2 * active + shift) ** 2)))
-
-
-def _encoded(light: np.ndarray) -> bytes:
-    held = io.BytesIO()
-    Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(held, "JPEG", quality=80)
-    return held.getvalue()
-
-
-def _put(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
 
 
 @dataclass
@@ -277,10 +230,10 @@ class DrawnExplorer:
             active, number = self.perturbation(index) % 2, (index + site) % 3
             for shift, channel in enumerate(CHANNELS):
                 drawn["pictures"][channel] = f"images/{well}_s{site}_{channel}.jpg"
-                _put(folder / drawn["pictures"][channel], picture(active, number, 4 + 3 * shift))
+                put(folder / drawn["pictures"][channel], picture(active, number, 4 + 3 * shift))
             for radius, kind in ((6, "nuclei"), (16, "cells")):
                 drawn["outlines"][kind] = f"outlines/{well}_s{site}_{kind}.png"
-                _put(folder / drawn["outlines"][kind], outline(active, number, radius))
+                put(folder / drawn["outlines"][kind], outline(active, number, radius))
             sites.append(drawn)
         blur = None if index == 3 else round(float(random.normal(0.1, 0.02)), 4)
         return {
@@ -293,7 +246,7 @@ class DrawnExplorer:
         active = self.perturbation(index) % 2
         areas = random.normal(1200 + 900 * active, 200, CELLS)
         for shift, channel in enumerate(CHANNELS):
-            _put(folder / "cells" / f"{well}_{channel}.jpg", sheet(active, shift))
+            put(folder / "cells" / f"{well}_{channel}.jpg", sheet(active, shift))
         cells = [
             {
                 "site": 1 + number % self.sites, "object": number + 1, "x": 20.0 + number, "y": 30.0 + number,

@@ -64,7 +64,7 @@ function Theme() {
 const root = document.getElementById("explorer");
 if (root) {
   loadBatchOnce().then((batch) => { root.replaceChildren(); render(<App batch={batch} />, root); })
-    .catch((error: unknown) => { root.textContent = `The explorer cannot read its data: ${error instanceof Error ? error.message : String(error)}. Write the folder again with: python -m tasks explore`; });
+    .catch((error: unknown) => { root.textContent = `The explorer cannot read its data: ${error instanceof Error ? error.message : String(error)}. Make the folder again: luigi --module tasks Explorer --batch-id BATCH`; });
 }
 
 /** The page's own script tag loads batch.js: wait until all of the page is read before asking again. */
