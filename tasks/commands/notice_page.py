@@ -5,6 +5,7 @@ A licence is what an installed package says of itself; of what is not installed 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,8 @@ from tasks.runtime.images import environments
 
 PAGE = layout.REPOSITORY / "NOTICE.md"
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==(\S+)", re.MULTILINE)
-ROW = re.compile(r"^\| (\w\S*) \| (\d\S*) \| ([^|]+) \|", re.MULTILINE)
+ROW = re.compile(r"^\| ([@\w]\S*) \| (\d\S*) \| ([^|]+) \|", re.MULTILINE)
+BUNDLE = layout.CONTAINERS / "explorer" / "web" / "package-lock.json"
 UNKNOWN = "see the package"
 LONGEST = 120  # characters of a licence's name; some packages put the whole text there
 HEAD = """# Notices
@@ -27,6 +29,9 @@ it is installed from the package index by hashed locks, into its own environment
 of stages, and stays under its own licence. An image also holds Debian and CPython, under theirs. Images of the
 variant `cuda` hold NVIDIA's libraries (`nvidia-...`, `cuda-...`) under NVIDIA's licences, which say whether they may
 be passed on.
+
+The page of the plate explorer, `containers/explorer/page/explorer.js`, holds packages of the npm registry; its first
+lines are the texts of their licences.
 
 `data/cpjump1/` holds numbers that the CPJUMP1 resource published; the pipelines in `containers/cellprofiler/pipelines/`
 have its modules and settings.
@@ -47,11 +52,21 @@ def locked() -> dict[tuple[str, str], list[str]]:
     return dict(sorted(found.items(), key=lambda item: (item[0][0].lower(), item[0][1])))
 
 
+def bundled() -> dict[tuple[str, str], str]:
+    """Return every package that the explorer's page is bundled from -> its licence, as the lock of npm names it."""
+    packages = json.loads(BUNDLE.read_text(encoding="utf-8"))["packages"]
+    held = {path: each for path, each in packages.items() if path and not each.get("dev")}
+    return {
+        (path.rpartition("node_modules/")[2], each["version"]): each["license"] for path, each in sorted(held.items())
+    }
+
+
 def page(before: str) -> str:
     """Return the page; `before` is what it was."""
     known = {(name, version): licence.strip() for name, version, licence in ROW.findall(before)}
     known |= dict(_installed())
     rows = [[*pin, known.get(pin, UNKNOWN), ", ".join(where)] for pin, where in locked().items()]
+    rows += [[*package, licence, "explorer's page"] for package, licence in bundled().items()]
     return f"{HEAD}\n{table(['package', 'version', 'licence', 'in'], rows)}"
 
 

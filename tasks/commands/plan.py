@@ -20,6 +20,7 @@ from tasks.settings import settings
 from tasks.workflow import plate_layouts
 
 GB = 1e9
+MB = 1e6
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="skip what comes before",
     )
     parser.add_argument("--benchmark", action="store_true", help="what RunBenchmark adds, too")
+    parser.add_argument("--explorer", action="store_true", help="what the plate explorer adds, too")
     parser.add_argument("--aws", action="store_true", help="hours and dollars on Amazon Web Services, too")
     parser.add_argument("--machines", type=_count, default=200, help="so many at once there (200, as CPJUMP1 had)")
     parser.add_argument("--json", action="store_true", help="print numbers for programs: bytes, seconds, dollars")
@@ -52,6 +54,7 @@ def act(args: argparse.Namespace) -> int:
         args.where,
         args.start_from,
         args.benchmark,
+        args.explorer,
     )
     machines = args.machines if args.aws or settings.load().place == AWS_BATCH else 0
     _print_json(plan, machines) if args.json else _print(plan, machines)
@@ -120,6 +123,10 @@ def _sentences(plan: Plan, facts: Mapping[str, float]) -> Iterator[str]:
     gone = ", ".join(sorted(given.delete))
     most = f" at most at once: {gone} go once they were used (luigi.cfg [storage])" if gone else ""
     yield f"disk {facts['peak_bytes'] / GB:,.1f} GB more{most}; {facts['free_bytes'] / GB:,.1f} GB are free{short}"
+    shown = plan.explorer
+    if shown:
+        size = f"{shown.files:,.0f} files and {shown.bytes / MB:,.0f} MB"
+        yield f"the explorer has about {size} a plate (luigi.cfg [explorer])"
 
 
 def _told(share: Share) -> dict[str, object]:

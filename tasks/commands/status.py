@@ -26,6 +26,8 @@ from tasks.settings import settings
 from tasks.settings.rate import of_core_hour
 
 SHOWN = 10  # failures
+EXPLORE = "explore"
+"""The stage that makes a batch's explorer."""
 STYLES = {DONE: "green", RUNNING: "cyan", FAILED: "bold red", STOPPED: "yellow"}
 NUMBERS = {**STYLES, "units": "", "bad": "red", "left out": "yellow", "time left": "cyan"}
 """The columns after the stage's name, and how they look."""
@@ -86,7 +88,7 @@ def _shown(states: Sequence[State]) -> Group:
     parts: list[Any] = []
     for batch, of_batch in groupby(states, lambda state: state.batch):
         parts += [Text(batch, "bold"), _table(list(of_batch))]
-    return Group(*parts, *_queues(states), *_failures(states))
+    return Group(*parts, *_queues(states), *_failures(states), *_explorers(states))
 
 
 def _table(states: Sequence[State]) -> Table:
@@ -140,6 +142,15 @@ def _queues(states: Sequence[State]) -> Iterator[Text]:
         for array, found in state.queue.items():
             counts = "; ".join(f"{count} {said}" for said, count in found.items())
             yield Text(f"{state.stage}/{state.subject} job {array}: {counts}")
+
+
+def _explorers(states: Sequence[State]) -> Iterator[Text]:
+    """Yield where the explorer of every batch lies that has one."""
+    layout = settings.load().layout
+    for batch in dict.fromkeys(state.batch for state in states if state.stage == EXPLORE):
+        path = layout.published("explorer", batch, "any") / "index.html"
+        if path.is_file():
+            yield Text(f"explorer of {batch}: {path}      open: python -m tasks show --batch-id {batch}")
 
 
 def _failures(states: Sequence[State]) -> Iterator[Text]:

@@ -19,6 +19,7 @@ from tasks.commands import (
     plan,
     provenance,
     retry,
+    show,
     status,
     tune,
     verify,
@@ -26,7 +27,7 @@ from tasks.commands import (
 
 MODULES = (
     add_plate, browse, clean, demo, doctor, equivalent, explain, images, init, logs, plan, provenance, retry,
-    status, tune, verify,
+    show, status, tune, verify,
 )  # fmt: skip
 SHELLS = ("bash", "zsh", "tcsh")
 ELSEWHERE = (browse, doctor, images, init)

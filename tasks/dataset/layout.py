@@ -44,6 +44,8 @@ FOLDERS = {
     "anndata": "workspace/anndata/{batch}/{plate}",
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
+    "explorer": "workspace/explorer/{batch}",
+    "explorer_plates": "workspace/explorer/{batch}/plates/{plate}",
 }
 
 BOTH_ENGINES = "both-engines"

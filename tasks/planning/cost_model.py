@@ -27,6 +27,11 @@ class PlateSize:
     width_pixels: int
     cells_per_site: float
     here: bool
+    shown_sites: int = 1
+    """How many sites a well the explorer shows."""
+    shown_cells: int = 24
+    """How many cells of a well it samples, and the side of their pictures."""
+    crop_px: int = 96
 
     @property
     def features(self) -> int:
@@ -48,6 +53,19 @@ class PlateSize:
             "cell": cells,
             "cell_value": cells * self.features,
             "well_value": self.wells * self.features,
+            **self._shown(pixels),
+        }
+
+    def _shown(self, pixels: int) -> dict[str, float]:
+        """Return what the explorer shows: sites, their images, and the sheets of cells."""
+        sites = min(self.sites, self.wells * self.shown_sites)
+        sheets = self.wells * self.channels if self.shown_cells else 0
+        return {
+            "shown_site": sites,
+            "shown_image": sites * self.channels,
+            "shown_megapixel": sites * self.channels * pixels / 1e6,
+            "sheet": sheets,
+            "sheet_megapixel": sheets * self.shown_cells * self.crop_px**2 / 1e6,
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.dataset import catalogue, lookup
@@ -79,12 +79,25 @@ class Plan:
         return {line.stage: line.cost.core_seconds for line in self.lines}
 
     @property
+    def explorer(self) -> Cost | None:
+        """Return the files and bytes of a plate's part of the explorer, if one is to be made."""
+        found = next((line for line in self.lines if line.stage == pipeline.ExplorePlate.stage and line.to_do), None)
+        return Cost(found.cost.bytes / found.to_do, files=found.cost.files / found.to_do) if found else None
+
+    @property
     def total(self) -> Cost:
         return sum((line.cost for line in self.lines), Cost(bytes=self.bytes_to_fetch))
 
 
-def make(batch: str, named: Sequence[str], where: str, start_from: str = "images", benchmark: bool = False) -> Plan:
-    """Return the plan of a batch, or also of its benchmark; raise MissingInputError if its plates are not known.
+def make(
+    batch: str,
+    named: Sequence[str],
+    where: str,
+    start_from: str = "images",
+    benchmark: bool = False,
+    explorer: bool = False,
+) -> Plan:
+    """Return the plan of a batch, and of more if asked for; raise MissingInputError if its plates are not known.
 
     What lies before `start_from` is neither fetched nor computed; what is fetched of it is listed, images excepted.
     """
@@ -96,8 +109,8 @@ def make(batch: str, named: Sequence[str], where: str, start_from: str = "images
     plates = catalogue.plates(layout, batch, named or listed, where)
     known = {each.plate: each for each in catalogue.of_batch(layout, batch)}
     sizes = {plate: plate_sizes.size(layout, batch, plate, known.get(plate)) for plate in plates}
-    shown = next((plate for plate in plates if _is_imported(batch, plate)), plates[0])  # it has all the others' stages
-    names = [*_stages(batch, shown, start_from), *_last(start_from, benchmark)]
+    first = next((plate for plate in plates if _is_imported(batch, plate)), plates[0])  # it has all the others' stages
+    names = [*_stages(batch, first, start_from), *_shown(batch, start_from, explorer), *_last(start_from, benchmark)]
     lines = [_line(stage, batch, sizes, start_from) for stage in names]
     files, to_fetch = _to_fetch(batch, sizes, start_from)
     return Plan(batch, plates, lines, files, to_fetch, _assumed(sizes, known), start_from)
@@ -138,6 +151,12 @@ def _stages(batch: str, plate: str, start_from: str = "images") -> list[str]:
     return [*found, *(task.stage for task in pipeline.RunBatch.kinds(start_from))]
 
 
+def _shown(batch: str, start_from: str, explorer: bool) -> list[str]:
+    """Return the stages of the explorer if it is asked for, here or in luigi.cfg: it shows what starts from images."""
+    wanted = explorer or pipeline.RunBatch(batch_id=batch).explorer
+    return [pipeline.ExplorePlate.stage, pipeline.Explorer.stage] if wanted and start_from == "images" else []
+
+
 def _last(start_from: str, benchmark: bool) -> list[str]:
     """Return the stages of the benchmark if it is asked for, and the report that a run ends with."""
     ranked = [task.stage for task in BENCHMARK] if benchmark else []
@@ -174,6 +193,11 @@ def _jobs(stage: str, batch: str, plate: str, each: PlateSize) -> int:
 
 
 def _cost(stage: str, batch: str, plate: str, each: PlateSize) -> Cost:
+    if stage == pipeline.ExplorePlate.stage:
+        explored: Any = pipeline.ExplorePlate
+        shows = explored(batch_id=batch, plate=plate)
+        shown = {"shown_sites": shows.sites, "shown_cells": shows.cells, "crop_px": shows.crop_px}
+        return cost_model.of_stage(stage, replace(each, **shown))
     if stage != pipeline.Measure.stage:
         return cost_model.of_stage(stage, each)
     kind: Any = pipeline.Measure

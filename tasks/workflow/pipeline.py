@@ -3,7 +3,7 @@
 The edges are in `inputs` (what a person provides, or what is fetched), `import_images` (other forms to plain images),
 `import_tables` (other programs' wells and cells to ours), `anndata` (profiles to h5ad),
 `image_analysis` (images to single cells), `profiles` (single cells to profiles), `deep_profiles` (single cells to deep
-profiles), `benchmark` (profiles to figures), `report`, and `run_plate_and_batch` (what a person asks for).
+profiles), `benchmark` (profiles to figures), `explorer`, `report`, and `run_plate_and_batch` (what a person asks for).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tasks.stage_tasks.stage import Staged, StageTask
 from tasks.workflow.anndata import *  # noqa: F403
 from tasks.workflow.benchmark import *  # noqa: F403
 from tasks.workflow.deep_profiles import *  # noqa: F403
+from tasks.workflow.explorer import *  # noqa: F403
 from tasks.workflow.image_analysis import *  # noqa: F403
 from tasks.workflow.import_images import *  # noqa: F403
 from tasks.workflow.import_tables import *  # noqa: F403

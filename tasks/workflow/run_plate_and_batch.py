@@ -11,6 +11,7 @@ from tasks.errors import SettingsError, unknown
 from tasks.results import provenance
 from tasks.settings import settings
 from tasks.settings.parameters import Switch, Typed, Whole
+from tasks.settings.settings import setting
 from tasks.stage_tasks import intermediates
 from tasks.stage_tasks.plate import PlateTask, fetches
 from tasks.stage_tasks.plate_set import BatchTask, PlateSet
@@ -18,6 +19,7 @@ from tasks.workflow import deep_profiles as deep
 from tasks.workflow import queries
 from tasks.workflow.benchmark import FEATURES
 from tasks.workflow.deep_profiles import AnnotateDeep
+from tasks.workflow.explorer import Explorer
 from tasks.workflow.image_analysis import WITHOUT_IMAGES, Montage, SampleMontage
 from tasks.workflow.inputs import FetchMetadata, Profiles
 from tasks.workflow.profiles import (
@@ -91,6 +93,14 @@ class RunBatch(PlateSet, BatchReported, luigi.WrapperTask):
         default="cellprofiler", form="feature sets by commas", description=f"by commas: {', '.join(FEATURES)}"
     )
     report = Switch(default=True, significant=False, description="end with the batch's page")
+    explorer = setting(
+        "explorer",
+        "with_batch",
+        Switch,
+        default=False,
+        significant=False,
+        description="RunBatch makes the plate explorer too",
+    )
     jointly: ClassVar[tuple[type[BatchTask], ...]] = (SelectFeaturesBatch, SelectFeaturesNegconBatch, QualityControl)
 
     def requires(self) -> list[luigi.Task]:
@@ -130,6 +140,7 @@ class RunBatch(PlateSet, BatchReported, luigi.WrapperTask):
         if "deepprofiler" in sets:
             deep.deep_profile_of(plates[0]).require()
         kinds = self.kinds(self.start_from) if "cellprofiler" in sets else []
+        kinds = [*kinds, *([Explorer] if self.explorer and kinds else [])]
         jointly: list[BatchTask] = [kind(**self.same_set()) for kind in kinds]
         jointly += deep.groups_of(self) if "deepprofiler" in sets else []
         for task in jointly:

@@ -13,6 +13,8 @@ PACKAGES=(
     pkg-config gcc libc6-dev
     chromium fonts-dejavu-core                            # the report is opened and clicked in it
 )
+# The explorer's page is bundled anew and compared. Any Node.js of 18 or later does, so one that is there stays.
+command -v npm >/dev/null || PACKAGES+=(nodejs npm)
 # Not in bookworm. From trixie they need libc6 >= 2.34 only, so these two files fit, and nothing else comes from there.
 PLUGINS=(docker-compose docker-buildx)
 

@@ -12,7 +12,7 @@ from tasks.definitions import stages
 from tasks.runtime.engines.engines import engine
 from tasks.runtime.images import environments
 
-ENGINES = ("process", "docker", "compose", "apptainer", "site", "fleet", "chromium")
+ENGINES = ("process", "docker", "compose", "apptainer", "site", "fleet", "chromium", "npm")
 NODE_IMAGE = "platewright-test/hpc:local"
 """What a cluster's node is for the tests: Apptainer and Slurm run in it."""
 JOB_IMAGE = "platewright-test/python:3.11"
@@ -35,6 +35,9 @@ def absent(name: str) -> str | None:
         return _no_image(JOB_IMAGE, "bash tests/engines/make_bases.sh")
     if name == "chromium":
         return None if browser() else f"none of {', '.join(BROWSERS)} is there; on Debian: apt-get install chromium"
+    if name == "npm":
+        lacking = [each for each in ("node", "npm") if not shutil.which(each)]
+        return f"there is no {' and no '.join(lacking)}; on Debian: apt-get install nodejs npm" if lacking else None
     if name == "process":
         missing = {package for image in stages.stage_images() for package in environments.missing_host_packages(image)}
         return f"type: {environments.install_line(sorted(missing))}" if missing else None

@@ -54,3 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.engine("process"))
+
+
+@pytest.fixture(scope="session")
+def explorer_python() -> Path:
+    return _python("explorer")

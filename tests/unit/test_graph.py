@@ -46,6 +46,7 @@ BY_NAME |= {"import_wells", "import_cells", "anndata"}  # of tables of other pro
 BY_NAME |= {"import_images"}  # only of a plate that was added with images of another form
 BY_NAME |= {"estimate_cells", "tune_cells"}  # by `python -m tasks tune`
 BY_NAME |= {"import_masks"}  # only where luigi.cfg names label images
+BY_NAME |= {"explore_plate", "explore"}  # or if luigi.cfg switches it on
 DEEP = {"locate_cells", "deep_profile", "deep_profile_torch", "seed_checkpoint", "aggregate_deep", "annotate_deep"}
 DEEP |= {"spherize_deep"}
 
@@ -133,6 +134,23 @@ def test_run_batch_reaches_every_stage_but_those_asked_for_by_name(luigi_cfg: Lo
         *BENCHMARK,
         *DEEP,
     }
+
+
+def test_run_batch_makes_the_explorer_if_luigi_cfg_says_so(luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg("[explorer]\nwith_batch = true\n"))
+
+    assert {"explore_plate", "explore"} <= reached(pipeline.RunBatch(batch_id=BATCH))
+    assert "explore" not in reached(pipeline.RunBatch(batch_id=BATCH, features="deepprofiler"))
+
+
+@pytest.mark.parametrize("start", ["backend", "profiles"])
+def test_an_explorer_that_starts_without_images_asks_for_none(luigi_cfg: LoadSettings, start: str) -> None:
+    lay_plate(luigi_cfg(""))
+    plate = pipeline.ExplorePlate(batch_id=BATCH, plate=PLATE, start_from=start)
+
+    assert plate.inputs()["images"] == []
+    assert plate.spec().disabled_outputs == {"images", "outlines", "cells"}
+    assert reached(pipeline.Explorer(batch_id=BATCH, start_from=start)).isdisjoint({"measure", "quality_control"})
 
 
 def test_a_sample_reaches_its_own_stages_only(luigi_cfg: LoadSettings) -> None:

@@ -20,10 +20,20 @@ def test_every_package_of_every_lock_has_a_line_with_its_licence() -> None:
     pins = {tuple(line.split()[0].split("==")) for line in lines if re.match(r"\w[\w.-]*==", line)}
     told = {(name, version): licence.strip() for name, version, licence in notice_page.ROW.findall(NOTICE)}
 
-    assert pins == set(told), "python -m tasks.commands.notice_page > new && mv new NOTICE.md"
+    assert pins | set(notice_page.bundled()) == set(told), (
+        "python -m tasks.commands.notice_page > new && mv new NOTICE.md"
+    )
     assert {name.partition("-")[0] for (name, _), licence in told.items() if licence == notice_page.UNKNOWN} <= {
         "cuda", "nvidia",
     }  # fmt: skip
+
+
+def test_the_bundled_page_carries_the_licences_of_what_it_holds() -> None:
+    script = (REPOSITORY / "containers/explorer/page/explorer.js").read_text(encoding="utf-8")
+    texts = script.partition("*/")[0]
+
+    assert {f"{name} {version}" for name, version in notice_page.bundled()} <= set(texts.splitlines())
+    assert texts.count("MIT") > 8
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
 JOINING = {"gene_compound_matching", "tabulate", "figures", "compare_features"}
+SEVERAL = {**dict.fromkeys(JOINING, 2), "explore_plate": 3}
+"""How many files of a name a stage is offered: one of each of two groups, or of each step of a plate's profiles."""
 
 
 def classes() -> list[type[Staged]]:
@@ -79,7 +81,7 @@ def test_every_input_of_a_stage_is_offered_once(name: str, luigi_cfg: LoadSettin
     lay_plate(luigi_cfg(""))
     task = make(name)
     offers = offers_of(task)
-    most = 2 if name in JOINING else 1  # a file of each of the two groups
+    most = SEVERAL.get(name, 1)
 
     # There only if luigi.cfg names one, or the plate was added with one.
     asked = {*task.definition.inputs} - {"blocklist", "planes", "labels", "masks"}
