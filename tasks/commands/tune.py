@@ -6,6 +6,7 @@ Some wells are looked at: how wide and how bright nuclei are. Nine settings find
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plate", required=True, help="the plate's barcode")
     parser.add_argument("--wells", type=int, default=12, help="one site in so many wells is looked at (12)")
     parser.add_argument(
+        "--json", action="store_true", help="print the candidates, and where the sheet is, for programs"
+    )
+    parser.add_argument(
         "--choose", type=int, default=0, metavar="N", help="write the settings of number N into luigi.cfg's [cells]"
     )
 
@@ -46,6 +50,9 @@ def act(args: argparse.Namespace) -> int:
     sheet = settings.load().store.ensure_local(task.promises()["sheet"].path)
     if args.choose:
         return _choose(listed, args.choose)
+    if args.json:
+        print(json.dumps({"candidates": listed, "proposed": found.facts["proposed"], "sheet": str(sheet)}, indent=1))
+        return 0
     print("\n".join(_table(listed, found.facts["proposed"])))
     print(f"\nLook at {sheet}")
     again = f"python -m tasks tune --batch-id {args.batch_id} --plate {args.plate}"

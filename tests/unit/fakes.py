@@ -201,6 +201,12 @@ def lay_profiles(layout: Layout, plate: str, batch: str = BATCH) -> None:
     path.write_bytes(b"profiles")
 
 
+def lay_own_tables(layout: Layout, plate: str, batch: str = BATCH) -> None:
+    """Lay tables of wells and of cells, as another laboratory made them."""
+    for kind in ("wells", "cells"):
+        lay_table(layout.own_tables(kind, batch) / f"{plate}.csv", ",", ["Metadata_Well", "X_1"], [["A01", "1"]])
+
+
 def lay_table(path: Path, separator: str, columns: list[str], rows: list[list[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", newline="") as handle:

@@ -28,6 +28,7 @@ from tests.unit.fakes import (
     PLATE,
     FakeEngine,
     good,
+    lay_own_tables,
     lay_plate,
     lay_profiles,
     make_manifest,
@@ -63,9 +64,7 @@ def measured(luigi_cfg: LoadSettings) -> Layout:
     layout = luigi_cfg("")
     lay_plate(layout)
     lay_profiles(layout, PLATE)
-    for kind in ("wells", "cells"):
-        (table := layout.own_tables(kind, BATCH) / f"{PLATE}.csv").parent.mkdir(parents=True)
-        table.write_text("Metadata_Well,X_1\nA01,1\n")
+    lay_own_tables(layout, PLATE)
     publish_all(layout)
     return layout
 

@@ -25,8 +25,11 @@ from tests.unit.fakes import BATCH, PLATE, lay_plate, make_run, make_task
 STAGES = sorted(stages.load())
 TASKS = pipeline.stage_tasks()
 JOINING = {"gene_compound_matching", "tabulate", "figures", "compare_features"}
-SEVERAL = {**dict.fromkeys(JOINING, 2), "explore_plate": 3}
+SEVERAL = {**dict.fromkeys(JOINING, 2), "explore_plate": 3, "anndata": 3}
 """How many files of a name a stage is offered: one of each of two groups, or of each step of a plate's profiles."""
+
+OPTIONAL = {"blocklist", "planes", "labels", "masks"}
+"""Offered only if luigi.cfg names one, or the plate was added with one; so are the single cells of AnnData."""
 
 
 def classes() -> list[type[Staged]]:
@@ -83,8 +86,7 @@ def test_every_input_of_a_stage_is_offered_once(name: str, luigi_cfg: LoadSettin
     offers = offers_of(task)
     most = SEVERAL.get(name, 1)
 
-    # There only if luigi.cfg names one, or the plate was added with one.
-    asked = {*task.definition.inputs} - {"blocklist", "planes", "labels", "masks"}
+    asked = {*task.definition.inputs} - OPTIONAL - ({"cells"} if name == "anndata" else set())
     assert [name for name in asked if not 1 <= offers[name] <= most] == []
 
 

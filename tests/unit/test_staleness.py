@@ -15,7 +15,7 @@ from tasks.definitions import stages
 from tasks.stage_tasks.stage import Staged
 from tasks.workflow import image_analysis, pipeline
 from tests.unit.conftest import LoadSettings, forget
-from tests.unit.fakes import BATCH, lay_plate, lay_profiles
+from tests.unit.fakes import BATCH, lay_own_tables, lay_plate, lay_profiles
 from tests.unit.test_graph import PLATE, changed, fingerprints, publish_all
 
 
@@ -37,6 +37,7 @@ def plate(tree: Path, luigi_cfg: LoadSettings) -> Layout:
     layout = luigi_cfg("")
     lay_plate(layout)
     lay_profiles(layout, PLATE)
+    lay_own_tables(layout, PLATE)
     publish_all(layout)
     return layout
 
