@@ -51,7 +51,8 @@ def write_cells(path: Path, well: Sequence[Measured], kind: str) -> None:
     counts = [tables["Cells"].shape[1] for tables in matched]
     columns: dict[str, pyarrow.Array] = {}
     for name in PLACE:
-        columns[name] = pyarrow.array([each.site.row[name] for each, count in zip(well, counts) for _ in range(count)])
+        texts = [each.site.row[name] for each, count in zip(well, counts) for _ in range(count)]
+        columns[name] = pyarrow.array(texts, pyarrow.string())  # of a well without cells too
     numbers = np.repeat([each.site.number for each in well], counts)
     columns[NUMBER] = pyarrow.array(numbers, pyarrow.int32())
     joined = {table: np.concatenate([tables[table] for tables in matched], axis=1) for table in COMPARTMENTS}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import well_cells
 from profile_tables import numeric
 from site_images import TABLES, Site
 from stagekit import program
@@ -27,7 +28,7 @@ Table = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells of a site in the order of Cells.csv: ObjectNumber, centre (pixels; x, y), values (cells x features)."""
+    """The cells of a site in their table's order: ObjectNumber, centre (pixels; x, y), values (cells x features)."""
 
     objects: np.ndarray
     centres: np.ndarray
@@ -36,6 +37,9 @@ class Cells:
 
 def read(site: Site, features: Sequence[str]) -> Cells:
     """Return the cells of a site; of a nucleus or a cytoplasm the values are with the cell that it belongs to."""
+    analysis = site.measured.parent
+    if well_cells.lie_in(analysis):
+        return _located(*well_cells.read(analysis, site.well, site.number, features, CENTRES))
     cells = _table(site, "Cells")
     x, y = _centre(site, cells)
     own = [*cells.values()]
@@ -49,8 +53,11 @@ def read(site: Site, features: Sequence[str]) -> Cells:
         compartment, _, name = feature.partition("_")
         values[:, at] = [numeric(row.get(name, "")) for row in tables.get(compartment, [{}] * len(own))]
     centres = np.array([[numeric(row[x]), numeric(row[y])] for row in own], float).reshape(-1, 2)
+    return _located(np.array([int(numeric(number)) for number in cells], int), centres, values)
+
+
+def _located(numbers: np.ndarray, centres: np.ndarray, values: np.ndarray) -> Cells:
     known = np.isfinite(centres).all(axis=1)
-    numbers = np.array([int(numeric(number)) for number in cells], int)
     return Cells(numbers[known], centres[known], values[known])
 
 

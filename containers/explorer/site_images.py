@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
+import well_cells
 from stagekit import afar, contracts, program, tables
 
 ORIGINAL = "FileName_Orig"
@@ -65,7 +66,7 @@ def shown(table: Listed, images: Path, analysis: Path, most: int, scratch: Path)
     left out, or measure would have failed.
     """
     made = afar.names(analysis)
-    measured = {name.partition("/")[0] for name in made}
+    measured = {name.partition("/")[0] for name in made} | _of_wells(analysis, made, scratch / "analysis")
     rows: dict[str, list[Mapping[str, str]]] = {}
     for row in sorted(table.rows, key=lambda row: (row["Metadata_Well"], int(row["Metadata_Site"]))):
         if _folder(row) in measured and len(rows.setdefault(row["Metadata_Well"], [])) < most:
@@ -73,6 +74,7 @@ def shown(table: Listed, images: Path, analysis: Path, most: int, scratch: Path)
     chosen = [row for of_well in rows.values() for row in of_well]
     folders = {_folder(row) for row in chosen}
     wanted = [name for name in made if name.partition("/")[0] in folders and _is_read(name)]
+    wanted += [name for name in made if well_cells.well_of(name) in rows]
     analysis = afar.near(analysis, wanted, scratch / "analysis")
     files = [row[ORIGINAL + channel] for row in chosen for channel in table.channels]
     images = afar.near(images, files, scratch / "images")
@@ -107,6 +109,13 @@ def by_well(sites: Sequence[Site]) -> dict[str, list[Site]]:
     for site in sites:
         found.setdefault(site.well, []).append(site)
     return found
+
+
+def _of_wells(analysis: Path, made: Sequence[str], scratch: Path) -> set[str]:
+    """Return what the folders of the sites are called that were measured into Parquet."""
+    names = [name for name in made if well_cells.OF_IMAGES.fullmatch(name)]
+    folder = afar.near(analysis, names, scratch)
+    return {site for name in names for site in well_cells.folders(folder / name)}
 
 
 def _folder(row: Mapping[str, str]) -> str:

@@ -96,6 +96,10 @@ def test_results_lie_where_the_gallery_has_them() -> None:
     }
 
     assert below == {
+        "anndata": "workspace/anndata/B/P",
+        "explorer": "workspace/explorer/B",
+        "explorer_plates": "workspace/explorer/B/plates/P",
+        "own_tables": "workspace/imported/B/P",
         "load_data_csv": "workspace/load_data_csv/B/P",
         "load_data_localised": "workspace/load_data_csv/B/P/localised",
         "illum": "images/B/illum/P",

@@ -16,9 +16,9 @@ Read = Callable[..., Outcome]
 TYPES = """
 import json, sys
 import pyarrow.parquet
-schema = pyarrow.parquet.read_schema(sys.argv[1])
-with open(sys.argv[2], "w") as out:
-    json.dump({name: str(schema.field(name).type) for name in schema.names}, out)
+schemas = map(pyarrow.parquet.read_schema, sys.argv[2:])
+with open(sys.argv[1], "w") as out:
+    json.dump([{name: str(schema.field(name).type) for name in schema.names} for schema in schemas], out)
 """
 OTHER_COLUMNS = """
 import sys
@@ -89,6 +89,16 @@ def test_every_reader_makes_the_same_bytes_of_either_form(
     assert len(made) >= 3  # the result, the units and what was made
 
 
+def test_a_well_without_cells_has_columns_of_the_same_types(
+    oracle: Callable[..., None], as_parquet: Path, tmp_path: Path
+) -> None:
+    oracle(TYPES, tmp_path / "types.json", *(as_parquet / f"cells/{well}.parquet" for well in ("A01", "A02")))
+    with_cells, without = json.loads((tmp_path / "types.json").read_text())
+
+    assert with_cells == without
+    assert with_cells["Metadata_Site"] == "string"
+
+
 def test_means_are_read_from_the_sums_alone(read: Read, as_csv: Path, as_parquet: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
     shutil.copytree(as_parquet / "sums", alone / "sums")
@@ -120,8 +130,8 @@ def test_float32_is_the_cells_alone(
     read: Read, oracle: Callable[..., None], plate: MeasuredPlate, as_csv: Path, tmp_path: Path
 ) -> None:
     short = plate.publish("short", "parquet", kind="float32")
-    oracle(TYPES, short / "cells/A01.parquet", tmp_path / "types.json")
-    types = json.loads((tmp_path / "types.json").read_text())
+    oracle(TYPES, tmp_path / "types.json", short / "cells/A01.parquet")
+    (types,) = json.loads((tmp_path / "types.json").read_text())
 
     assert {kind for name, kind in types.items() if not name.startswith("Metadata_")} == {"float"}
     assert read("aggregate", as_csv, "a").code == read("aggregate", short, "b").code == 0
