@@ -46,6 +46,9 @@ def main() -> None:
     flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="of the set's features, a file a plate")
     flags.add_argument("--summary", required=True, type=Path, nargs="*", help="quality_control's table, or none")
     flags.add_argument("--neighbours", required=True, type=int, help="nearest wells and perturbations that are named")
+    flags.add_argument(
+        "--plates_folder", required=True, help="the folder of the plates' folders, as seen from the index"
+    )
     flags.add_argument("--report", required=True, help="the batch's report, as seen from the index")
     flags.add_argument("--write_index", required=True, type=Path)
     flags.add_argument("--write_script", required=True, type=Path)
@@ -194,12 +197,15 @@ def batch_of(
         "pixel_um": sizes.pop() if len(sizes) == 1 else None,
         "metadata": list(columns),
         "quality": list(quality),
-        "plates": [plate_told(name, plate, faults.get(name, ())) for name, plate in plates.items()],
+        "plates": [
+            plate_told(f"{args.plates_folder}/{name}", name, plate, faults.get(name, ()))
+            for name, plate in plates.items()
+        ],
         "map": {"points": points, "method": "pca", "seed": None, "note": note} if kept else None,
     }
 
 
-def plate_told(name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> dict[str, Any]:
+def plate_told(folder: str, name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> dict[str, Any]:
     """Return what is told of a plate at a glance."""
     wells = plate["wells"]
     known: dict[str, list[float]] = {}
@@ -210,7 +216,7 @@ def plate_told(name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> di
     rows, columns = form(wells)
     return {
         "plate": name,
-        "folder": f"plates/{name}",
+        "folder": folder,
         "rows": rows,
         "columns": columns,
         "wells": len(wells),
