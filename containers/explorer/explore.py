@@ -185,9 +185,7 @@ def batch_of(
     quality = dict.fromkeys(name for plate in plates.values() for well in plate["wells"] for name in well["quality"])
     objects = dict.fromkeys(kind for plate in plates.values() for kind in plate["objects"])
     points = sum(bool(well["metadata"]) for plate in plates.values() for well in plate["wells"])
-    note = (
-        f"principal components of profiles scaled to the negative controls, {kept} features, each profile of length 1"
-    )
+    note = f"They are of profiles scaled to the negative controls, {kept} features, each profile of length 1."
     return {
         "batch": args.batch,
         "made": {"version": None},

@@ -195,3 +195,5 @@ def test_nothing_is_wider_than_a_narrow_window(view):
         page.wait_for_timeout(100)
 
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        # A number of several lines reads as several numbers.
+        assert page.locator(".figures td").evaluate_all("all => all.every((it) => it.clientHeight < 30)")

@@ -14,8 +14,8 @@ export function Figures({ values, names }: { values: Row; names: string[] }) {
   return (
     <>
       <dl class="facts">{known.filter((name) => kindOf(name) === undefined).map((name) => <div key={name}><dt>{words(name)}</dt><dd>{told(values[name])}</dd></div>)}</dl>
-      {kinds.length > 0 && <table class="figures"><thead><tr><td />{channels.map((name) => <th scope="col" key={name}>{name}</th>)}</tr></thead>
-        <tbody>{kinds.map((kind) => <tr key={kind}><th scope="row">{words(kind)}</th>{channels.map((channel) => <td key={channel}>{told(values[`${kind}_${channel}`])}</td>)}</tr>)}</tbody></table>}
+      {kinds.length > 0 && <div class="scroll"><table class="figures"><thead><tr><td />{channels.map((name) => <th scope="col" key={name}>{name}</th>)}</tr></thead>
+        <tbody>{kinds.map((kind) => <tr key={kind}><th scope="row">{words(kind)}</th>{channels.map((channel) => <td key={channel}>{told(values[`${kind}_${channel}`])}</td>)}</tr>)}</tbody></table></div>}
     </>
   );
 }
