@@ -58,6 +58,16 @@ def test_a_wells_figures_of_channels_stand_in_a_table(view, tmp_path):
     assert page.locator(".about dt").all_inner_texts() == ["broad sample", "dose um", "count cells"]
 
 
+def test_a_near_perturbation_bears_what_a_person_calls_it(view, tmp_path):
+    index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, pictures=False).write(tmp_path)
+    batch = tmp_path / "batch.js"
+    batch.write_text(batch.read_text().replace('"dose": "dose_um"', '"label": "control_type"'))
+    page = view("view=plate&plate=P1&well=A02&tab=nearest", index)
+    page.locator(".near").wait_for()
+
+    assert "DMSO negcon" in page.locator(".near tbody th").all_inner_texts()
+
+
 def test_outlines_lie_on_the_pixels_of_the_picture(view, tmp_path):
     """A mark in a picture and an outline around it are found, in a screenshot, at the same place."""
     index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, sites=1).write(tmp_path)
