@@ -46,6 +46,9 @@ def main() -> None:
     flags.add_argument("--profiles", required=True, type=Path, nargs="+", help="of the set's features, a file a plate")
     flags.add_argument("--summary", required=True, type=Path, nargs="*", help="quality_control's table, or none")
     flags.add_argument("--neighbours", required=True, type=int, help="nearest wells and perturbations that are named")
+    flags.add_argument(
+        "--plates_folder", required=True, help="the folder of the plates' folders, as seen from the index"
+    )
     flags.add_argument("--report", required=True, help="the batch's report, as seen from the index")
     flags.add_argument("--write_index", required=True, type=Path)
     flags.add_argument("--write_script", required=True, type=Path)
@@ -182,9 +185,7 @@ def batch_of(
     quality = dict.fromkeys(name for plate in plates.values() for well in plate["wells"] for name in well["quality"])
     objects = dict.fromkeys(kind for plate in plates.values() for kind in plate["objects"])
     points = sum(bool(well["metadata"]) for plate in plates.values() for well in plate["wells"])
-    note = (
-        f"principal components of profiles scaled to the negative controls, {kept} features, each profile of length 1"
-    )
+    note = f"They are of profiles scaled to the negative controls, {kept} features, each profile of length 1."
     return {
         "batch": args.batch,
         "made": {"version": None},
@@ -194,12 +195,15 @@ def batch_of(
         "pixel_um": sizes.pop() if len(sizes) == 1 else None,
         "metadata": list(columns),
         "quality": list(quality),
-        "plates": [plate_told(name, plate, faults.get(name, ())) for name, plate in plates.items()],
+        "plates": [
+            plate_told(f"{args.plates_folder}/{name}", name, plate, faults.get(name, ()))
+            for name, plate in plates.items()
+        ],
         "map": {"points": points, "method": "pca", "seed": None, "note": note} if kept else None,
     }
 
 
-def plate_told(name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> dict[str, Any]:
+def plate_told(folder: str, name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> dict[str, Any]:
     """Return what is told of a plate at a glance."""
     wells = plate["wells"]
     known: dict[str, list[float]] = {}
@@ -210,7 +214,7 @@ def plate_told(name: str, plate: Mapping[str, Any], faults: Sequence[str]) -> di
     rows, columns = form(wells)
     return {
         "plate": name,
-        "folder": f"plates/{name}",
+        "folder": folder,
         "rows": rows,
         "columns": columns,
         "wells": len(wells),

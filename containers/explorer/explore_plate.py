@@ -30,6 +30,8 @@ ANNOTATED, SCALED = "_augmented.csv.gz", "_normalized_negcon.csv.gz"
 SELECTED = "_normalized_feature_select_negcon_plate.csv.gz"
 FAR, MISSING = 100.0, -32768
 """A value of a scaled profile is written as no further from 0 than FAR; one that is none as MISSING."""
+SHOWN_ELSEWHERE = ("Plate", "Well", "Object_Count")
+"""Metadata of a well that are not told among the layout's: the number of cells is a quality figure."""
 FEW = ("AreaShape_Area", "AreaShape_Eccentricity", "AreaShape_FormFactor", "Intensity_MeanIntensity_")
 """Parts of the names of features that are told of single cells whether feature selection kept them or not."""
 
@@ -160,7 +162,7 @@ def well_told(
         quality[f"blur_{name}"] = scripts.number(channel.blur(well), 4)
         quality[f"saturated_{name}"] = scripts.number(channel.saturated(well), 4)
     flags = [] if metadata else ["its images were taken, but it has no profile: no cell was found, or it was left out"]
-    kept = {name: text for name, text in metadata.items() if name not in ("Plate", "Well")}
+    kept = {name: text for name, text in metadata.items() if name not in SHOWN_ELSEWHERE}
     return {
         "well": well,
         "row": row,

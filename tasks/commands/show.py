@@ -20,6 +20,7 @@ from tasks.workflow.explorer import ExplorePlate, Explorer
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-id", default="", help="needed if several batches have an explorer")
+    parser.add_argument("--plate-set", default="", help="the explorer of this set of plates; the batch's if empty")
     parser.add_argument("--plate", default="", help="begin at this plate")
     parser.add_argument("--well", default="", help="A01: begin at this well of the plate")
     parser.add_argument(
@@ -30,7 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def act(args: argparse.Namespace) -> int:
     layout = settings.load().layout
     batch = args.batch_id or _only_batch(layout)
-    index = _index(layout, batch)
+    index = _index(layout, batch, args.plate_set)
     if args.well and not args.plate:
         raise MissingInputError(f"--well {args.well}: of which plate? Name it too: --plate P")
     if args.plate:
@@ -64,16 +65,26 @@ def _only_batch(layout: Layout) -> str:
     return found[0]
 
 
-def _index(layout: Layout, batch: str) -> Path:
-    """Return the page that is opened; raise MissingInputError, with the command that makes it, if it is not there."""
-    path = layout.published("explorer", batch, "any") / "index.html"
-    for made in sorted((layout.manifests / Explorer.stage / batch).glob("*.json")):
-        found = manifest.read(made)
-        if found and "index" in found.outputs:
-            return settings.load().store.ensure_local(layout.root / found.outputs["index"]["path"])
+def pages(layout: Layout, batch: str) -> dict[str, Path]:
+    """Return the page of every set of plates of a batch that has an explorer."""
+    found = (manifest.read(made) for made in sorted((layout.manifests / Explorer.stage / batch).glob("*.json")))
+    return {
+        each.plate: layout.root / each.outputs["index"]["path"] for each in found if each and "index" in each.outputs
+    }
+
+
+def _index(layout: Layout, batch: str, plate_set: str) -> Path:
+    """Return the page of a set, by default the batch's or the only one; MissingInputError says how it is made."""
+    made = pages(layout, batch)
+    wanted = plate_set or (batch if batch in made or len(made) != 1 else next(iter(made)))
+    if wanted in made:
+        return settings.load().store.ensure_local(made[wanted])
     known = layout.batches()
     if batch not in known:
         raise MissingInputError(unknown("batch", batch, known, str(layout.platemaps)))
+    if made:
+        raise MissingInputError(unknown("plate set", wanted, sorted(made), f"the explorers of batch {batch}"))
+    path = layout.published("explorer", batch, "any") / "index.html"
     raise MissingInputError(f"{path} is not there{HOW.format(batch=batch)}")
 
 

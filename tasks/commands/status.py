@@ -19,7 +19,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from tasks.commands import usage_table
+from tasks.commands import show, usage_table
 from tasks.results import ledger, status, usage
 from tasks.results.status import DONE, FAILED, RUNNING, STOPPED, State
 from tasks.settings import settings
@@ -148,9 +148,10 @@ def _explorers(states: Sequence[State]) -> Iterator[Text]:
     """Yield where the explorer of every batch lies that has one."""
     layout = settings.load().layout
     for batch in dict.fromkeys(state.batch for state in states if state.stage == EXPLORE):
-        path = layout.published("explorer", batch, "any") / "index.html"
-        if path.is_file():
-            yield Text(f"explorer of {batch}: {path}      open: python -m tasks show --batch-id {batch}")
+        for name, path in show.pages(layout, batch).items():
+            if path.is_file():
+                of_set = "" if name == batch else f" --plate-set {name}"
+                yield Text(f"explorer of {name}: {path}      open: python -m tasks show --batch-id {batch}{of_set}")
 
 
 def _failures(states: Sequence[State]) -> Iterator[Text]:

@@ -45,6 +45,7 @@ FOLDERS = {
     "provenance": "workspace/provenance/{batch}",
     "report": "workspace/report/{batch}",
     "explorer": "workspace/explorer/{batch}",
+    "explorer_sets": "workspace/explorer/{batch}/sets/{plate}",
     "explorer_plates": "workspace/explorer/{batch}/plates/{plate}",
 }
 

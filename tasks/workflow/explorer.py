@@ -76,8 +76,14 @@ class Explorer(BatchTask):
 
     def spec(self) -> StageSpec:
         layout, batch = settings.load().layout, str(self.batch_id)
-        folder = layout.published(self.definition.folder, batch, self.subject)
-        known = {"batch": batch, "report": f"../../report/{batch}/{batch}_report.html"}
+        of_batch = self.subject == batch
+        folder = layout.published(self.definition.folder if of_batch else "explorer_sets", batch, self.subject)
+        up = "" if of_batch else "../../"
+        known = {
+            "batch": batch,
+            "plates_folder": f"{up}plates",
+            "report": f"{up}../../report/{batch}/{batch}_report.html",
+        }
         return super().spec().adding(parameters=known, folders=dict.fromkeys(self.definition.outputs, folder))
 
     def run(self) -> None:

@@ -31,8 +31,8 @@ def explored(cut, tmp_path_factory) -> Toolkit:
 
 
 def test_every_file_that_the_pages_name_lies_there(explored: Toolkit) -> None:
-    folder = explored.dataset / "workspace/explorer" / BATCH
-    plate = folder / "plates" / PLATES[0]
+    whole = explored.dataset / "workspace/explorer" / BATCH
+    folder, plate = whole / "sets" / PLATES[0], whole / "plates" / PLATES[0]
     scripts = [plate / f"{PLATES[0]}_plate.js", *sorted((plate / "cells").glob("*.js"))]
     named = {name for path in scripts for name in NAMED.findall(path.read_text())}
     there = {path.relative_to(plate).as_posix() for path in plate.rglob("*.*") if path.suffix in (".jpg", ".png")}
@@ -41,8 +41,10 @@ def test_every_file_that_the_pages_name_lies_there(explored: Toolkit) -> None:
     assert named == there
     assert len(named) == len(FOUR_WELLS) * (2 * len(CHANNELS) + 2)
     assert {path.name for path in folder.iterdir()} == {
-        "index.html", "explorer.js", "explorer.css", "batch.js", "map.js", "features.js", "plates",
+        "index.html", "explorer.js", "explorer.css", "batch.js", "map.js", "features.js",
     }  # fmt: skip
+    shown = value(folder / "batch.js")["plates"]  # type: ignore[index]
+    assert [(folder / each["folder"]).resolve() for each in shown] == [plate.resolve()]
     assert sorted(value(folder / "map.js")["well"]) == sorted(FOUR_WELLS)  # type: ignore[index]
 
 

@@ -45,7 +45,7 @@ def made(luigi_cfg: LoadSettings) -> Layout:
         path = layout.manifest(stage, BATCH, subject)
         path.parent.mkdir(parents=True, exist_ok=True)
         output = {"index" if stage == "explore" else "page": folder / name}
-        manifest.write(path, make_manifest(output, layout.root, stage))
+        manifest.write(path, make_manifest(output, layout.root, stage, plate=subject))
     return layout
 
 
@@ -91,6 +91,19 @@ def test_show_refuses_what_there_is_not(made: Layout, verb: Verb, words: tuple[s
 
     assert (code, printed) == (1, "")
     assert said in error
+
+
+def test_show_and_status_tell_the_explorers_of_other_sets_apart(made: Layout, verb: Verb) -> None:
+    folder = made.published("explorer_sets", BATCH, "few")
+    folder.mkdir(parents=True)
+    (folder / "index.html").write_text("x")
+    given = make_manifest({"index": folder / "index.html"}, made.root, "explore", plate="few")
+    manifest.write(made.manifest("explore", BATCH, "few"), given)
+
+    assert "/sets/few/index.html" in verb("show", "--batch-id", BATCH, "--plate-set", "few")[1]
+    assert "/sets/" not in verb("show", "--batch-id", BATCH)[1]
+    assert "no plate set 'lost'" in verb("show", "--batch-id", BATCH, "--plate-set", "lost")[2]
+    assert f"show --batch-id {BATCH} --plate-set few" in " ".join(verb("status")[1].split())
 
 
 def test_status_says_where_the_explorer_is(made: Layout, verb: Verb) -> None:

@@ -142,6 +142,18 @@ def test_run_batch_makes_the_explorer_if_luigi_cfg_says_so(luigi_cfg: LoadSettin
     assert "explore" not in reached(pipeline.RunBatch(batch_id=BATCH, features="deepprofiler"))
 
 
+def test_an_explorer_of_a_part_of_the_batch_has_pages_of_its_own(luigi_cfg: LoadSettings) -> None:
+    lay_plate(luigi_cfg(""))
+    whole, part = (pipeline.Explorer(batch_id=BATCH, plates=[PLATE], plate_set=name) for name in (BATCH, "few"))
+
+    assert part.index() == whole.index().parent / "sets" / "few" / "index.html"
+    for explorer in (whole, part):
+        told = explorer.spec().parameters
+        plates = (explorer.index().parent / told["plates_folder"]).resolve()
+        assert plates == (whole.index().parent / "plates").resolve()
+        assert (explorer.index().parent / told["report"]).resolve().parts[-3:-1] == ("report", BATCH)
+
+
 @pytest.mark.parametrize("start", ["backend", "profiles"])
 def test_an_explorer_that_starts_without_images_asks_for_none(luigi_cfg: LoadSettings, start: str) -> None:
     lay_plate(luigi_cfg(""))

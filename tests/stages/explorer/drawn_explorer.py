@@ -138,7 +138,7 @@ class DrawnExplorer:
                 {
                     "plate": name, "folder": f"plates/{name}", "rows": self.rows, "columns": self.columns,
                     "wells": self.rows * self.columns, "flags": [flag] if number == 0 else [],
-                    "summary": {"cells_per_site": 80.5 + number, "blur": 0.12, "saturated": 0.001},
+                    "summary": {"cells_per_site": 80.5 + number} | {f"blur_{channel}": -3.1234 for channel in CHANNELS},
                 }
                 for number, name in enumerate(plates)
             ],

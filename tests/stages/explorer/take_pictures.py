@@ -20,7 +20,10 @@ VIEWS = {
     "map": ("view=map&color=m:pert_iname", ".scatter[data-drawn]"),
     "well": (f"{PLATE}&well=B01&color=m:pert_iname", ".fit .layer"),
     "features": (f"{PLATE}&well=B01&tab=features&color=m:pert_iname", ".changes li"),
-    "cells": (f"{PLATE}&well=A02&tab=cells&sort=Nuclei_AreaShape_FormFactor&color=m:pert_iname", ".histogram"),
+    "cells": (
+        f"{PLATE}&well=A03&tab=cells&sort=Nuclei_AreaShape_FormFactor&off=Mito~AGP~RNA~ER&color=m:pert_iname",
+        ".histogram",
+    ),
 }
 WIDE, HIGH, QUALITY = 1280, 800, 78
 

@@ -46,7 +46,14 @@ def two_plates(tmp_path: Path, shown: Shown, without_pictures: Shown, program: P
 
     def run(**flags: Any) -> Outcome:
         profiles = [each.folder / f"{each.name}_normalized_feature_select_negcon_plate.csv.gz" for each in plates]
-        given = {"batch": "B<1>", "page": pages, "profiles": profiles, "summary": [summary], "neighbours": 3}
+        given = {
+            "batch": "B<1>",
+            "page": pages,
+            "profiles": profiles,
+            "summary": [summary],
+            "neighbours": 3,
+            "plates_folder": "../../plates",
+        }
         return program("explore", "B", **{**given, "report": "../../report/B/B_report.html", **WRITTEN, **flags})
 
     return run
@@ -114,6 +121,8 @@ def test_plates_tell_their_faults_and_what_to_do(two_plates: Any) -> None:
     assert "replicates" in second["flags"][0]["do"]
     assert (first["rows"], first["columns"], first["wells"], first["sites"]) == (2, 3, 3, 6)
     assert second["sites"] == 0
+    assert second["folder"] == "../../plates/P2"  # as of a set that is not the whole batch
+    assert "Object_Count" not in batch["metadata"] and batch["quality"][0] == "cells"
     assert batch["channels"][0] == {"name": "DNA", "color": "#4477ff"}
     assert batch["map"]["points"] == 6
 

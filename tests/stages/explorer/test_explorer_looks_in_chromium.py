@@ -26,6 +26,48 @@ def test_brightness_makes_white_what_lies_above_it_and_the_link_holds_it(view):
     assert "DNA%253A0%253A100" in page.url
 
 
+def test_transmitted_light_is_off_until_it_is_wanted_and_the_link_holds_it(view, tmp_path):
+    index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, sites=1).write(tmp_path)
+    for path, name in ((tmp_path / "batch.js", '"name": "{}"'), (tmp_path / "plates/P1/P1_plate.js", '"{}": "images')):
+        text = path.read_text()
+        path.write_text(text.replace(name.format("Mito"), name.format("BFHigh")))
+    page = view("view=plate&plate=P1&well=A02", index)
+    page.locator(".viewport .layer").first.wait_for()
+    shown = "all => all.map((it) => it.dataset.channel)"
+    at_first = page.locator(".viewport .layer").evaluate_all(shown)
+    page.get_by_role("checkbox", name="BFHigh").check()
+    page.locator(".viewport .layer[data-channel=BFHigh]").wait_for()
+    again = view(page.url.partition("#")[2], index)
+    again.locator(".viewport .layer").first.wait_for()
+
+    assert at_first == ["DNA", "ER", "RNA", "AGP"]
+    assert again.locator(".viewport .layer").evaluate_all(shown) == [*at_first, "BFHigh"]
+    again.get_by_role("button", name="Reset").click()
+    assert again.locator(".viewport .layer").evaluate_all(shown) == at_first
+
+
+def test_a_wells_figures_of_channels_stand_in_a_table(view, tmp_path):
+    index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, pictures=False).write(tmp_path)
+    for path in (tmp_path / "batch.js", tmp_path / "plates/P1/P1_plate.js"):
+        path.write_text(path.read_text().replace('"blur"', '"blur_ER"'))
+    page = view("view=plate&plate=P1&well=A02", index)
+    page.get_by_text("What the layout and quality control say").click()
+
+    assert page.locator(".about .figures thead th").all_inner_texts() == ["ER"]
+    assert page.locator(".about .figures tbody th").all_inner_texts() == ["blur"]
+    assert page.locator(".about dt").all_inner_texts() == ["broad sample", "dose um", "count cells"]
+
+
+def test_a_near_perturbation_bears_what_a_person_calls_it(view, tmp_path):
+    index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, pictures=False).write(tmp_path)
+    batch = tmp_path / "batch.js"
+    batch.write_text(batch.read_text().replace('"dose": "dose_um"', '"label": "control_type"'))
+    page = view("view=plate&plate=P1&well=A02&tab=nearest", index)
+    page.locator(".near").wait_for()
+
+    assert "DMSO negcon" in page.locator(".near tbody th").all_inner_texts()
+
+
 def test_outlines_lie_on_the_pixels_of_the_picture(view, tmp_path):
     """A mark in a picture and an outline around it are found, in a screenshot, at the same place."""
     index = DrawnExplorer(plates=1, rows=1, columns=4, features=20, cells=False, sites=1).write(tmp_path)
@@ -163,3 +205,5 @@ def test_nothing_is_wider_than_a_narrow_window(view):
         page.wait_for_timeout(100)
 
         assert page.evaluate("document.documentElement.scrollWidth") <= 420
+        # A number of several lines reads as several numbers.
+        assert page.locator(".figures td").evaluate_all("all => all.every((it) => it.clientHeight < 30)")

@@ -3,7 +3,7 @@
 import { render } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { add, address, loadBatch } from "./data";
-import { link, parse, Where, written, type State, type View } from "./state";
+import { link, parse, startWith, Where, written, type State, type View } from "./state";
 import type { Batch } from "./types";
 import { Filters } from "./parts/composite";
 import { ListView, PerturbationView } from "./views/list";
@@ -40,7 +40,7 @@ function App({ batch }: { batch: Batch }) {
         <h1>{batch.batch}</h1>
         <nav aria-label="Views">{NAMES.map(([view, name]) => (
           <a key={view} href={link(state, view === "plate" && !state.plate ? { view, plate: batch.plates[0]?.plate ?? "" } : { view })} aria-current={state.view === view ? "page" : undefined}>{view === "list" && state.list.length ? `${name} (${state.list.length})` : name}</a>))}
-          {batch.report && <a href={address(batch.report)}>Report</a>}</nav>
+          {batch.report && <a href={address(batch.report)} title="The batch's report: it lies beside this folder once a run of the batch has ended">Report</a>}</nav>
         <Theme />
       </header>
       <Filters />
@@ -63,7 +63,7 @@ function Theme() {
 
 const root = document.getElementById("explorer");
 if (root) {
-  loadBatchOnce().then((batch) => { root.replaceChildren(); render(<App batch={batch} />, root); })
+  loadBatchOnce().then((batch) => { startWith(batch.channels.map((each) => each.name)); root.replaceChildren(); render(<App batch={batch} />, root); })
     .catch((error: unknown) => { root.textContent = `The explorer cannot read its data: ${error instanceof Error ? error.message : String(error)}. Make the folder again: luigi --module tasks Explorer --batch-id BATCH`; });
 }
 

@@ -29,6 +29,16 @@ export interface State {
 const START: State = {
   view: "plates", plate: "", well: "", tab: "pictures", site: "", color: "", off: [], light: [], list: [], sort: "", of: "",
 };
+/** Pictures of transmitted light are grey all over, and would wash the colours out. */
+const TRANSMITTED = /^(brightfield|bf)/i;
+
+/** Say, before the page is drawn, which channels are off in an address that names none: transmitted light, beside others. */
+export function startWith(channels: string[]): void {
+  const grey = channels.filter((name) => TRANSMITTED.test(name));
+  START.off = grey.length < channels.length ? grey : [];
+}
+export const offAtFirst = (): string[] => START.off;
+
 const LISTS = new Set<string>(["off", "light", "list"]);
 
 export function parse(hash: string): State {
@@ -41,11 +51,14 @@ export function parse(hash: string): State {
   return state as unknown as State;
 }
 
+const saying = (value: unknown): string =>
+  Array.isArray(value) ? value.map((each: string) => encodeURIComponent(each).replace(/~/g, "%7E")).join("~") : String(value);
+
 export function written(state: State): string {
   const words = new URLSearchParams();
   for (const [name, value] of Object.entries(state)) {
-    const said = Array.isArray(value) ? value.map((each: string) => encodeURIComponent(each).replace(/~/g, "%7E")).join("~") : String(value);
-    if (said !== "" && (name === "view" || said !== String(START[name as keyof State]))) words.set(name, said);
+    const said = saying(value);
+    if (name === "view" || said !== saying(START[name as keyof State])) words.set(name, said);
   }
   return `#${words}`;
 }

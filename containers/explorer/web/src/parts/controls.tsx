@@ -1,6 +1,6 @@
 // What stands beside the pictures: channels and outlines on and off, brightness a channel.
 
-import { useHere } from "../state";
+import { offAtFirst, useHere } from "../state";
 import { FULL, lights, lightWords } from "./composite";
 
 export function PictureControls({ outlines = true, raw }: { outlines?: boolean; raw?: Record<string, { low: number; high: number }> }) {
@@ -37,7 +37,7 @@ export function PictureControls({ outlines = true, raw }: { outlines?: boolean; 
         {outlines && batch.objects.map((object) => (
           <label key={object}><input type="checkbox" data-outline={object} checked={!state.off.includes(`outline ${object}`)} onChange={() => toggle(`outline ${object}`)} /> <i class={`key ring-key ${object === "cells" ? "cells" : ""}`} />outlines of {object}</label>
         ))}
-        <button type="button" class="quiet" disabled={!state.off.length && !state.light.length} onClick={() => go({ off: [], light: [] }, true)}>Reset</button>
+        <button type="button" class="quiet" disabled={state.off.join("~") === offAtFirst().join("~") && !state.light.length} onClick={() => go({ off: offAtFirst(), light: [] }, true)}>Reset</button>
       </p>
     </fieldset>
   );

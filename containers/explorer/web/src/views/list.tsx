@@ -31,12 +31,12 @@ export function PerturbationView() {
   }, [map, batch, state.of]);
   const named = state.of || "no perturbation";
   if (!map) return batch.map ? <Pending of="the map of profiles" loaded={loaded} /> : <p class="note">The batch has no profiles to find its wells by.</p>;
-  const near = alike(map, state.of);
+  const near = alike(map, state.of, batch.label);
   return (
     <>
       <h2>{named}</h2>
       <p class="row"><button type="button" disabled={!keys.length} onClick={() => go({ list: [...new Set([...state.list, ...keys])] }, true)}>Add its wells to the list</button>
-        {near.length > 0 && <span class="note">Most like it: {near.slice(0, 4).map((each, at) => <span key={each.name}>{at > 0 && ", "}<a href={link(state, { of: each.name })}>{each.name || "no perturbation"}</a> {each.similarity.toFixed(2)}</span>)}</span>}</p>
+        {near.length > 0 && <span class="note">Most like it: {near.slice(0, 4).map((each, at) => <span key={each.name}>{at > 0 && ", "}<a href={link(state, { of: each.name })}>{each.name || "no perturbation"}</a> {each.label} {each.similarity.toFixed(2)}</span>)}</span>}</p>
       {keys.length ? <Compare key={state.of} keys={keys} name={named} series /> : <p class="note">No well of the map has this name.</p>}
     </>
   );

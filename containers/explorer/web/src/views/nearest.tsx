@@ -18,7 +18,7 @@ export function NearestTab({ own, well }: WellProps) {
   if (point === undefined) return <p class="note">This well has no profile.</p>;
   const near = map.nearest ? neighbours(map.nearest, point, map.well.length) : [];
   const name = perturbation(batch, well.metadata);
-  const others = name === null ? [] : alike(map, name);
+  const others = name === null ? [] : alike(map, name, batch.label);
   return (
     <>
       <Section title="Nearest wells" note="The cosine similarity of two profiles: 1 is the same direction, 0 has nothing in common, −1 is the opposite.">
@@ -31,16 +31,34 @@ export function NearestTab({ own, well }: WellProps) {
       </Section>
       {others.length > 0 && <Section title={`Perturbations most like ${name}`} note="Between the means of their profiles.">
         <table class="near"><thead><tr><th scope="col">perturbation</th><th scope="col">similarity</th></tr></thead>
-          <tbody>{others.map((each) => <tr key={each.name}><th scope="row"><a href={link(state, { view: "perturbation", of: each.name })}>{blank(each.name) ? "no perturbation" : each.name}</a></th><td><Similarity value={each.similarity} /></td></tr>)}</tbody></table>
+          <tbody>{others.map((each) => <tr key={each.name}><th scope="row"><a href={link(state, { view: "perturbation", of: each.name })}>{blank(each.name) ? "no perturbation" : each.name}</a> {each.label}</th><td><Similarity value={each.similarity} /></td></tr>)}</tbody></table>
       </Section>}
     </>
   );
 }
 
-export function alike(map: ProfileMap, name: string): { name: string; similarity: number }[] {
+export interface Alike { name: string; label: string; similarity: number }
+/** Return the perturbations most like one, each with what a person calls it, where that is another name. */
+export function alike(map: ProfileMap, name: string, column: string | null | undefined): Alike[] {
   const about = map.perturbations;
   const at = about?.names.indexOf(name) ?? -1;
-  return about && at >= 0 ? neighbours(about, at, about.names.length).map((each) => ({ name: about.names[each.point] ?? "", similarity: each.similarity })) : [];
+  if (!about || at < 0) return [];
+  const labels = labelsOf(map, about.column, column);
+  return neighbours(about, at, about.names.length).map(({ point, similarity }) => {
+    const found = about.names[point] ?? "";
+    return { name: found, label: labels.get(found) ?? "", similarity };
+  });
+}
+
+/** Return the labels of perturbations by name; of one whose wells bear several, such as controls, there is none. */
+function labelsOf(map: ProfileMap, of: string, column: string | null | undefined): Map<string, string> {
+  const [names, labels] = [map.metadata.get(of), column ? map.metadata.get(column) : undefined];
+  const found = new Map<string, string>();
+  for (let at = 0; names && labels && at < map.well.length; at++) {
+    const [name, label] = [names, labels].map((each) => String(each.values[each.codes[at] ?? -1] ?? "")) as [string, string];
+    found.set(name, label === name || (found.get(name) ?? label) !== label ? "" : label);
+  }
+  return found;
 }
 
 const Similarity = ({ value }: { value: number }) => (

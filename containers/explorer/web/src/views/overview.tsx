@@ -8,6 +8,7 @@ import { link, useHere } from "../state";
 import type { PlateEntry, Well } from "../types";
 import { colorBy, controls, valueOf, wellScale, words } from "../wells";
 import { Legend } from "../parts/bits";
+import { Figures } from "../parts/figures";
 import { Thumbnail } from "../parts/thumbnail";
 
 /** So many flags stand with their picture. */
@@ -51,23 +52,8 @@ function PlateCard({ entry, figures }: { entry: PlateEntry; figures: string[] })
       </svg>
       {scale && <Legend scale={scale} name={words(by.name)} />}
       {loaded instanceof Error && <p class="note" role="alert">{loaded.message}</p>}
-      <Figures entry={entry} figures={figures} />
+      <Figures values={entry.summary} names={figures} />
     </article>
-  );
-}
-
-/** A plate's figures; those of a channel ("blur_DNA") are a table, a column a channel. */
-function Figures({ entry, figures }: { entry: PlateEntry; figures: string[] }) {
-  const { batch } = useHere();
-  const channels = batch.channels.map((each) => each.name);
-  const split = (name: string) => channels.filter((channel) => name.endsWith(`_${channel}`)).map((channel) => name.slice(0, -channel.length - 1))[0];
-  const kinds = [...new Set(figures.map(split).filter((kind) => kind !== undefined))];
-  return (
-    <>
-      <dl>{figures.filter((name) => split(name) === undefined).map((name) => <div key={name}><dt>{words(name)}</dt><dd>{told(entry.summary[name])}</dd></div>)}</dl>
-      {kinds.length > 0 && <table class="figures"><thead><tr><td />{channels.map((name) => <th scope="col" key={name}>{name}</th>)}</tr></thead>
-        <tbody>{kinds.map((kind) => <tr key={kind}><th scope="row">{words(kind)}</th>{channels.map((channel) => <td key={channel}>{told(entry.summary[`${kind}_${channel}`])}</td>)}</tr>)}</tbody></table>}
-    </>
   );
 }
 

@@ -7,6 +7,7 @@ import type { Texts } from "../features";
 import { link, useHere, type Tab } from "../state";
 import type { Plate, PlateEntry, Well } from "../types";
 import { keyOf, label, perturbation, words } from "../wells";
+import { Figures } from "../parts/figures";
 import { CellsTab } from "./cells";
 import { FeaturesTab } from "./well_features";
 import { NearestTab } from "./nearest";
@@ -33,8 +34,8 @@ export function WellPanel({ own, plate, features, texts }: Omit<WellProps, "well
           <button type="button" aria-pressed={listed} onClick={() => go({ list: listed ? state.list.filter((each) => each !== key) : [...state.list, key] }, true)}>{listed ? "In the list ✓" : "Add to the list"}</button>
           {name !== null && <a class="button" href={link(state, { view: "perturbation", of: name })}>All wells of {name}</a>}
         </p>
-        <details class="about"><summary>What the layout and quality control say</summary><dl class="facts">{batch.metadata.filter((each) => !blank(well.metadata[each])).map((each) => <div key={each}><dt>{words(each)}</dt><dd>{told(well.metadata[each])}</dd></div>)}
-          {batch.quality.filter((each) => !blank(well.quality[each])).map((each) => <div key={each}><dt>{words(each)}</dt><dd>{told(well.quality[each])}</dd></div>)}</dl></details>
+        <details class="about"><summary>What the layout and quality control say</summary><dl class="facts">{batch.metadata.filter((each) => !blank(well.metadata[each])).map((each) => <div key={each}><dt>{words(each)}</dt><dd>{told(well.metadata[each])}</dd></div>)}</dl>
+          <Figures values={well.quality} names={batch.quality} /></details>
         {well.flags.length > 0 && <ul class="flags">{well.flags.map((flag, at) => <li key={at}>{flag}</li>)}</ul>}
       </header>
       <div class="tabs" role="tablist" aria-label="Ways to look at the well" onKeyDown={step}>
