@@ -19,7 +19,7 @@ COPY = """
 import sys
 import pandas
 table = pandas.read_parquet(sys.argv[1])
-for name in [each for each in table if hasattr(table[each].iloc[0], "shape")]:
+for name in [each for each in table if getattr(table[each].iloc[0], "ndim", 0)]:
     vectors = pandas.DataFrame(table.pop(name).tolist())
     table = table.join(vectors.add_prefix(f"{name}_"))
 table.to_csv(sys.argv[2], index=False)
