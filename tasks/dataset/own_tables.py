@@ -25,7 +25,7 @@ def find(layout: Layout, kind: str, batch: str, plate: str, given: Path | None) 
     if given:
         return _there(given, kind, plate)
     folder = layout.own_tables(kind, batch)
-    endings = WELL_TABLES if kind == "wells" else CELL_TABLES
+    endings = _endings(kind)
     named = [path for ending in endings if (path := folder / f"{plate}{ending}").exists()]
     lying = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
     found = named or lying
@@ -35,6 +35,15 @@ def find(layout: Layout, kind: str, batch: str, plate: str, given: Path | None) 
     lay = f"{plate}{' or '.join(ending or '/' for ending in endings)}"
     message = f"{folder}: no one table of the {kind} of plate {plate} lies here, but {held}"
     raise MissingInputError(f"{message}; lay one as {lay}, or say where it is: [import_{kind}] file = ...{{plate}}...")
+
+
+def is_named(path: Path, kind: str, plate: str) -> bool:
+    """Say whether a table is called as its plate is."""
+    return path.name in [f"{plate}{ending}" for ending in _endings(kind)]
+
+
+def _endings(kind: str) -> tuple[str, ...]:
+    return WELL_TABLES if kind == "wells" else CELL_TABLES
 
 
 def _there(path: Path, kind: str, plate: str) -> Path:

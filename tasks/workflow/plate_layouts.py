@@ -139,8 +139,8 @@ def _controls() -> Controls:
 def _written(batch: str, plate: str, made: Converted) -> Tables:
     """Write the tables if they are not there as they would be, with where they come from.
 
-    Their folder is named after what they say: another luigi.cfg that reads the layout otherwise, at the same time on the
-    same data root, writes beside them and not over them.
+    Their folder is named after what they say: another luigi.cfg that reads the layout otherwise, at the same time on
+    the same data root, writes beside them and not over them.
     """
     given = settings.load()
     origin = {
