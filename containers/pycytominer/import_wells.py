@@ -71,7 +71,9 @@ def convert(table: pd.DataFrame, args: argparse.Namespace, report: program.Repor
     if args.metadata == "table":
         _tell_doses(metadata, report)
     else:
-        metadata = metadata[[name for name in metadata if name in contracts.WELL or _is_count(name, metadata)]]
+        metadata = metadata[
+            [name for name in map(str, metadata) if name in contracts.WELL or _is_count(name, metadata)]
+        ]
     report.fact("wells", len(metadata))
     report.fact("features", values.shape[1])
     report.fact("columns", {role: name for role, name in columns.items() if name})

@@ -90,7 +90,7 @@ class ImportWells(StageTask):
         return super().spec().adding(parameters=known, disabled_outputs=left_out)
 
     def job_spec(self) -> JobSpec:
-        return super().job_spec().adding(flags={"bears_plate": self.clone(OwnWells).bears_plate()})
+        return super().job_spec().adding(flags={"bears_plate": bears_plate(self, OwnWells)})
 
 
 class ImportCells(StageTask):
@@ -121,8 +121,14 @@ class ImportCells(StageTask):
 
     def job_spec(self) -> JobSpec:
         allowed = settings.max_failed_fraction(self.definition)
-        own = {"max_failed_fraction": f"{allowed:g}", "bears_plate": self.clone(OwnCells).bears_plate()}
+        own = {"max_failed_fraction": f"{allowed:g}", "bears_plate": bears_plate(self, OwnCells)}
         return super().job_spec().adding(flags=own)
+
+
+def bears_plate(task: PlateTask, kind: type[OwnTable]) -> str:
+    """Say whether a plate's own table needs no column of plates."""
+    own: Any = task.clone(kind)
+    return str(own.bears_plate())
 
 
 def refuse_other_start(task: PlateTask, start: str) -> None:
