@@ -51,9 +51,9 @@ class OwnTable(ProvidedTask):
 
     def bears_plate(self) -> str:
         """Say whether the table's name says the plate, or the batch lists no other: no column of it need do so."""
-        file, listed = str(self.file), lookup.plates(settings.load().layout, self.batch_id)
-        named = "{plate}" in file if file else own_tables.is_named(self.path(), self.kind, self.plate)
-        return "true" if named or listed == [self.plate] else "false"
+        layout, file = settings.load().layout, str(self.file)
+        named = "{plate}" in file if file else bool(own_tables.named(layout, self.kind, self.batch_id, self.plate))
+        return "true" if named or lookup.plates(layout, self.batch_id) == [self.plate] else "false"
 
 
 class OwnWells(OwnTable):
