@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import re
 from pathlib import Path
@@ -120,6 +121,19 @@ def column(names: Sequence[str], role: str, setting: str, given: str, where: str
     return found[0] if found else ""
 
 
+def add_flag(flags: argparse.ArgumentParser) -> None:
+    """Add whether a table without a column of plates can only be of the plate."""
+    flags.add_argument(
+        "--bears_plate", required=True, choices=("true", "false"), help="its name says the plate, or there is one only"
+    )
+
+
+def no_plate(section: str, plate: str) -> str:
+    """Return what is wrong with a table that says of no row which plate it is of, in a batch of several."""
+    message = f"no column says the plate, and the table is not called {plate}: is it of this plate, of all that ask?"
+    return f"{message} Name the column, [{section}] plate = ..., or lay the table of each plate under its name"
+
+
 def texts(values: pd.Series) -> List[str]:
     """Return the cells of a column of metadata as text without blanks around; missing ones empty, 3.0 as 3."""
     return ["" if cell is None or cell != cell else _written(cell) for cell in values]
@@ -145,8 +159,9 @@ def numbers(table: pd.DataFrame, names: Sequence[str], where: str) -> pd.DataFra
             cells = pd.to_numeric(cells.where(~missing), errors="coerce")
             bad = (cells.isna() & ~missing).to_numpy()
             if bad.any():
-                row = int(bad.argmax())
-                message = f"{where}: row {row + 2}, column {name}: {str(table[name].iloc[row])[:60]!r} is no number"
+                at = int(bad.argmax())
+                row, text = int(table.index[at]) + 2, str(table[name].iloc[at])[:60]
+                message = f"{where}: row {row}, column {name}: {text!r} is no number"
                 remedy = "correct it, or call the column Metadata_... if it is no feature"
                 raise program.DataError(f"{message}; {remedy}")
         made[name] = cells.astype("float64").to_numpy()

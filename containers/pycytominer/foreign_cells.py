@@ -24,6 +24,10 @@ FOLDER = re.compile(r"(?P<plate>.+)-(?P<well>[A-Za-z]{1,2}[0-9]{1,2})-(?P<site>[
 """How Distributed-CellProfiler names a site's folder."""
 
 
+class OtherPlateError(program.DataError):
+    """The images of a table are of other plates."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is asked of a table: the plate, and what it calls its columns and objects (ours -> its own)."""
@@ -31,6 +35,8 @@ class Asked:
     plate: str
     columns: Mapping[str, str]
     objects: Mapping[str, str]
+    bears_plate: bool = True
+    """Whether the table's own name says the plate, or the batch has no other: no column need say it then."""
 
     def column(self, names: List[str], role: str, where: str) -> str:
         """Return the column of a role; "" if none is."""
@@ -93,7 +99,9 @@ def images(table: pd.DataFrame, asked: Asked, where: str) -> pd.DataFrame:
         own = table[[each == asked.plate for each in plates]]
         if own.empty:
             few = ", ".join(sorted({*plates} - {""})[:6]) or "no plate"
-            raise program.DataError(f"{where}: no image is of plate {asked.plate}; column {plate} holds {few}")
+            raise OtherPlateError(f"{where}: no image is of plate {asked.plate}; column {plate} holds {few}")
+    elif not asked.bears_plate:
+        raise program.DataError(f"{where}: {foreign.no_plate('import_cells', asked.plate)}")
     made = own[[name for name in KEYS if name in own]].copy()
     made["well"] = [_well(text, well, where) for text in foreign.texts(own[well])]
     made["site"] = foreign.texts(own[site]) if site else [str(number) for number in own["ImageNumber"]]

@@ -6,6 +6,7 @@ with two header lines: the object's name, and the feature's. Image numbers hold 
 
 from __future__ import annotations
 
+import csv
 import functools
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 import numpy as np
 import pandas as pd
 from foreign import MISSING
-from foreign_cells import FOLDER, KEYS, NO_OBJECTS, PLACE, Asked, Well, images, joined, renamed
+from foreign_cells import FOLDER, KEYS, NO_OBJECTS, PLACE, Asked, OtherPlateError, Well, images, joined, renamed
 from stagekit import program
 
 IMAGE = re.compile(r"(?P<prefix>.*)image\.csv", re.IGNORECASE)
@@ -93,14 +94,16 @@ class Reader:
         for name, folder in self.folders.items():
             if name in self.quarantined:
                 continue
-            table = _read(folder.image, "str")
-            if table.empty:
-                self.quarantined[name] = f"{folder.image.name} has no row"
-                continue
             try:
+                table = _read(folder.image, "str")
+                if table.empty:
+                    raise program.DataError(f"{folder.image.name} has no row")
                 made[name] = images(_named(table, folder.path.name), self.asked, f"{name}/{folder.image.name}")
-            except program.DataError as error:
+            except OtherPlateError as error:
                 said.append(str(error))
+            except (program.DataError, OSError, ValueError) as error:
+                said.append(str(error))
+                self.quarantined[name] = str(error)
         if not made and said:
             raise program.DataError(said[0] + (f"; and {len(said) - 1} more folders are so" if said[1:] else ""))
         return made
@@ -175,9 +178,15 @@ def _objects(folder: Folder) -> Dict[str, List[str]]:
             for each, pairs in _together(pd.read_csv(path, header=[0, 1], nrows=0)).items():
                 found[each] = [*KEYS[:2], *(feature for _, feature in pairs)]
         else:
-            columns = list(pd.read_csv(path, nrows=0).columns)
+            columns = _header(path)
             found.update({name: columns} if {*KEYS[:2]} <= {*columns} else {})
     return found
+
+
+def _header(path: Path) -> List[str]:
+    """Return the names of the columns; pandas takes a second for thousands, and a plate has thousands of files."""
+    with open(path, encoding="utf-8-sig", newline="") as lines:
+        return next(csv.reader(lines), [])
 
 
 def _object_tables(folder: Folder, objects: List[str]) -> Dict[str, pd.DataFrame]:
@@ -205,6 +214,8 @@ def _together(table: pd.DataFrame) -> Dict[str, List[Tuple[str, str]]]:
 
 
 def _read(path: Path, kind: Any) -> pd.DataFrame:
+    if not path.stat().st_size:
+        raise program.DataError(f"{path.name} is empty: it has 0 bytes")
     with open(path, "rb") as file:
         file.seek(-1, 2)
         if file.read(1) != b"\n":
@@ -213,7 +224,7 @@ def _read(path: Path, kind: Any) -> pd.DataFrame:
         {"keep_default_na": False} if kind else {"na_values": MISSING, "float_precision": "round_trip"}
     )
     table = pd.read_csv(path, dtype=kind, encoding="utf-8-sig", **how)
-    if kind is None:
+    if kind is None and len(table):  # a site without a cell has a header only
         for name in table.columns:
             if table[name].dtype == object and name not in KEYS and not name.startswith("Metadata_"):
                 bad = table[name][pd.to_numeric(table[name], errors="coerce").isna() & table[name].notna()]

@@ -6,7 +6,7 @@ The features of every object begin with its name; the row's well is a column (`I
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Tuple
 
 import foreign
 import numpy as np
@@ -32,6 +32,7 @@ class Reader:
         self.table = None if path.is_dir() or path.suffix == ".parquet" else foreign.read(path)
         try:
             self.data: Any = self._dataset() if self.table is None else self.table
+            self.parts = self._parts() if self.table is None else []
             self.names = list(self.data.columns if self.table is not None else self.data.schema.names)
             self._find()
         except (pyarrow.ArrowInvalid, OSError) as error:
@@ -39,6 +40,15 @@ class Reader:
 
     def _dataset(self) -> Any:
         return pyarrow.dataset.dataset(str(self.path), format="parquet")
+
+    def _parts(self) -> List[Tuple[int, Any]]:
+        """Return every group of rows of every file, after the number of its first row: a well lies in few of them."""
+        found, start = [], 0
+        for file in self.data.get_fragments():
+            for part in file.split_by_row_group():
+                found.append((start, part))
+                start += sum(group.num_rows for group in part.row_groups)
+        return found
 
     def _find(self) -> None:
         """Find the objects, and read where every cell lies."""
@@ -63,8 +73,16 @@ class Reader:
     def _read(self, columns: List[str], rows: Any) -> pd.DataFrame:
         if self.table is not None:
             return self.table[columns] if rows is None else self.table[columns].iloc[rows]
-        table = self.data.to_table(columns=columns, use_threads=False)
-        return (table if rows is None else table.take(pyarrow.array(rows))).to_pandas()
+        if rows is None:
+            return self.data.to_table(columns=columns, use_threads=False).to_pandas()
+        ends = [*(start for start, _ in self.parts[1:]), np.inf]
+        tables = []
+        for (start, part), end in zip(self.parts, ends):
+            own = rows[(rows >= start) & (rows < end)] - start
+            if len(own):
+                table = part.to_table(schema=self.data.schema, columns=columns, use_threads=False)
+                tables.append(table.take(pyarrow.array(own)))
+        return pyarrow.concat_tables(tables).to_pandas()
 
     def wells(self) -> Iterator[Well]:
         """Yield every well of the plate."""

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
+import foreign
 import foreign_cells
 import foreign_csv
 import foreign_merged
@@ -35,6 +36,7 @@ def main() -> None:
     flags.add_argument("--table", required=True, type=Path, help="a folder, a sqlite, a Parquet file or a csv")
     for role in ROLES:
         flags.add_argument(f"--{role}_column", required=True, help="its column; empty: the one whose name says so")
+    foreign.add_flag(flags)
     flags.add_argument("--objects", required=True, help="Cells=cellbody,Nuclei=nucleus; empty: all, by their own names")
     flags.add_argument("--method", required=True, choices=sorted(METHODS))
     quarantine.add_flag(flags)
@@ -44,7 +46,7 @@ def main() -> None:
     args = flags.parse_args()
     with program.Report(args.output) as report:
         columns = {role: getattr(args, f"{role}_column") for role in ROLES if getattr(args, f"{role}_column")}
-        reader = open_table(args.table, Asked(args.plate, columns, _objects(args.objects)))
+        reader = open_table(args.table, Asked(args.plate, columns, _objects(args.objects), args.bears_plate == "true"))
         cells = args.write_cells if args.cells == "true" else None
         table = average(reader, METHODS[args.method], args, cells, report)
         profiles.write(table, args.write_profiles, contracts.PROFILES)

@@ -24,6 +24,8 @@ UNTREATED = "dmso"
 NO_DOSE = (*foreign.MISSING, "-")
 OF_IMAGES = ("FileName_", "PathName_", "URL_", "MD5Digest_", "ExecutionTime_", "ModuleError_", "ObjectsFileName_")
 """Columns of CellProfiler's Image table that say where its files lay and how long it took: no feature."""
+QUERY = re.compile(r"[=<>()]| in ")
+COUNT = re.compile(r"Metadata_(Site_Count|Object_Count|Count_.+)")
 SIGNS = {"neg": "negcon", "vehicle": "negcon", "pos": "poscon"}
 
 
@@ -37,6 +39,7 @@ def main() -> None:
         flags.add_argument(
             f"--{role}_column", required=True, help="its column; empty: the one whose name leaves no doubt"
         )
+    foreign.add_flag(flags)
     flags.add_argument("--features", required=True, help="what features begin with, by commas; empty: the usual ones")
     flags.add_argument("--negative", required=True, help="negative controls: names by commas, or a query")
     flags.add_argument("--positive", required=True, help="positive controls")
@@ -59,14 +62,18 @@ def convert(table: pd.DataFrame, args: argparse.Namespace, report: program.Repor
     named += [] if args.features else vectors
     others = [name for name in table.columns if name not in named]
     columns = {role: _column(others, role, args) for role in MAPPED}
-    rows = _of_plate(table, columns, args.plate, where)
+    if not columns["plate"] and args.bears_plate == "false":
+        raise program.DataError(f"{where}: {foreign.no_plate('import_wells', args.plate)}")
+    rows = _with_values(_of_plate(table, columns, args.plate, where), named, columns, report)
     metadata = _metadata(rows, [name for name in others if name not in columns.values()], columns, args, report)
     values = _values(rows, named, where, report)
     _check_wells(metadata, rows.index, where)
     if args.metadata == "table":
         _tell_doses(metadata, report)
     else:
-        metadata = metadata[list(contracts.WELL)]
+        metadata = metadata[
+            [name for name in map(str, metadata) if name in contracts.WELL or _is_count(name, metadata)]
+        ]
     report.fact("wells", len(metadata))
     report.fact("features", values.shape[1])
     report.fact("columns", {role: name for role, name in columns.items() if name})
@@ -99,6 +106,23 @@ def _of_plate(table: pd.DataFrame, columns: Dict[str, str], plate: str, where: s
         few = ", ".join(sorted({*held} - {""})[:8])
         raise program.DataError(f"{where}: no row is of plate {plate}; column {columns['plate']} holds {few}")
     return table[chosen]
+
+
+def _with_values(rows: pd.DataFrame, named: List[str], columns: Dict[str, str], report: program.Report) -> pd.DataFrame:
+    """Return the rows without those of wells that have no feature, as wells without cells have none here."""
+    values = rows[[name for name in named if not _is_about(name)]]
+    empty = (values.isna() | values.isin(foreign.MISSING)).all(axis=1)
+    wells = foreign.texts(rows.loc[empty, columns["well"]])
+    report.fact("wells_without_values", wells)
+    if wells and not empty.all():
+        report.warn(f"{len(wells)} wells have no value of any feature, and are left out: {', '.join(wells[:10])}")
+        return rows[~empty]
+    return rows
+
+
+def _is_count(name: str, metadata: pd.DataFrame) -> bool:
+    """Say whether a column tells the sites or cells of each well, by the contract's name: no platemap tells them."""
+    return bool(COUNT.fullmatch(name)) and bool(metadata[name].str.fullmatch("[0-9]+").all())
 
 
 def _metadata(
@@ -170,7 +194,12 @@ def _add_controls(
         chosen = _chosen(args.negative, texts, held, args) or [text.lower() in ("", UNTREATED) for text in held]
         made = ["negcon" if is_one else each for is_one, each in zip(chosen, made)]
     if args.positive:
-        chosen = _chosen(args.positive, texts, held, args)
+        names = {name.strip() for name in args.positive.split(",")}
+        if not names & {*held} and not QUERY.search(args.positive):  # other plates of the batch may hold it
+            report.warn(f"{args.table.name}: no well of plate {args.plate} holds [controls] positive = {args.positive}")
+            chosen = [False] * len(held)
+        else:
+            chosen = _chosen(args.positive, texts, held, args)
         made = ["poscon" if is_one else each for is_one, each in zip(chosen, made)]
     texts[CONTROL] = made
     report.fact("negative_controls", made.count("negcon"))
@@ -200,7 +229,7 @@ def _chosen(text: str, texts: Dict[str, List[str]], held: List[str], args: argpa
 
 def _values(rows: pd.DataFrame, named: List[str], where: str, report: program.Report) -> pd.DataFrame:
     """Return the features; a column of CellProfiler's about files and times is none, and neither is an empty one."""
-    about = [name for name in named if any(each in name for each in OF_IMAGES) and name.startswith("Image_")]
+    about = [name for name in named if _is_about(name)]
     empty = [name for name in named if rows[name].isna().all() and name not in about]
     kept = [name for name in named if name not in {*about, *empty}]
     if not kept:
@@ -219,6 +248,10 @@ def _values(rows: pd.DataFrame, named: List[str], where: str, report: program.Re
         rule = f"{bad[0]!r} is no name of a feature, such as dino_0" if bad else f"{twice[0]} would stand there twice"
         raise program.DataError(f"{where}: {rule}; rename the column")
     return values
+
+
+def _is_about(name: str) -> bool:
+    return name.startswith("Image_") and any(each in name for each in OF_IMAGES)
 
 
 def _check_wells(metadata: pd.DataFrame, rows: pd.Index, where: str) -> None:

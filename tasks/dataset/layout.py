@@ -138,11 +138,10 @@ class Layout:
     def platemap(self, batch: str, platemap: str) -> Path:
         return self.barcode_platemap(batch).parent / "platemap" / f"{checked_name('platemap', platemap)}.txt"
 
-    def converted_platemap(self, batch: str, plate: str) -> Path:
-        """Return the platemap that was made of a layout of a laboratory; its perturbations lie beside it."""
-        return (
-            self.dataset / "workspace/platemaps" / checked_name("batch", batch) / f"{checked_name('plate', plate)}.txt"
-        )
+    def converted_platemap(self, batch: str, plate: str, content: str) -> Path:
+        """Return the platemap made of a laboratory's layout, by what it says; its perturbations lie beside it."""
+        folder = self.dataset / "workspace/platemaps" / checked_name("batch", batch) / content
+        return folder / f"{checked_name('plate', plate)}.txt"
 
     def own_tables(self, kind: str, batch: str) -> Path:
         """Return the folder of the tables of wells or cells that another laboratory or program made."""

@@ -25,16 +25,24 @@ def find(layout: Layout, kind: str, batch: str, plate: str, given: Path | None) 
     if given:
         return _there(given, kind, plate)
     folder = layout.own_tables(kind, batch)
-    endings = WELL_TABLES if kind == "wells" else CELL_TABLES
-    named = [path for ending in endings if (path := folder / f"{plate}{ending}").exists()]
     lying = sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
-    found = named or lying
+    found = named(layout, kind, batch, plate) or lying
     if len(found) == 1:
         return found[0]
     held = ", ".join(path.name for path in found[:8]) or "nothing"
-    lay = f"{plate}{' or '.join(ending or '/' for ending in endings)}"
+    lay = f"{plate}{' or '.join(ending or '/' for ending in _endings(kind))}"
     message = f"{folder}: no one table of the {kind} of plate {plate} lies here, but {held}"
     raise MissingInputError(f"{message}; lay one as {lay}, or say where it is: [import_{kind}] file = ...{{plate}}...")
+
+
+def named(layout: Layout, kind: str, batch: str, plate: str) -> list[Path]:
+    """Return the tables that lie there and are called as their plate is."""
+    folder = layout.own_tables(kind, batch)
+    return [path for ending in _endings(kind) if (path := folder / f"{plate}{ending}").exists()]
+
+
+def _endings(kind: str) -> tuple[str, ...]:
+    return WELL_TABLES if kind == "wells" else CELL_TABLES
 
 
 def _there(path: Path, kind: str, plate: str) -> Path:

@@ -49,6 +49,12 @@ class OwnTable(ProvidedTask):
         given = settings.resolved(str(self.file).replace("{plate}", self.plate)) if self.file else None
         return own_tables.find(settings.load().layout, self.kind, self.batch_id, self.plate, given)
 
+    def bears_plate(self) -> str:
+        """Say whether the table's name says the plate, or the batch lists no other: no column of it need do so."""
+        layout, file = settings.load().layout, str(self.file)
+        named = "{plate}" in file if file else bool(own_tables.named(layout, self.kind, self.batch_id, self.plate))
+        return "true" if named or lookup.plates(layout, self.batch_id) == [self.plate] else "false"
+
 
 class OwnWells(OwnTable):
     kind = FROM_WELLS
@@ -83,6 +89,9 @@ class ImportWells(StageTask):
         left_out = frozenset() if self.parquet else frozenset({"parquet"})
         return super().spec().adding(parameters=known, disabled_outputs=left_out)
 
+    def job_spec(self) -> JobSpec:
+        return super().job_spec().adding(flags={"bears_plate": bears_plate(self, OwnWells)})
+
 
 class ImportCells(StageTask):
     """Of a run that starts from another laboratory's single cells, or another program's."""
@@ -112,7 +121,14 @@ class ImportCells(StageTask):
 
     def job_spec(self) -> JobSpec:
         allowed = settings.max_failed_fraction(self.definition)
-        return super().job_spec().adding(flags={"max_failed_fraction": f"{allowed:g}"})
+        own = {"max_failed_fraction": f"{allowed:g}", "bears_plate": bears_plate(self, OwnCells)}
+        return super().job_spec().adding(flags=own)
+
+
+def bears_plate(task: PlateTask, kind: type[OwnTable]) -> str:
+    """Say whether a plate's own table needs no column of plates."""
+    own: Any = task.clone(kind)
+    return str(own.bears_plate())
 
 
 def refuse_other_start(task: PlateTask, start: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,10 +137,12 @@ def _controls() -> Controls:
 
 
 def _written(batch: str, plate: str, made: Converted) -> Tables:
-    """Write the tables if they are not there as they would be, with where they come from."""
+    """Write the tables if they are not there as they would be, with where they come from.
+
+    Their folder is named after what they say: another luigi.cfg that reads the layout otherwise, at the same time on
+    the same data root, writes beside them and not over them.
+    """
     given = settings.load()
-    platemap = given.layout.converted_platemap(batch, plate)
-    external, source = (platemap.with_name(f"{plate}{end}") for end in ("_metadata.tsv", ".json"))
     origin = {
         "source": made.source.relative_to(given.layout.root).as_posix(),
         "sha256": made.sha256,
@@ -148,8 +151,12 @@ def _written(batch: str, plate: str, made: Converted) -> Tables:
         "controls": vars(_controls()),
         "notes": list(made.notes),
     }
-    contents = {platemap: _text(made.platemap), external: _text(made.external_metadata)}
-    contents[source] = json.dumps(origin, indent=1, ensure_ascii=False) + "\n"
+    texts = [_text(made.platemap), _text(made.external_metadata)]
+    texts.append(json.dumps(origin, indent=1, ensure_ascii=False) + "\n")
+    content = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
+    platemap = given.layout.converted_platemap(batch, plate, content)
+    external, source = (platemap.with_name(f"{plate}{end}") for end in ("_metadata.tsv", ".json"))
+    contents = dict(zip((platemap, external, source), texts, strict=True))
     changed = [path for path, text in contents.items() if not path.is_file() or path.read_bytes() != text.encode()]
     try:
         platemap.parent.mkdir(parents=True, exist_ok=True)

@@ -275,7 +275,7 @@ def test_a_platemap_in_the_inner_form_passes_byte_for_byte(given: str, luigi_cfg
     platemap, external = make_task(Platemap), make_task(ExternalMetadata)
     assert platemap.path() == layout.platemap(BATCH, "JUMP_platemap")
     assert external.path() == layout.external_metadata("JUMP_metadata.tsv")
-    assert not layout.converted_platemap(BATCH, PLATE).exists()
+    assert not layout.converted_platemap(BATCH, PLATE, "content").parents[2].exists()
 
 
 def test_stages_read_a_converted_layout_and_its_origin_is_told(luigi_cfg: LoadSettings) -> None:
@@ -306,6 +306,19 @@ def test_a_result_is_stale_by_what_a_layout_says_not_by_how_it_is_written(luigi_
     assert digest() == first
     text(source, [HEADER, *SAME[:-1], ["B12", "pos", "3"]])
     assert digest() != first
+
+
+def test_another_reading_of_a_layout_leaves_the_files_of_the_first_as_they_are(luigi_cfg: LoadSettings) -> None:
+    laid(luigi_cfg("[controls]\npositive = pos\n"), LONG)
+    first, first_external = make_task(Platemap).path(), make_task(ExternalMetadata).path()
+    before = (first.read_bytes(), first_external.read_bytes())
+    luigi_cfg("[controls]\nnegative = pos\n")
+    second, second_external = make_task(Platemap).path(), make_task(ExternalMetadata).path()
+
+    assert (first.read_bytes(), first_external.read_bytes()) == before
+    assert second_external != first_external
+    assert second_external.read_bytes() != before[1]
+    assert second.parent == second_external.parent
 
 
 def test_several_files_of_a_platemaps_name_are_refused(luigi_cfg: LoadSettings) -> None:

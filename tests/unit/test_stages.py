@@ -31,6 +31,12 @@ SEVERAL = {**dict.fromkeys(JOINING, 2), "explore_plate": 3, "anndata": 3}
 OPTIONAL = {"blocklist", "planes", "labels", "masks"}
 """Offered only if luigi.cfg names one, or the plate was added with one; so are the single cells of AnnData."""
 
+COLUMNS = {
+    "import_wells": ("plate", "well", "perturbation", "dose", "control"),
+    "import_cells": ("plate", "well", "site"),
+}
+"""For what a program has a flag --<role>_column, which it names by a loop."""
+
 
 def classes() -> list[type[Staged]]:
     found = [value for value in vars(pipeline).values() if isinstance(value, type) and issubclass(value, Staged)]
@@ -123,6 +129,7 @@ def test_a_job_says_the_flags_that_its_program_requires(name: str, luigi_cfg: Lo
     program = task.definition.program_path
     sources = [path.read_text() for path in recipes._imported(program, {program})]
     known = {flag for text in sources for flag in re.findall(r"add_argument\(\s*\"(--\w+)\"", text)}
+    known |= {f"--{role}_column" for role in COLUMNS.get(name, ())}
     if not task.definition.sharded:
         known -= {"--shard"}  # of a module that sharded stages share
 

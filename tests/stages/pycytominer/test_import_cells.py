@@ -38,6 +38,7 @@ def bring(stage: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     def run(table: Path, plate: str, **given: str) -> Any:
         flags: dict[str, Any] = {f"{role}_column": given.get(role, "") for role in ("plate", "well", "site")}
         flags |= {"objects": "", "method": "mean", "max_failed_fraction": "0", "cells": "true"}
+        flags["bears_plate"] = "true"
         flags |= {name: value for name, value in given.items() if name in flags}
         places = {"write_profiles": tmp_path / "made.csv.gz", "write_cells": tmp_path / "made_cells"}
         return stage("import_cells", plate, table=table, **flags, **places)
@@ -143,6 +144,28 @@ def test_cytotables_parquet_comes_to_the_mean_of_its_rows(
     np.testing.assert_allclose(made().loc[well, expected.index].astype(float), expected, rtol=1e-4, atol=1e-9)
 
 
+GROUPS = """
+import sys
+import pandas
+import pyarrow
+import pyarrow.parquet
+cells = [{"Metadata_Plate": "P1", "Metadata_Well": f"{'AB'[row % 2]}01", "Metadata_ImageNumber": row // 7 + 1,
+          "Metadata_Cells_Number_Object_Number": row % 7 + 1, "Cells_Area": row ** 1.5} for row in range(60)]
+pyarrow.parquet.write_table(pyarrow.Table.from_pylist(cells), sys.argv[1], row_group_size=13)
+pandas.DataFrame(cells).to_csv(sys.argv[2], index=False)
+"""
+
+
+def test_a_well_is_gathered_from_whatever_groups_of_rows_it_lies_in(bring, made, oracle, tmp_path: Path) -> None:
+    oracle(GROUPS, tmp_path / "P1.parquet", tmp_path / "P1.csv")
+    cells = pd.read_csv(tmp_path / "P1.csv").groupby("Metadata_Well")["Cells_Area"]
+    done = bring(tmp_path / "P1.parquet", "P1")
+
+    assert done.code == 0, done.stderr
+    assert made()["Metadata_Count_Cells"].astype(int).tolist() == cells.size().tolist()
+    np.testing.assert_allclose(made()["Cells_Area"], cells.mean(), rtol=1e-4)
+
+
 def test_csv_folders_with_two_header_lines_and_with_a_site_each_are_read(bring, made, tmp_path: Path) -> None:
     together = real_files.vendors() / "cellprofiler_csv_object_multiheader/cytominer-database/data_a"
     done = bring(together, "110000106828")
@@ -190,6 +213,54 @@ def test_sites_that_cannot_be_used_are_named_and_left_out(bring, made, tmp_path:
     assert "E17-4: Cells.csv is empty" in refused.stderr
     assert allowed.facts["quarantined"] == {"E17-4": "Cells.csv is empty: it has 0 bytes"}
     assert list(made().index) == ["A01"]
+
+
+CELLS = "ImageNumber,ObjectNumber,AreaShape_Area\n"
+
+
+def laid_site(folder: Path, image: str, cells: str = CELLS + "1,1,2.5\n1,2,3.5\n") -> None:
+    folder.mkdir(parents=True)
+    (folder / "Image.csv").write_text(image)
+    (folder / "Cells.csv").write_text(cells)
+
+
+def test_a_site_without_a_cell_is_a_good_site(bring, made, tmp_path: Path) -> None:
+    for well, cells in {"A01": {}, "A02": {"cells": CELLS}}.items():
+        laid_site(tmp_path / f"plate/{well}", f"ImageNumber,Metadata_Plate,Metadata_Well\n1,P1,{well}\n", **cells)
+    done = bring(tmp_path / "plate", "P1")
+
+    assert done.code == 0, done.stderr
+    assert done.facts["wells_without_cells"] == ["A02"]
+    assert made().loc["A01", "Cells_AreaShape_Area"] == 3
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("", "Image.csv is empty: it has 0 bytes"),
+        ("ImageNumber,Metadata_Plate,Metadata_Well\n1,P1,A", "Image.csv is cut off"),
+        ("ImageNumber,Metadata_Plate,Metadata_Well\n1,P1,??\n", "'??', which is no well"),
+    ],
+    ids=["empty", "cut", "no well"],
+)
+def test_a_site_whose_images_cannot_be_told_is_not_passed_over(bring, tmp_path: Path, image: str, told: str) -> None:
+    laid_site(tmp_path / "plate/good", "ImageNumber,Metadata_Plate,Metadata_Well\n1,P1,A01\n")
+    laid_site(tmp_path / "plate/bad", image)
+    refused = bring(tmp_path / "plate", "P1")
+    allowed = bring(tmp_path / "plate", "P1", max_failed_fraction="0.5")
+
+    assert (refused.code, allowed.code) == (65, 0), allowed.stderr
+    assert told in refused.stderr
+    assert told in allowed.facts["quarantined"]["bad"]
+
+
+def test_cells_of_no_plate_are_refused_where_they_may_be_of_several(bring, tmp_path: Path) -> None:
+    laid_site(tmp_path / "cells/good", "ImageNumber,Metadata_Well\n1,A01\n")
+
+    assert bring(tmp_path / "cells", "P1").code == 0
+    refused = bring(tmp_path / "cells", "P1", bears_plate="false")
+    assert refused.code == 65
+    assert "no column says the plate" in refused.stderr
 
 
 @pytest.mark.parametrize(

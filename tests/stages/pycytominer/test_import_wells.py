@@ -19,7 +19,7 @@ COPY = """
 import sys
 import pandas
 table = pandas.read_parquet(sys.argv[1])
-for name in [each for each in table if hasattr(table[each].iloc[0], "shape")]:
+for name in [each for each in table if getattr(table[each].iloc[0], "ndim", 0)]:
     vectors = pandas.DataFrame(table.pop(name).tolist())
     table = table.join(vectors.add_prefix(f"{name}_"))
 table.to_csv(sys.argv[2], index=False)
@@ -33,6 +33,7 @@ def bring(stage: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     def run(table: Path, plate: str, metadata: str = "table", **given: str) -> Any:
         flags = {f"{role}_column": given.get(role, "") for role in ROLES}
         flags |= {name: given.get(name, "") for name in ("features", "negative", "positive")}
+        flags["bears_plate"] = given.get("bears_plate", "true")
         return stage(
             "import_wells", plate, table=table, metadata=metadata, write_profiles=tmp_path / "made.csv.gz", **flags
         )
@@ -122,6 +123,7 @@ def test_published_jump_profiles_are_read(bring, load, oracle, tmp_path: Path, k
     np.testing.assert_allclose(made[features], published[features], rtol=1e-4)
 
 
+# fmt: off
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "another plate": ({}, {"plate_named": "0044"}, ["all.csv", "0044", "Plate ID", "0042"]),
     "no well": ({"Well": ["x9y", "A1", "A2", "A1"]}, {}, ["row 2", "column Well", "x9y"]),
@@ -130,19 +132,56 @@ FAULTS: dict[str, tuple[dict[str, Any], dict[str, str], list[str]]] = {
     "no dose": ({"Concentration": ["", "low", "5", ""]}, {}, ["row 3", "Concentration", "low"]),
     "two columns of compounds": ({"Drug": ["a", "b", "c", "d"]}, {}, ["Compound, Drug", "[import_wells] perturbation"]),
     "a column that is not there": ({}, {"well": "Wells"}, ["Wells", "[import_wells] well"]),
+    "a text among numbers of a later plate": (
+        {"dino_0": ["1", "2", "3", "high"]}, {"plate_named": "0043"}, ["row 5", "dino_0", "high"],
+    ),
+    "no plate, and a batch of several": (
+        {"Plate ID": ["x"] * 4}, {"renamed": "Remark", "bears_plate": "false"}, ["no column says the plate", "0042"],
+    ),
     "no feature": ({}, {"features": "resnet_"}, ["no column is a feature", "[import_wells] features"]),
 }
 
 
+# fmt: on
 @pytest.mark.parametrize(("change", "given", "told"), FAULTS.values(), ids=FAULTS)
 def test_what_is_wrong_is_named(bring, save, screen, tmp_path: Path, change, given, told) -> None:
     given = dict(given)
     plate = given.pop("plate_named", "0042")
-    done = bring(save(screen.assign(**change), "all.csv"), plate, **given)
+    table = screen.assign(**change).rename(columns={"Plate ID": given.pop("renamed", "Plate ID")})
+    done = bring(save(table, "all.csv"), plate, **given)
 
     assert done.code == 65
     assert [text for text in told if text not in done.stderr] == []
     assert not (tmp_path / "made.csv.gz").exists()
+
+
+def test_a_well_without_any_value_is_left_out_and_named(bring, save, load, screen, tmp_path: Path) -> None:
+    screen.loc[2, ["dino_0", "dino_1", "Image_Granularity_1_DNA"]] = np.nan
+    done = bring(save(screen, "all.csv"), "0042")
+
+    assert done.code == 0, done.stderr
+    assert list(load(tmp_path / "made.csv.gz")["Metadata_Well"]) == ["A01", "B02"]
+    assert done.facts["wells_without_values"] == ["C - 03"]
+
+
+def test_counts_of_cells_stay_beside_a_platemap(bring, save, load, screen, tmp_path: Path) -> None:
+    table = screen.assign(Metadata_Object_Count=[10, 20, 30, 40], Metadata_Count_Cells=["1", "many", "3", "4"])
+    done = bring(save(table, "all.csv"), "0042", metadata="platemap")
+    made = load(tmp_path / "made.csv.gz")
+
+    assert done.code == 0, done.stderr
+    assert list(made["Metadata_Object_Count"]) == ["20", "10", "30"]
+    assert [name for name in made if name.startswith("Metadata_")][2:] == ["Metadata_Object_Count"]
+
+
+def test_a_plate_without_the_positive_controls_of_its_batch_is_told_of_and_kept(
+    bring, save, load, screen, tmp_path: Path
+) -> None:
+    done = bring(save(screen, "all.csv"), "0042", positive="AMG900, dexamethasone")
+
+    assert done.code == 0, done.stderr
+    assert "positive = AMG900, dexamethasone" in done.warnings[0]
+    assert "poscon" not in list(load(tmp_path / "made.csv.gz")["Metadata_control_type"])
 
 
 def test_controls_are_names_or_a_query(bring, save, load, screen, tmp_path: Path) -> None:
