@@ -24,7 +24,7 @@ import pipelines
 import segmentation
 import site_objects
 import tune_sheet
-from sites import Sites
+from sites import CSV, Sites
 from stagekit import contracts, program
 
 ONLY_MEASURE = (
@@ -86,12 +86,9 @@ def _measured(args: Namespace, table: load_data.LoadData, target: Path) -> dict[
     if faults:
         raise program.DataError(images.summary(table.name, faults))
     flat = _flat(table, channels, args.images, shapes, target / "flat")
-    sites = Sites.of(flat, flat, pipeline, args.plate)
-    sites.measure("fast", target, lambda image, seconds: None)
-    return {
-        site: site_objects.describe(target / f"{args.plate}-{site}", shape[0] * shape[1])
-        for site, shape in shapes.items()
-    }
+    sites = Sites.of(flat, flat, pipeline, args.plate, CSV)
+    made = sites.measure("fast", target, lambda image, seconds: None)
+    return {site: site_objects.describe(made.tables[site], shape[0] * shape[1]) for site, shape in shapes.items()}
 
 
 def _lean(text: str) -> str:
