@@ -57,7 +57,7 @@ def test_without_a_sheet_the_plate_is_added_and_why_is_said(
     code, printed, _ = add_plate("--yes")
 
     assert code == 0
-    assert "no contact sheet: OME-Zarr is read by the stage import_images only" in printed
+    assert "no contact sheet: other images than TIFF are read by the stage import_images only" in printed
     assert not added_to.planes(BATCH, PLATE).with_suffix(".png").exists()
 
 
