@@ -36,9 +36,11 @@ Cell Painting plates, turned into profiles by Platewright. Settings are in `luig
      controls, unless `[controls]` of `luigi.cfg` names others. A layout of your own may take its place.
    - `external_metadata/{compounds}`, if there is more to say of a compound: a row each, found by `broad_sample`. Then
      set `external_metadata = {compounds}` under `[dataset]` of `luigi.cfg`.
-5. See what it will cost: `platewright plan --batch-id {batch}`
-6. Run it: `luigi --module tasks RunBatch --batch-id {batch}`
-7. See how it stands: `platewright status`
+5. See whether its cells are found: `platewright tune --batch-id {batch} --plate PLATE` draws them
+6. See what it will cost: `platewright plan --batch-id {batch}`
+7. Run it: `luigi --module tasks RunBatch --batch-id {batch}`
+8. See how it stands: `platewright status`
+9. Look at plates, wells and cells: `luigi --module tasks Explorer --batch-id {batch}`, then `platewright show`
 """
 
 

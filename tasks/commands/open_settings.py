@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stagekit.planes import PROJECTIONS
@@ -10,6 +10,7 @@ from stagekit.planes import PROJECTIONS
 from tasks.commands.added import Added
 from tasks.instruments.plate import FoundPlate
 from tasks.settings.settings import default_of
+from tasks.workflow import proposals
 from tasks.workflow.image_analysis import Measure
 from tasks.workflow.import_images import ImportImages
 from tasks.workflow.segmentation import LEAST_CHANNELS, NONE
@@ -48,14 +49,17 @@ def _images(found: FoundPlate) -> Iterator[OpenSetting]:
             yield OpenSetting("images", name, value, f"{others}: one image is measured")
 
 
-def _channels(names: Collection[str]) -> Iterator[OpenSetting]:
+def _channels(names: Sequence[str]) -> Iterator[OpenSetting]:
     """Yield the channels that our pipeline looks for and the plate has not; one of the user's has its own."""
     if not names or default_of(Measure, "pipeline"):
         return
     listed = ", ".join(names)
     if len(names) < LEAST_CHANNELS:
         yield OpenSetting("measure", "pipeline", "mine.cppipe", "for our own pipeline needs two channels")
-    if default_of(Measure, "nuclei_channel") not in names:
-        yield OpenSetting("cells", "nuclei_channel", next(iter(names)), f"or where else nuclei are seen, of {listed}")
-    if default_of(Measure, "cells_channel") not in (*names, NONE):
-        yield OpenSetting("cells", "cells_channel", NONE, f"or where whole cells are seen, of {listed}")
+    nuclei, cells = str(default_of(Measure, "nuclei_channel")), str(default_of(Measure, "cells_channel"))
+    for_nuclei, for_cells = proposals.roles(names, nuclei, cells)
+    if nuclei not in names:
+        told = for_nuclei if for_nuclei in names else next((name for name in names if name != for_cells), names[0])
+        yield OpenSetting("cells", "nuclei_channel", told, f"or where else nuclei are seen, of {listed}")
+    if cells not in (*names, NONE):
+        yield OpenSetting("cells", "cells_channel", for_cells, f"or where whole cells are seen, of {listed}")

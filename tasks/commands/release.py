@@ -23,6 +23,7 @@ from tasks.runtime.images.released import Release, ReleasedImage
 
 TOOLS = ("cyclonedx", "oras", "pip_audit")
 REPORT = "advisories.json"
+"""All that lies in the folder if a vulnerability stops a release: it may be made there once that is mended."""
 
 
 def make(names: Sequence[str], place: str, folder: Path, rehearsal: bool, source: Sequence[str]) -> None:
@@ -31,7 +32,7 @@ def make(names: Sequence[str], place: str, folder: Path, rehearsal: bool, source
     began, version = datetime.now(UTC), metadata.version("platewright")
     revision = _revision(version, rehearsal)
     built = {name: _built(name, rehearsal) for name in names}
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(each.name != REPORT for each in folder.iterdir()):
         raise EngineError(f"{folder} is not empty: name a new folder with --to")
     folder.mkdir(parents=True, exist_ok=True)
     _audit(names, folder, rehearsal, source)

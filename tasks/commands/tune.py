@@ -41,6 +41,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def act(args: argparse.Namespace) -> int:
     asked: dict[str, Any] = {"batch_id": args.batch_id, "plate": args.plate, "wells": args.wells}
     task = pipeline.TuneCells(**asked)
+    task.roles()  # before anything is started: it raises if nobody knows which channel shows nuclei
     if not luigi.build([task], local_scheduler=True, log_level="INFO"):
         return FAILED
     found = manifest.read(task.manifest_path())

@@ -108,7 +108,7 @@ class Segmented(StageTask):
         for what, name in (("nuclei", self.nuclei_channel), ("cells", self.cells_channel)):
             if name not in known and (what, name) != ("cells", NONE):
                 where = "add-plate --channels" if added else "[load_data] channels"
-                raise SettingsError(_no_channel(what, name, known, where))
+                raise SettingsError(no_channel(what, name, known, where))
 
 
 def names(kind: type[StageTask]) -> list[str]:
@@ -181,7 +181,8 @@ def _too_few(there: Collection[str], where: str) -> str:
     )
 
 
-def _no_channel(what: str, name: str, known: Collection[str], where: str) -> str:
+def no_channel(what: str, name: str, known: Collection[str], where: str) -> str:
+    """Return the error's text for a channel of nuclei or cells that a plate has not."""
     there = [each for each in known if each != forms.LEFT_OUT]
     ring = f", or {NONE} (rings around the nuclei)" if what == "cells" else ""
     return (

@@ -9,6 +9,7 @@ from typing import Any
 
 import luigi
 
+from tasks.errors import SettingsError
 from tasks.execution.collect import RunSummary
 from tasks.execution.specs import StageSpec
 from tasks.execution.stage_run import Run
@@ -36,12 +37,19 @@ class CellChannels(SampleTask):
     cells_channel = Segmented.cells_channel
 
     def roles(self) -> tuple[str, str]:
+        """Return both; raise SettingsError if neither a setting nor a name says which channel shows nuclei."""
         listing: Any = self.clone(LoadData)
-        known = segmentation.added_channels(self.batch_id, self.plate)
-        known = known or (forms.channel_names(listing.channels) if listing.source == "images" else [])
+        added = segmentation.added_channels(self.batch_id, self.plate)
+        known = added or (forms.channel_names(listing.channels) if listing.source == "images" else [])
         known = [name for name in known if name != forms.LEFT_OUT]
         given = str(self.nuclei_channel), str(self.cells_channel)
-        return proposals.roles(known, *given) if known else given
+        if not known:
+            return given
+        found = proposals.roles(known, *given)
+        if found[0] not in known:
+            where = "add-plate --channels" if added else "[load_data] channels"
+            raise SettingsError(segmentation.no_channel("nuclei", found[0], known, where))
+        return found
 
 
 class EstimateCells(CellChannels):

@@ -74,3 +74,10 @@ def test_each_fault_fails_the_build_and_is_named(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert [fault for fault in faults if fault not in printed] == []
     assert "luigi.cfg" not in printed
+
+
+def test_the_index_leads_to_every_page() -> None:
+    index = (REPOSITORY / "docs/index.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(([\w.]+\.md)\)", index))
+
+    assert {page.name for page in (REPOSITORY / "docs").glob("*.md")} - linked == {"index.md"}

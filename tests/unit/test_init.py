@@ -68,7 +68,7 @@ def test_results_stay_out_of_git_and_what_to_do_next_is_written(
     printed = capsys.readouterr().out
 
     assert "/data_root/" in (tmp_path / "screen/.gitignore").read_text().splitlines()
-    assert len(steps) == 7
+    assert len(steps) == 9
     assert all(step in printed for step in steps)
     assert "RunBatch --batch-id first" in printed
 

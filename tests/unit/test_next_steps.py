@@ -14,7 +14,7 @@ from tasks.workflow import plate_layouts
 from tests.unit.conftest import AddPlate, LoadSettings
 from tests.unit.drawn_exports import BATCH, PLATE, SITES, WELLS, image, ome_tiff, write_tiff
 
-OPEN = ("[images] z = 2", "[cells] nuclei_channel = Hoechst", "[cells] cells_channel = none")
+OPEN = ("[images] z = 2", "[cells] nuclei_channel = Hoechst", "[cells] cells_channel = SYTO")
 SET = "[images]\nz = max\n[cells]\nnuclei_channel = Hoechst\ncells_channel = SYTO\n"
 NAMES = ("--channels", "1=Hoechst,2=SYTO")
 
@@ -36,6 +36,15 @@ def test_open_settings_and_the_platemap_come_before_the_run(
     assert found[3].endswith(str(lookup.laid_platemaps(layout, BATCH, PLATE)[0]))
     assert found[4] == f"then run: luigi --module tasks RunBatch --batch-id {BATCH}"
     assert all(f"  set          {each}" in printed for each in OPEN)
+
+
+def test_the_channel_of_the_cells_is_not_proposed_for_nuclei(
+    luigi_cfg: LoadSettings, exported: Path, add_plate: AddPlate
+) -> None:
+    ome_tiff(exported, 1)
+    luigi_cfg("")
+
+    assert "  set          [cells] nuclei_channel = mine, or" in add_plate("--channels", "1=RNA,2=mine")[1]
 
 
 def test_what_is_set_is_not_asked_for(luigi_cfg: LoadSettings, exported: Path, add_plate: AddPlate) -> None:

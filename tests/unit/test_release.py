@@ -120,6 +120,17 @@ def test_an_advisory_source_that_does_not_answer_has_checked_nothing(
     assert "no route" in found.not_checked["requirements.lock"]
 
 
+def test_an_advisory_source_that_hangs_has_checked_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(words: list[str], **how: object) -> None:
+        raise subprocess.TimeoutExpired(words, advisories.SECONDS)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    found = advisories.report(Path("requirements.lock"), (), TODAY)
+
+    assert found.verdict.startswith("not checked")
+    assert "900 seconds" in found.not_checked["requirements.lock"]
+
+
 def test_a_known_vulnerability_is_named_with_the_version_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found = report(monkeypatch, rows(NUMPY, SIX))
 
@@ -226,4 +237,15 @@ def test_a_folder_with_files_is_not_released_into(clone: Path, tmp_path: Path) -
     (tmp_path / "out/mine").touch()
 
     with pytest.raises(EngineError, match="out is not empty"):
+        releasing.make([], "registry.example/lab", tmp_path / "out", rehearsal=True, source=())
+
+
+def test_a_release_that_a_vulnerability_stopped_may_be_made_in_the_same_folder(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releasing, "_audit", lambda *words: (_ for _ in ()).throw(EngineError("a vulnerability")))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / releasing.REPORT).touch()
+
+    with pytest.raises(EngineError, match="a vulnerability"):
         releasing.make([], "registry.example/lab", tmp_path / "out", rehearsal=True, source=())

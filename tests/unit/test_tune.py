@@ -178,3 +178,13 @@ def test_a_choice_writes_only_what_differs(tuned: Path) -> None:
 def test_a_number_that_is_not_on_the_sheet_is_refused(tuned: Path) -> None:
     with pytest.raises(SettingsError, match="--choose 3: it must be a number on the sheet, 1 to 2"):
         act("--choose", "3")
+
+
+def test_a_plate_of_which_nothing_says_which_channel_shows_nuclei_is_refused_before_anything_starts(
+    luigi_cfg: LoadSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    luigi_cfg("[load_data]\nchannels = 1=Red,2=Green\n")
+    monkeypatch.setattr(luigi, "build", lambda *tasks, **how: pytest.fail("something was started"))
+
+    with pytest.raises(SettingsError, match=r"nuclei_channel = DNA: no channel is called so.* one of Red, Green"):
+        act()

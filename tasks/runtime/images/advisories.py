@@ -67,13 +67,20 @@ def report(lock: Path, known: Sequence[Accepted], today: date, source: Sequence[
     """Ask for every package of a lock. `source` are further words of pip-audit that name another advisory source."""
     words = [sys.executable, "-m", "pip_audit", "--requirement", str(lock), "--disable-pip", "--no-deps"]
     words += ["--format=json", "--progress-spinner=off", *source]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=SECONDS)
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return _unanswered(lock, f"nothing after {SECONDS} seconds")
     try:
         rows = json.loads(done.stdout)["dependencies"]
     except (ValueError, KeyError):
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        return Report(0, {lock.name: f"the advisory source did not answer: {said}"}, {}, ())
+        return _unanswered(lock, said)
     return _read(rows, [each for each in known if each.until >= today])
+
+
+def _unanswered(lock: Path, said: str) -> Report:
+    return Report(0, {lock.name: f"the advisory source did not answer: {said}"}, {}, ())
 
 
 def _read(rows: Sequence[Mapping[str, object]], known: Sequence[Accepted]) -> Report:
