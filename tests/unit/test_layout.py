@@ -98,6 +98,7 @@ def test_results_lie_where_the_gallery_has_them() -> None:
     assert below == {
         "anndata": "workspace/anndata/B/P",
         "explorer": "workspace/explorer/B",
+        "explorer_sets": "workspace/explorer/B/sets/P",
         "explorer_plates": "workspace/explorer/B/plates/P",
         "own_tables": "workspace/imported/B/P",
         "load_data_csv": "workspace/load_data_csv/B/P",
