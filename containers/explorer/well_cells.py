@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 from stagekit import program
+
+if TYPE_CHECKING:
+    import pyarrow  # below, where it is needed: it takes a third of a second, which plates in csv need not wait for
 
 SITE, OBJECT = "Metadata_Site", "Metadata_Cells_ObjectNumber"
 PLACE = ("Metadata_Plate", "Metadata_Well", SITE)
@@ -78,6 +80,8 @@ def _column(table: pyarrow.Table, name: str) -> np.ndarray:
 
 
 def _schema(path: Path) -> pyarrow.Schema:
+    import pyarrow.parquet
+
     try:
         return pyarrow.parquet.read_schema(path)
     except (pyarrow.ArrowInvalid, OSError) as error:
@@ -85,6 +89,8 @@ def _schema(path: Path) -> pyarrow.Schema:
 
 
 def _read(path: Path, columns: list[str]) -> pyarrow.Table:
+    import pyarrow.parquet
+
     try:
         # On this thread: Arrow's own may abort the program as it ends (apache/arrow#34314).
         with pyarrow.parquet.ParquetFile(path) as file:
