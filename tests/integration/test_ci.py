@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -47,8 +48,17 @@ def begin(clone: Path, **codes: int) -> subprocess.Popen[str]:
     words = {**os.environ, "PATH": f"{clone / 'bin'}:{os.environ['PATH']}", "ENGINE_ROOT": str(clone / "engine")}
     words |= {name: str(code) for name, code in codes.items()}
     pipe = subprocess.PIPE
+    # What a shell begins in the background ignores Ctrl-C, and so would all that it starts; a person's shell does not.
+    heeds = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen(
-        ["bash", ".ci/run"], cwd=clone, env=words, text=True, stdout=pipe, stderr=pipe, start_new_session=True
+        ["bash", ".ci/run"],
+        cwd=clone,
+        env=words,
+        text=True,
+        stdout=pipe,
+        stderr=pipe,
+        start_new_session=True,
+        preexec_fn=heeds,
     )
 
 
