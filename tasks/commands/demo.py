@@ -26,11 +26,12 @@ from tasks.results import manifest
 from tasks.runtime.arrays.places import AWS_BATCH
 from tasks.runtime.engines import engines
 from tasks.settings import settings
+from tasks.settings.luigi_sections import TASK_FAILED
 from tasks.stage_tasks import console
 from tasks.workflow import pipeline
 from tasks.workflow.report import tell_of_failure
 
-FAILED = 30  # as [retcode] task_failed
+FAILED = TASK_FAILED
 
 
 class Attempt(enum.Enum):

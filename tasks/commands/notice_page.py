@@ -13,11 +13,10 @@ from importlib import metadata
 
 from tasks.commands.markdown import table
 from tasks.dataset import layout
-from tasks.definitions import stages
+from tasks.definitions import recipes, stages
 from tasks.runtime.images import environments
 
 PAGE = layout.REPOSITORY / "NOTICE.md"
-PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==(\S+)", re.MULTILINE)
 ROW = re.compile(r"^\| ([@\w]\S*) \| (\d\S*) \| ([^|]+) \|", re.MULTILINE)
 BUNDLE = layout.CONTAINERS / "explorer" / "web" / "package-lock.json"
 UNKNOWN = "see the package"
@@ -47,7 +46,7 @@ def locked() -> dict[tuple[str, str], list[str]]:
         locks[folder.name] = sorted(folder.glob("requirements*.lock"))
     found: dict[tuple[str, str], list[str]] = {}
     for where, paths in locks.items():
-        for pin in sorted({pin for path in paths for pin in PIN.findall(path.read_text(encoding="utf-8"))}):
+        for pin in sorted({pin for path in paths for pin in recipes.pins(path)}):
             found.setdefault(pin, []).append(where)
     return dict(sorted(found.items(), key=lambda item: (item[0][0].lower(), item[0][1])))
 

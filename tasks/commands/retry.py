@@ -18,8 +18,7 @@ from tasks.errors import MissingInputError
 from tasks.results import ledger, manifest, status
 from tasks.results.status import DONE, FAILED, STOPPED, State
 from tasks.settings import settings
-
-FAILED_CODE = 30  # as [retcode] task_failed
+from tasks.settings.luigi_sections import TASK_FAILED
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +47,7 @@ def act(args: argparse.Namespace) -> int:
         print(
             json.dumps(_plain([each for each in status.look(layout) if (each.stage, each.batch, each.subject) in keys]))
         )
-    return 0 if good else FAILED_CODE
+    return 0 if good else TASK_FAILED
 
 
 def _is_due(state: State, failed_only: bool) -> bool:

@@ -18,11 +18,11 @@ from stagekit import whole
 from tasks.errors import MissingInputError, SettingsError
 from tasks.results import manifest
 from tasks.settings import luigi_file, section_lines, settings
+from tasks.settings.luigi_sections import TASK_FAILED
 from tasks.settings.settings import default_of
 from tasks.workflow import pipeline
 from tasks.workflow.segmentation import Segmented, names
 
-FAILED = 30  # as [retcode] task_failed
 SECTION = "cells"
 
 
@@ -43,7 +43,7 @@ def act(args: argparse.Namespace) -> int:
     task = pipeline.TuneCells(**asked)
     task.roles()  # before anything is started: it raises if nobody knows which channel shows nuclei
     if not luigi.build([task], local_scheduler=True, log_level="INFO"):
-        return FAILED
+        return TASK_FAILED
     found = manifest.read(task.manifest_path())
     if found is None:
         raise MissingInputError(f"{task.manifest_path()} is gone; type the same line again")

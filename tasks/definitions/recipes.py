@@ -18,6 +18,7 @@ ENVIRONMENT_FILES = ("image.toml", "Dockerfile", "*.lock", "native/*")
 PROGRAM_FILES = ("*.py", "pipelines/*", "plugins/**/*.py", "templates/*")
 FRAME_FILES = ("*.py", "*.lock")
 LOADED_FILES = ("**/*.py", "*.html", "*.css", "*.js")
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 AGENT = "batch_agent"
 AGENT_LINE = re.compile(rf"^COPY {AGENT}/.*\n".encode(), re.MULTILINE)
 """What brings the agent into an image: no program imports it, so no result depends on it, nor does its environment."""
@@ -51,6 +52,11 @@ def recipe_hash(image: str) -> str:
 def bases() -> dict[str, str]:
     """Return the bases' public digests."""
     return tomllib.loads(layout.BASES.read_text(encoding="utf-8"))
+
+
+def pins(lock: Path) -> list[tuple[str, str]]:
+    """Return the name and version of every package of a lock, in its order."""
+    return PIN.findall(lock.read_text(encoding="utf-8"))
 
 
 @functools.cache

@@ -113,8 +113,7 @@ def _packages(image: str) -> dict[str, Any]:
     folder = stages.images()[image].folder
     asked = (folder / "requirements.in").read_text(encoding="utf-8") if (folder / "requirements.in").exists() else ""
     names = {_normal(found[0]) for line in asked.splitlines() if (found := re.match(r"[A-Za-z0-9][\w.-]*", line))}
-    locks = "\n".join(path.read_text(encoding="utf-8") for path in stages.images()[image].locks)
-    pins = dict(re.findall(r"(?m)^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", locks))
+    pins = dict(pin for lock in stages.images()[image].locks for pin in recipes.pins(lock))
     return {
         "environment": recipes.environment_hash(image),
         "python": stages.images()[image].python,

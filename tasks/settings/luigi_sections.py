@@ -19,6 +19,8 @@ DEFAULTS = {
 }
 """Section -> name -> value. Not read from luigi.cfg: in a clone that file is a person's, who may shorten it."""
 
+TASK_FAILED = int(DEFAULTS["retcode"]["task_failed"])
+"""The exit code of a command whose run failed, as of Luigi's own."""
 SCHEDULERS = ("default_scheduler_url", "default_scheduler_host", "scheduler_url", "scheduler_host")
 """Who names one of these in [core] wants a central scheduler."""
 

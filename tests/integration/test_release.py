@@ -18,7 +18,7 @@ from cyclonedx.model.bom import Bom
 
 from tasks.dataset.layout import CONTAINERS, REPOSITORY
 from tasks.definitions import recipes
-from tasks.runtime.images import bill_of_materials, images, registry, released
+from tasks.runtime.images import images, registry, released
 from tests.integration.conftest import serving_registry
 
 pytestmark = [pytest.mark.engine("docker"), pytest.mark.usefixtures("docker_shared")]
@@ -148,4 +148,4 @@ def test_the_wheel_pulls_its_own_image_without_being_told_of_a_registry(made: Ma
 
 
 def test_the_clones_lock_lists_every_package_of_the_image() -> None:
-    assert len(bill_of_materials.pins(CONTAINERS / IMAGE / "requirements.lock")) > 5
+    assert len(recipes.pins(CONTAINERS / IMAGE / "requirements.lock")) > 5

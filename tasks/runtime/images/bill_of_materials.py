@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import uuid
 from collections.abc import Iterable
@@ -15,20 +14,18 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from tasks.definitions import recipes
 from tasks.errors import EngineError
 
-PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 DEBIAN = r"${Package}\t${Version}\t${Architecture}\n"
-
-
-def pins(lock: Path) -> list[tuple[str, str]]:
-    """Return the name and version of every package of a lock, in its order."""
-    return PIN.findall(lock.read_text(encoding="utf-8"))
 
 
 def python_packages(lock: Path) -> list[Component]:
     """Return what a lock installs."""
-    return [_component(name, version, PackageURL("pypi", None, name.lower(), version)) for name, version in pins(lock)]
+    return [
+        _component(name, version, PackageURL("pypi", None, name.lower(), version))
+        for name, version in recipes.pins(lock)
+    ]
 
 
 def debian_packages(image: str) -> list[Component]:
