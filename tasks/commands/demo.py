@@ -123,16 +123,17 @@ def _new_log() -> Path:
 
 
 def _images(features: str, plate: str) -> list[str]:
-    """Return the images that the demo runs in: of those for networks and the explorer only what is asked for."""
+    """Return the images that the demo runs in: of those that a batch may do without only what is asked for."""
     subject: dict[str, Any] = {"batch_id": BATCH, "plate": plate}
     networks = {stages.stage(kind.stage).image for kind in pipeline.DEEP_ENGINES.values()}
     asked = "deepprofiler" in pipeline.feature_sets(features)
     seed = pipeline.SeedCheckpoint(**subject)
     used = {seed.definition.image, pipeline.deep_profile_of(seed).definition.image} if asked else set()
-    explorer = stages.stage(pipeline.Explorer.stage).image
     if pipeline.RunBatch(batch_id=BATCH).explorer:
-        used.add(explorer)
-    return [name for name in stages.stage_images() if name in used or name not in {*networks, explorer}]
+        used.add(stages.stage(pipeline.Explorer.stage).image)
+    by_name = (pipeline.Explorer, pipeline.AnnData, pipeline.ImportImages)
+    optional = networks | {stages.stage(kind.stage).image for kind in by_name}
+    return [name for name in stages.stage_images() if name in used or name not in optional]
 
 
 def _seed(features: str, plate: str) -> bool:

@@ -143,6 +143,7 @@ def test_what_the_explorer_shows_decides_its_size() -> None:
 
 def test_the_demo_makes_the_explorers_environment_only_if_it_is_to_be_made(luigi_cfg: LoadSettings) -> None:
     luigi_cfg("")
+    assert demo._images("cellprofiler", PLATE) == ["benchmark", "cellprofiler", "gallery", "pycytominer"]
     assert "explorer" not in demo._images("cellprofiler", PLATE)
     luigi_cfg("[explorer]\nwith_batch = true\n")
     assert "explorer" in demo._images("cellprofiler", PLATE)
